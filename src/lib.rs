@@ -1,0 +1,6 @@
+//! The remote, keyserver and registry commands of Apptainer and SingularityCE.
+
+pub mod config;
+pub mod error;
+pub mod message;
+pub mod secret;

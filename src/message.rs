@@ -1,0 +1,212 @@
+//! Talk: what the program says to a person, on standard error, in Apptainer's levels and layout.
+//!
+//! Text from outside (YAML, JSON, HTTP, arguments) is escaped here, in the one place through which all of
+//! it leaves, so that no remote's name can move a cursor or change a colour.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::fmt::Write as _;
+use std::io::Write;
+
+/// How much something matters; the numbers are Apptainer's message levels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i8)]
+#[allow(missing_docs)]
+pub enum Level {
+    Fatal = -4,
+    Error = -3,
+    Warning = -2,
+    Log = -1,
+    Info = 1,
+    Verbose = 2,
+    Debug = 5,
+}
+
+impl Level {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Fatal => "FATAL:",
+            Self::Error => "ERROR:",
+            Self::Warning => "WARNING:",
+            Self::Log => "LOG:",
+            Self::Info => "INFO:",
+            Self::Verbose => "VERBOSE:",
+            Self::Debug => "DEBUG:",
+        }
+    }
+
+    fn colour(self) -> &'static str {
+        match self {
+            Self::Fatal | Self::Error => "\x1b[31m",
+            Self::Warning => "\x1b[33m",
+            Self::Info => "\x1b[34m",
+            _ => "",
+        }
+    }
+}
+
+/// The way to standard error. Shared by reference, since talk comes from every room.
+pub struct Talk {
+    threshold: i8,
+    colour: bool,
+    out: RefCell<Box<dyn Write>>,
+}
+
+impl Talk {
+    /// `threshold` is the highest level number that is shown: 1 by default, 5 for `-d`, −3 for `-s`.
+    pub fn new(out: Box<dyn Write>, threshold: i8, colour: bool) -> Self {
+        Self { threshold, colour, out: RefCell::new(out) }
+    }
+
+    /// Changes threshold and colour once the command line is known.
+    pub fn configure(&mut self, threshold: i8, colour: bool) {
+        self.threshold = threshold;
+        self.colour = colour;
+    }
+
+    /// Whether a message of this level would be shown: spares the work of building one.
+    pub fn shows(&self, level: Level) -> bool {
+        level as i8 <= self.threshold
+    }
+
+    /// Says `text` at `level`: one line, whatever the text holds.
+    pub fn say(&self, level: Level, text: impl AsRef<str>) {
+        if !self.shows(level) {
+            return;
+        }
+        let (on, off) = match level.colour() {
+            on if self.colour && !on.is_empty() => (on, "\x1b[0m"),
+            _ => ("", ""),
+        };
+        self.line(&format!("{on}{:<8}{off} {}\n", level.label(), escape(text.as_ref())));
+    }
+
+    /// A hint below a message: the next command to type. Silent under `-q` and `-s`.
+    pub fn hint(&self, text: impl AsRef<str>) {
+        if self.shows(Level::Info) {
+            self.line(&format!("{:<8} {}\n", "hint:", escape(text.as_ref())));
+        }
+    }
+
+    /// A prompt, which no level silences. Not escaped: the caller composes it of its own words.
+    pub fn prompt(&self, text: &str) {
+        self.line(text);
+    }
+
+    /// One write for one line, so that lines of several processes do not mix. A closed standard error is
+    /// no reason to fail: there is nobody left to tell.
+    fn line(&self, text: &str) {
+        let mut out = self.out.borrow_mut();
+        let _ = out.write_all(text.as_bytes());
+        let _ = out.flush();
+    }
+}
+
+macro_rules! level_methods {
+    ($($name:ident $level:ident $what:literal;)*) => {
+        impl Talk {
+            $(
+                #[doc = concat!("Says `text` at level ", $what, ".")]
+                pub fn $name(&self, text: impl AsRef<str>) {
+                    self.say(Level::$level, text);
+                }
+            )*
+        }
+    };
+}
+level_methods! {
+    fatal Fatal "FATAL";
+    error Error "ERROR";
+    warning Warning "WARNING";
+    info Info "INFO";
+    verbose Verbose "VERBOSE";
+    debug Debug "DEBUG";
+}
+
+/// `text` with every control character, line separator and direction override written as an escape.
+///
+/// Borrowed when there is nothing to escape.
+pub fn escape(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_unsafe) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match c {
+            '\n' => safe.push_str("\\n"),
+            '\r' => safe.push_str("\\r"),
+            '\t' => safe.push_str("\\t"),
+            c if is_unsafe(c) && (c as u32) < 0x80 => {
+                let _ = write!(safe, "\\x{:02x}", c as u32);
+            }
+            c if is_unsafe(c) => {
+                let _ = write!(safe, "\\u{{{:x}}}", c as u32);
+            }
+            c => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
+}
+
+/// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and the characters that turn the
+/// direction of text round, which can make one name look like another.
+fn is_unsafe(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::rc::Rc;
+
+    #[derive(Clone, Default)]
+    struct Sink(Rc<RefCell<Vec<u8>>>);
+    impl Write for Sink {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.borrow_mut().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn said(threshold: i8, colour: bool, speak: impl FnOnce(&Talk)) -> String {
+        let sink = Sink::default();
+        speak(&Talk::new(Box::new(sink.clone()), threshold, colour));
+        let bytes = sink.0.borrow().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn labels_fill_eight_columns() {
+        assert_eq!(said(1, false, |t| t.info("x")), "INFO:    x\n");
+        assert_eq!(said(1, false, |t| t.warning("x")), "WARNING: x\n");
+        assert_eq!(said(1, false, |t| t.fatal("x")), "FATAL:   x\n");
+        assert_eq!(said(1, false, |t| t.hint("x")), "hint:    x\n");
+    }
+
+    #[test]
+    fn only_the_label_is_coloured() {
+        assert_eq!(said(1, true, |t| t.fatal("x")), "\x1b[31mFATAL:  \x1b[0m x\n");
+        assert_eq!(said(5, true, |t| t.debug("x")), "DEBUG:   x\n");
+    }
+
+    #[test]
+    fn the_threshold_silences() {
+        assert_eq!(said(1, false, |t| t.verbose("x")), "");
+        assert_eq!(said(-1, false, |t| t.info("x")), "");
+        assert_eq!(said(-1, false, |t| t.hint("x")), "");
+        assert_eq!(said(-3, false, |t| t.warning("x")), "");
+        assert_eq!(said(-3, false, |t| t.fatal("x")), "FATAL:   x\n");
+        assert_eq!(said(-3, false, |t| t.prompt("Access Token: ")), "Access Token: ");
+    }
+
+    #[test]
+    fn outside_text_cannot_drive_the_terminal() {
+        assert_eq!(escape("a\x1b[31mb\n"), "a\\x1b[31mb\\n");
+        assert_eq!(escape("\u{9b}x\u{202e}"), "\\u{9b}x\\u{202e}");
+        assert!(matches!(escape("ä✓日本"), Cow::Borrowed(_)));
+    }
+}
