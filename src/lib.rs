@@ -3,4 +3,7 @@
 pub mod config;
 pub mod error;
 pub mod message;
+pub mod persona;
 pub mod secret;
+pub mod table;
+pub mod uri;

@@ -3,6 +3,7 @@
 //! No file, clock or network here: `file` reads and writes, `yaml` knows the format, `layers` merges.
 
 pub mod endpoint;
+pub mod layers;
 pub mod yaml;
 
 pub use endpoint::{Credential, Endpoint, Keyserver};
@@ -18,4 +19,79 @@ pub struct Config {
     pub remotes: BTreeMap<String, Endpoint>,
     /// In the order in which the logins were made.
     pub credentials: Vec<Credential>,
+}
+
+impl Config {
+    /// Takes `name` out; a default that named it is none afterwards.
+    pub fn remove(&mut self, name: &str) -> Option<Endpoint> {
+        if self.active == name {
+            self.active.clear();
+        }
+        self.remotes.remove(name)
+    }
+
+    /// Makes `name` the only exclusive remote, or with `None` lifts exclusivity altogether. Returns the
+    /// names that were exclusive and no longer are.
+    pub fn set_exclusive(&mut self, name: Option<&str>) -> Vec<String> {
+        let mut released = Vec::new();
+        for (other, endpoint) in &mut self.remotes {
+            let exclusive = Some(other.as_str()) == name;
+            if endpoint.exclusive && !exclusive {
+                released.push(other.clone());
+            }
+            endpoint.exclusive = exclusive;
+        }
+        released
+    }
+
+    /// Drops the entries that only repeat a global remote, which the real programs leave behind in a
+    /// user's file. `is_global` tells which names the global layer has.
+    pub fn drop_copies(&mut self, is_global: impl Fn(&str) -> bool) {
+        self.remotes.retain(|name, entry| !entry.system || entry.token.is_some() || !is_global(name));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn sample() -> Config {
+        let system = Endpoint { system: true, ..Endpoint::default() };
+        let token = Some(Secret::new("t".into()));
+        Config {
+            active: "a".into(),
+            remotes: [
+                ("a".to_string(), Endpoint::default()),
+                ("copy".to_string(), system.clone()),
+                ("held".to_string(), Endpoint { token, ..system.clone() }),
+                ("leftover".to_string(), system),
+            ]
+            .into(),
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn removing_the_default_leaves_none() {
+        let mut config = sample();
+        assert!(config.remove("a").is_some());
+        assert_eq!(config.active, "");
+        assert!(config.remove("a").is_none());
+    }
+
+    #[test]
+    fn at_most_one_remote_is_exclusive() {
+        let mut config = sample();
+        assert!(config.set_exclusive(Some("a")).is_empty());
+        assert_eq!(config.set_exclusive(Some("copy")), ["a"]);
+        assert_eq!(config.set_exclusive(None), ["copy"]);
+    }
+
+    #[test]
+    fn copies_of_global_remotes_go_but_not_their_tokens() {
+        let mut config = sample();
+        config.drop_copies(|name| name != "leftover");
+        assert_eq!(config.remotes.keys().collect::<Vec<_>>(), ["a", "held", "leftover"]);
+    }
 }

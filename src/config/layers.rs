@@ -1,0 +1,299 @@
+//! The two layers as one: pure (user, global) → [`Effective`]. Never written back.
+
+use super::{Config, Credential, Endpoint, Keyserver};
+use crate::persona::Persona;
+use crate::secret::Secret;
+use crate::uri::{EndpointUri, shown};
+use std::collections::BTreeMap;
+
+/// Where a remote comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Defined by the global layer; only its token is the user's.
+    Global,
+    /// The user's own.
+    Own,
+    /// A copy of a global remote that is no longer there, which a real program left in the user's file.
+    /// The user's own now: usable and removable, never exclusive.
+    Leftover,
+}
+
+/// A remote as commands see it.
+#[derive(Clone, Debug)]
+pub struct Remote {
+    /// As stored.
+    pub uri: String,
+    /// http, or https without verification.
+    pub insecure: bool,
+    /// Set by the administrator: nothing else can be used.
+    pub exclusive: bool,
+    /// Configured keyservers; empty where the endpoint's own is the only one.
+    pub keyservers: Vec<Keyserver>,
+    /// The user's token, if it was given to this very address.
+    pub token: Option<Secret>,
+    /// Which layer defines it.
+    pub origin: Origin,
+}
+
+/// Something that the merge noticed and a person may want to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// The user's own remote stands before a global one of the same name.
+    OwnFirst(String),
+    /// The user's own remote stands behind an exclusive global one of the same name.
+    OwnBehindExclusive(String),
+    /// As `OwnFirst`, where SingularityCE fails at every command.
+    BreaksSingularity(String),
+    /// A leftover copy of a global remote.
+    Leftover(String),
+    /// The user's choice of default, or (true) the administrator's, names no remote.
+    DanglingActive(String, bool),
+    /// The stored token of this remote was given to the other address.
+    TokenForOther(String, String),
+    /// The remote has no address.
+    NoUri(String, Origin),
+}
+
+impl Note {
+    /// The remote that the note is about.
+    pub fn remote(&self) -> &str {
+        match self {
+            Self::OwnFirst(name)
+            | Self::OwnBehindExclusive(name)
+            | Self::BreaksSingularity(name)
+            | Self::Leftover(name)
+            | Self::DanglingActive(name, _)
+            | Self::TokenForOther(name, _)
+            | Self::NoUri(name, _) => name,
+        }
+    }
+
+    /// Whether it is worth a WARNING; an INFO line otherwise.
+    pub fn is_warning(&self) -> bool {
+        !matches!(self, Self::OwnFirst(_) | Self::Leftover(_))
+    }
+
+    /// The words for it. `program` is the command to type.
+    pub fn text(&self, program: &str) -> String {
+        match self {
+            Self::OwnFirst(name) => {
+                format!("{name} is defined both globally and by you: your own is used")
+            }
+            Self::OwnBehindExclusive(name) => format!(
+                "{name} is exclusive and global, so your own remote of that name is not used; run: {program} remote remove {name}"
+            ),
+            Self::BreaksSingularity(name) => format!(
+                "{name} is defined both globally and by you, and SingularityCE fails at every command with that; run: {program} remote remove {name}"
+            ),
+            Self::Leftover(name) => {
+                format!(
+                    "{name} was a global remote once and is now a leftover copy in your file: it counts as your own"
+                )
+            }
+            Self::DanglingActive(name, global) => {
+                let (whose, global) = if *global { ("global", " --global") } else { ("", "") };
+                format!(
+                    "the {whose}{}default remote {name} does not exist; run: {program} remote use{global} NAME",
+                    if whose.is_empty() { "" } else { " " }
+                )
+            }
+            Self::TokenForOther(name, old) => {
+                format!("the token for {name} was given to {old}; run: {program} remote login {name}")
+            }
+            Self::NoUri(name, origin) => {
+                let global = if *origin == Origin::Global { " --global" } else { "" };
+                format!(
+                    "{name} has no URI; remove it and add it again: {program} remote remove{global} {name}; {program} remote add{global} {name} URI"
+                )
+            }
+        }
+    }
+}
+
+/// Both layers together.
+#[derive(Clone, Debug)]
+pub struct Effective {
+    /// By name, in the order of bytes.
+    pub remotes: BTreeMap<String, Remote>,
+    /// The remote that commands use when none is named; always one of `remotes`.
+    pub default: Option<String>,
+    /// The exclusive remote; always one of `remotes`.
+    pub exclusive: Option<String>,
+    /// The user's logins.
+    pub credentials: Vec<Credential>,
+    /// In the order of names.
+    pub notes: Vec<Note>,
+}
+
+/// Merges the two layers.
+pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
+    let mut notes = Vec::new();
+    let mut remotes: BTreeMap<String, Remote> =
+        global.remotes.into_iter().map(|(name, endpoint)| (name, Remote::global(endpoint))).collect();
+    for (name, entry) in user.remotes {
+        if let Some(remote) = place(&name, entry, remotes.get_mut(&name), persona, &mut notes) {
+            remotes.insert(name, remote);
+        }
+    }
+    for (name, remote) in &remotes {
+        if remote.uri.is_empty() {
+            notes.push(Note::NoUri(name.clone(), remote.origin));
+        }
+    }
+    let exclusive = remotes.iter().find(|(_, remote)| remote.exclusive).map(|(name, _)| name.clone());
+    let mut choose = |active: String, is_global: bool| match active {
+        active if active.is_empty() => None,
+        active if remotes.contains_key(&active) => Some(active),
+        active => {
+            notes.push(Note::DanglingActive(active, is_global));
+            None
+        }
+    };
+    let (users, globals) = (choose(user.active, false), choose(global.active, true));
+    let default = exclusive.clone().or(users).or(globals);
+    notes.sort_by(|a, b| a.remote().cmp(b.remote()));
+    Effective { remotes, default, exclusive, credentials: user.credentials, notes }
+}
+
+/// What an entry of the user's file means beside the global remote of the same name: a remote of its own,
+/// or (`None`) at most a token for that one.
+fn place(
+    name: &str,
+    entry: Endpoint,
+    global: Option<&mut Remote>,
+    persona: Persona,
+    notes: &mut Vec<Note>,
+) -> Option<Remote> {
+    let Some(global) = global else {
+        if entry.system {
+            notes.push(Note::Leftover(name.into()));
+        }
+        let origin = if entry.system { Origin::Leftover } else { Origin::Own };
+        return Some(Remote::own(entry, origin));
+    };
+    if entry.system {
+        match entry.token {
+            Some(token) if same_place(&entry.uri, entry.insecure, &global.uri, global.insecure) => {
+                global.token = Some(token);
+            }
+            Some(_) => notes.push(Note::TokenForOther(name.into(), shown(&entry.uri))),
+            None => {}
+        }
+        return None;
+    }
+    if global.exclusive {
+        notes.push(Note::OwnBehindExclusive(name.into()));
+        return None;
+    }
+    notes.push(match persona {
+        Persona::Apptainer => Note::OwnFirst(name.into()),
+        Persona::Singularity => Note::BreaksSingularity(name.into()),
+    });
+    Some(Remote::own(entry, Origin::Own))
+}
+
+/// Whether two stored addresses name the same scheme, host, port and path. One that cannot be read names
+/// no place, not even its own: a token never follows it.
+fn same_place(a: &str, a_insecure: bool, b: &str, b_insecure: bool) -> bool {
+    match (EndpointUri::from_stored(a), EndpointUri::from_stored(b)) {
+        (Some(a), Some(b)) => a.same_place(a_insecure, &b, b_insecure),
+        _ => false,
+    }
+}
+
+impl Remote {
+    fn global(endpoint: Endpoint) -> Self {
+        // A token in the global file would be everybody's: the real programs never write one there.
+        Self { token: None, exclusive: endpoint.exclusive, ..Self::own(endpoint, Origin::Global) }
+    }
+
+    fn own(endpoint: Endpoint, origin: Origin) -> Self {
+        let Endpoint { uri, token, insecure, keyservers, .. } = endpoint;
+        Self { uri, insecure, exclusive: false, keyservers, token, origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(uri: &str, system: bool, token: &str) -> Endpoint {
+        Endpoint { uri: uri.into(), system, token: Secret::non_empty(token.into()), ..Endpoint::default() }
+    }
+
+    fn config(active: &str, remotes: &[(&str, Endpoint)]) -> Config {
+        Config {
+            active: active.into(),
+            remotes: remotes.iter().map(|(name, e)| (name.to_string(), e.clone())).collect(),
+            ..Config::default()
+        }
+    }
+
+    fn merged(user: &Config, global: &Config) -> Effective {
+        merge(user.clone(), global.clone(), Persona::Apptainer)
+    }
+
+    #[test]
+    fn the_users_choice_of_default_comes_before_the_global_one() {
+        let global = config("g", &[("g", endpoint("g.example", true, ""))]);
+        assert_eq!(merged(&config("", &[]), &global).default.as_deref(), Some("g"));
+        let user = config("o", &[("o", endpoint("o.example", false, ""))]);
+        assert_eq!(merged(&user, &global).default.as_deref(), Some("o"));
+        let dangling = merged(&config("gone", &[]), &global);
+        assert_eq!(dangling.default.as_deref(), Some("g"));
+        assert_eq!(dangling.notes, [Note::DanglingActive("gone".into(), false)]);
+    }
+
+    #[test]
+    fn an_exclusive_remote_is_the_default_and_stands_before_an_own_one() {
+        let mut exclusive = endpoint("g.example", true, "");
+        exclusive.exclusive = true;
+        let global = config("", &[("g", exclusive)]);
+        let user = config("g", &[("g", endpoint("evil.example", false, "t"))]);
+        let effective = merged(&user, &global);
+        assert_eq!(effective.default.as_deref(), Some("g"));
+        assert_eq!(effective.remotes["g"].uri, "g.example");
+        assert!(effective.remotes["g"].token.is_none());
+        assert_eq!(effective.notes, [Note::OwnBehindExclusive("g".into())]);
+    }
+
+    #[test]
+    fn a_token_belongs_to_a_server_not_to_a_name() {
+        let global = config("g", &[("g", endpoint("g.example", true, "never shown"))]);
+        for (uri, insecure, counts) in [
+            ("g.example", false, true),
+            ("//G.example:443/", false, true),
+            ("old.example", false, false),
+            ("g.example", true, false),
+            ("", false, false),
+        ] {
+            let mut entry = endpoint(uri, true, "t");
+            entry.insecure = insecure;
+            let effective = merged(&config("", &[("g", entry)]), &global);
+            assert_eq!(effective.remotes["g"].token.is_some(), counts, "{uri} {insecure}");
+            assert_eq!(effective.notes.is_empty(), counts, "{uri} {insecure}");
+        }
+    }
+
+    #[test]
+    fn an_own_remote_shadows_and_a_leftover_is_own() {
+        let global = config("g", &[("g", endpoint("g.example", true, ""))]);
+        let user =
+            config("", &[("g", endpoint("mine.example", false, "t")), ("old", endpoint("x", true, ""))]);
+        let effective = merged(&user, &global);
+        assert_eq!(effective.remotes["g"].origin, Origin::Own);
+        assert_eq!(effective.remotes["old"].origin, Origin::Leftover);
+        assert_eq!(effective.notes, [Note::OwnFirst("g".into()), Note::Leftover("old".into())]);
+        let notes = merge(user, global, Persona::Singularity).notes;
+        assert_eq!(notes[0], Note::BreaksSingularity("g".into()));
+    }
+
+    #[test]
+    fn a_users_file_makes_nothing_exclusive() {
+        let mut entry = endpoint("x.example", true, "");
+        entry.exclusive = true;
+        let effective = merged(&config("", &[("x", entry)]), &Config::default());
+        assert_eq!(effective.exclusive, None);
+        assert_eq!(effective.default, None);
+    }
+}

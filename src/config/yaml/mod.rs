@@ -1,0 +1,70 @@
+//! The only room that knows YAML: bytes → [`Config`] with places, and back in Go's bytes.
+//!
+//! Reading goes over the parser's events and not through serde, since an error has to name line, column
+//! and key, a duplicate key has to be one, and nothing of a value may get into a message.
+
+mod read;
+mod tree;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use super::Config;
+use std::fmt;
+
+pub use read::read;
+pub use write::write;
+
+/// A place in the text, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// Why a text is no layer. Names keys, never values: one of them may be a token.
+#[derive(Debug, PartialEq, Eq)]
+pub struct YamlError {
+    /// Where, if it is about one place.
+    pub place: Option<Place>,
+    /// The key that it is about, with the keys above it: `Remotes.lab.System`.
+    pub key: Option<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "{}:{}: ", place.line, place.column)?;
+        }
+        if let Some(key) = &self.key {
+            write!(f, "{key}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for YamlError {}
+
+/// A key that no program knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownKey {
+    /// Where it stands.
+    pub place: Place,
+    /// With the keys above it.
+    pub key: String,
+}
+
+/// What a text says.
+#[derive(Debug, Default, PartialEq)]
+pub struct Parsed {
+    /// The layer.
+    pub config: Config,
+    /// Keys that were left out.
+    pub unknown: Vec<UnknownKey>,
+    /// What we read and the real programs refuse, or crash at.
+    pub concerns: Vec<YamlError>,
+}

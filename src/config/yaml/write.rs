@@ -1,0 +1,321 @@
+//! [`Config`] → the bytes that Apptainer 1.5 writes for the same content: key order, four-space
+//! indentation, quoting and the order of names are those of Go's encoder.
+
+use crate::config::{Config, Credential, Endpoint, Keyserver};
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+/// The bytes for the file. They hold every token of the layer.
+pub fn write(config: &Config) -> Vec<u8> {
+    let mut out = String::with_capacity(256 + config.remotes.len() * 96);
+    line(&mut out, 0, "Active", &scalar(&config.active));
+    if config.remotes.is_empty() {
+        out.push_str("Remotes: {}\n");
+    } else {
+        out.push_str("Remotes:\n");
+        let mut names: Vec<&String> = config.remotes.keys().collect();
+        sort(&mut names);
+        for name in names {
+            remote(&mut out, name, &config.remotes[name]);
+        }
+    }
+    if !config.credentials.is_empty() {
+        out.push_str("Credentials:\n");
+        config.credentials.iter().for_each(|login| credential(&mut out, login));
+    }
+    out.into_bytes()
+}
+
+/// Go writes a key that is longer than this in bytes with a question mark.
+const LONGEST_SIMPLE_KEY: usize = 128;
+
+fn remote(out: &mut String, name: &str, endpoint: &Endpoint) {
+    let key = scalar(name);
+    if name.len() > LONGEST_SIMPLE_KEY {
+        let _ = write!(out, "    ? {key}\n    :");
+        let mut body = String::new();
+        fields(&mut body, endpoint);
+        // The first key follows the colon on its line.
+        out.push_str("   ");
+        out.push_str(body.trim_start());
+    } else {
+        let _ = writeln!(out, "    {key}:");
+        fields(out, endpoint);
+    }
+}
+
+fn fields(out: &mut String, endpoint: &Endpoint) {
+    if !endpoint.uri.is_empty() {
+        line(out, 8, "URI", &scalar(&endpoint.uri));
+    }
+    if let Some(token) = &endpoint.token {
+        line(out, 8, "Token", &scalar(token.expose()));
+    }
+    line(out, 8, "System", boolean(endpoint.system));
+    line(out, 8, "Exclusive", boolean(endpoint.exclusive));
+    if endpoint.insecure {
+        line(out, 8, "Insecure", "true");
+    }
+    if !endpoint.keyservers.is_empty() {
+        out.push_str("        Keyservers:\n");
+        endpoint.keyservers.iter().for_each(|server| keyserver(out, server));
+    }
+}
+
+fn keyserver(out: &mut String, keyserver: &Keyserver) {
+    let _ = writeln!(out, "            - URI: {}", scalar(&keyserver.uri));
+    line(out, 14, "Skip", boolean(keyserver.skip));
+    line(out, 14, "External", boolean(keyserver.external));
+    line(out, 14, "Insecure", boolean(keyserver.insecure));
+}
+
+fn credential(out: &mut String, login: &Credential) {
+    let _ = writeln!(out, "    - URI: {}", scalar(&login.uri));
+    if let Some(auth) = &login.auth {
+        line(out, 6, "Auth", &scalar(auth.expose()));
+    }
+    line(out, 6, "Insecure", boolean(login.insecure));
+}
+
+fn line(out: &mut String, indent: usize, key: &str, value: &str) {
+    let _ = writeln!(out, "{:indent$}{key}: {value}", "");
+}
+
+fn boolean(value: bool) -> &'static str {
+    if value { "true" } else { "false" }
+}
+
+/// A text as Go's encoder writes it: plain where it would be read back as this very text, in double quotes
+/// where it would be read as something else or holds what cannot stand there, else in single quotes.
+fn scalar(text: &str) -> String {
+    if text.is_empty() || reads_as_something_else(text) || !text.chars().all(is_printable) {
+        double_quoted(text)
+    } else if can_be_plain(text) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+}
+
+fn double_quoted(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\u{1b}' => out.push_str("\\e"),
+            c if is_printable(c) => out.push(c),
+            c if (c as u32) <= 0xff => drop(write!(out, "\\x{:02X}", c as u32)),
+            c if (c as u32) <= 0xffff => drop(write!(out, "\\u{:04X}", c as u32)),
+            c => drop(write!(out, "\\U{:08X}", c as u32)),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// What may stand in a file as it is. Go's encoder escapes everything beyond the basic plane of Unicode's
+/// letters that it does not know; reading gives the same text either way.
+fn is_printable(c: char) -> bool {
+    matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
+        && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}')
+}
+
+/// Whether the text may stand without quotes, being known to be read as a text.
+fn can_be_plain(text: &str) -> bool {
+    let first = text.chars().next().unwrap_or(' ');
+    let opens_alone =
+        matches!(first, '-' | '?' | ':') && text[1..].starts_with(' ') || matches!(text, "-" | "?" | ":");
+    !opens_alone
+        && !matches!(
+            first,
+            ' ' | '#'
+                | ','
+                | '['
+                | ']'
+                | '{'
+                | '}'
+                | '&'
+                | '*'
+                | '!'
+                | '|'
+                | '>'
+                | '\''
+                | '"'
+                | '%'
+                | '@'
+                | '`'
+        )
+        && !text.ends_with([' ', ':'])
+        && !text.contains(": ")
+        && !text.contains(" #")
+        && !text.starts_with("---")
+        && !text.starts_with("...")
+}
+
+/// Whether a plain scalar of this text would be null, a boolean of YAML 1.1 or 1.2, a merge, a number, a
+/// date, or a number of base sixty.
+fn reads_as_something_else(text: &str) -> bool {
+    const WORDS: &[&str] = &[
+        "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y", "Y", "yes",
+        "Yes", "YES", "n", "N", "no", "No", "NO", "on", "On", "ON", "off", "Off", "OFF", "<<", ".nan",
+        ".NaN", ".NAN", ".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF", "-.inf", "-.Inf", "-.INF",
+    ];
+    let begins_a_number = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.'));
+    WORDS.contains(&text) || begins_a_number && (is_number(text) || is_date(text) || is_base_sixty(text))
+}
+
+fn is_number(text: &str) -> bool {
+    let digits = text.replace('_', "");
+    is_integer(&digits) || is_float(&digits)
+}
+
+/// Integers as Go reads them: with a sign, in base 2, 8, 10 or 16.
+fn is_integer(text: &str) -> bool {
+    let (negative, rest) = match text.as_bytes().first() {
+        Some(b'-') => (true, &text[1..]),
+        Some(b'+') => (false, &text[1..]),
+        _ => (false, text),
+    };
+    let fits = |digits: &str, radix| {
+        !digits.starts_with(['+', '-'])
+            && if negative {
+                u64::from_str_radix(digits, radix).is_ok_and(|value| value <= 1 << 63)
+            } else {
+                u64::from_str_radix(digits, radix).is_ok()
+            }
+    };
+    let based = |letters: [&str; 2]| letters.iter().find_map(|letter| rest.strip_prefix(letter));
+    if let Some(digits) = based(["0b", "0B"]) {
+        // Go strips the small letter itself and so lets a sign stand behind it.
+        return fits(digits, 2)
+            || !text.starts_with('+') && i64::from_str_radix(digits, 2).is_ok() && rest.starts_with("0b");
+    }
+    if let Some(digits) = based(["0o", "0O"]) {
+        return fits(digits, 8)
+            || !text.starts_with('+') && i64::from_str_radix(digits, 8).is_ok() && rest.starts_with("0o");
+    }
+    if let Some(digits) = based(["0x", "0X"]) {
+        return fits(digits, 16);
+    }
+    match rest.strip_prefix('0') {
+        Some(octal) if !octal.is_empty() => fits(octal, 8),
+        _ => fits(rest, 10),
+    }
+}
+
+/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and small enough to be one.
+fn is_float(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        None => (unsigned, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let shaped = match mantissa.split_once('.') {
+        Some(("", after)) => digits(after),
+        Some((before, after)) => digits(before) && (after.is_empty() || digits(after)),
+        None => digits(mantissa),
+    };
+    shaped && exponent.is_none_or(digits) && unsigned.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// What begins like `2006-1-2`: rather quoted without need than read as a date.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.splitn(3, '-');
+    let digits = |part: Option<&str>, least: usize, most: usize| {
+        part.is_some_and(|part| {
+            (least..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    };
+    let (year, month) = (parts.next(), parts.next());
+    let rest = parts.next().unwrap_or_default();
+    let day = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let tail = &rest[day.min(rest.len())..];
+    let in_range = |part: &str, most: u8| part.parse::<u8>().is_ok_and(|value| (1..=most).contains(&value));
+    digits(year, 4, 4)
+        && digits(month, 1, 2)
+        && in_range(month.unwrap_or_default(), 12)
+        && (1..=2).contains(&day)
+        && in_range(&rest[..day], 31)
+        && (tail.is_empty()
+            || tail.starts_with(['T', 't', ' ']) && tail[1..].starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// `12:30` and its like, which YAML 1.1 reads as 750.
+fn is_base_sixty(text: &str) -> bool {
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let mut parts = unsigned.split(':');
+    let head = parts.next().unwrap_or_default();
+    let mut rest: Vec<&str> = parts.collect();
+    let Some(last) = rest.last_mut() else { return false };
+    if let Some((whole, fraction)) = last.split_once('.') {
+        if !fraction.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
+            return false;
+        }
+        *last = whole;
+    }
+    let sixtieth = |part: &&str| {
+        part.parse::<u8>().is_ok_and(|value| value < 60)
+            && part.len() <= 2
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    head.starts_with(|c: char| c.is_ascii_digit())
+        && head.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+        && rest.iter().all(|part| sixtieth(part))
+}
+
+/// Sorts by [`natural`]. That order is Go's and no order at all for some names, which a sort of the
+/// standard library may answer with a panic; merging halves just gives one of the possible orders.
+fn sort(names: &mut [&String]) {
+    let half = names.len() / 2;
+    if half == 0 {
+        return;
+    }
+    sort(&mut names[..half]);
+    sort(&mut names[half..]);
+    let (left, right) = (names[..half].to_vec(), names[half..].to_vec());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
+    for slot in names.iter_mut() {
+        let from_left = match (left.peek(), right.peek()) {
+            (Some(a), Some(b)) => natural(b, a) != Ordering::Less,
+            (left, _) => left.is_some(),
+        };
+        *slot = if from_left { left.next() } else { right.next() }.expect("one side is not empty");
+    }
+}
+
+/// Go's order of keys: numbers inside of names by value, other characters before letters, but letters
+/// before them right after a digit.
+fn natural(a: &str, b: &str) -> Ordering {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {
+        return a.len().cmp(&b.len());
+    };
+    let after_digit = at > 0 && a[at - 1].is_ascii_digit();
+    match (a[at].is_alphabetic(), b[at].is_alphabetic()) {
+        (true, true) => return a[at].cmp(&b[at]),
+        (true, false) => return if after_digit { Ordering::Less } else { Ordering::Greater },
+        (false, true) => return if after_digit { Ordering::Greater } else { Ordering::Less },
+        (false, false) => {}
+    }
+    // A zero inside of a number that has begun weighs: 1007 stands behind 107. A leading one does not.
+    let in_number = (a[at] == '0' || b[at] == '0')
+        && a[..at].iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
+    let (a_value, a_end) = number(&a, at, in_number);
+    let (b_value, b_end) = number(&b, at, in_number);
+    a_value.cmp(&b_value).then(a_end.cmp(&b_end)).then(a[at].cmp(&b[at]))
+}
+
+/// The number whose digits begin at `from`, and where it ends. Wraps as Go's does.
+fn number(text: &[char], from: usize, in_number: bool) -> (i64, usize) {
+    let digits = text[from..].iter().map_while(|c| c.to_digit(10));
+    let (value, count) = digits.fold((i64::from(in_number), 0), |(value, count), digit| {
+        (value.wrapping_mul(10).wrapping_add(i64::from(digit)), count + 1)
+    });
+    (value, from + count)
+}
