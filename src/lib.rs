@@ -5,5 +5,6 @@ pub mod error;
 pub mod message;
 pub mod persona;
 pub mod secret;
+pub mod services;
 pub mod table;
 pub mod uri;

@@ -1,0 +1,218 @@
+//! Who a token belongs to, whether it is valid, and how long.
+
+use super::discovery::service_url;
+use super::error::HttpError;
+use super::http::{Get, Http, Response};
+use crate::secret::Secret;
+use base64::Engine;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use serde::Deserialize;
+use zeroize::Zeroize;
+
+/// What a token service says about a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TokenVerdict {
+    /// It is valid.
+    Valid,
+    /// It is not: 401, 403, 404 or 406.
+    Invalid(HttpError),
+}
+
+/// Asks the token service at `uri`.
+///
+/// # Errors
+///
+/// When it says neither valid nor invalid: no answer, another status, or an answer of another server.
+pub async fn token_status(
+    http: &Http,
+    uri: &str,
+    insecure: bool,
+    token: &Secret,
+) -> Result<TokenVerdict, HttpError> {
+    let limits = http.limits();
+    let url = service_url(uri, "v1/token-status")?;
+    let get = Get {
+        url: &url,
+        insecure,
+        token: Some(token),
+        accept: Some("application/json"),
+        timeout: limits.token,
+        limit: limits.json_bytes,
+    };
+    let response = http.get(get).await?.at_home()?;
+    match response.status {
+        200 => Ok(TokenVerdict::Valid),
+        401 | 403 | 404 | 406 => Ok(TokenVerdict::Invalid(response.failure())),
+        _ => Err(response.failure()),
+    }
+}
+
+/// The user to whom a token belongs, as the library knows it; all text is the library's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Empty where the library does not tell.
+    pub username: String,
+    /// Empty where the library does not tell.
+    pub email: String,
+    /// Empty where the library does not tell.
+    pub realname: String,
+    /// The password for the OCI registry behind the library.
+    pub oci_secret: Option<Secret>,
+}
+
+/// The wire form: bare JSON without an envelope.
+#[derive(Deserialize)]
+struct Wire {
+    username: Option<String>,
+    email: Option<String>,
+    realname: Option<String>,
+    oidc_user_meta: Option<WireMeta>,
+}
+
+#[derive(Deserialize)]
+struct WireMeta {
+    secret: Option<String>,
+}
+
+/// Asks the library at `uri` who is logged in.
+///
+/// # Errors
+///
+/// When there is no answer, its status is not 200, it is of another server, or no user document. No error
+/// holds anything of the document.
+pub async fn identity(
+    http: &Http,
+    uri: &str,
+    insecure: bool,
+    token: Option<&Secret>,
+) -> Result<Account, HttpError> {
+    let limits = http.limits();
+    let url = service_url(uri, "v1/rbac/users/current")?;
+    let get = Get {
+        url: &url,
+        insecure,
+        token,
+        accept: Some("application/json"),
+        timeout: limits.identity,
+        limit: limits.json_bytes,
+    };
+    let response = http.get(get).await?.at_home()?.ok()?;
+    read_account(response)
+}
+
+fn read_account(mut response: Response) -> Result<Account, HttpError> {
+    let account = parse_account(&response.body);
+    // The body holds the secret too.
+    response.body.zeroize();
+    account.ok_or_else(|| response.unexpected("the answer is no user document"))
+}
+
+/// The words of the JSON library are dropped: they quote the text, which may be the secret.
+fn parse_account(body: &[u8]) -> Option<Account> {
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    Some(Account {
+        username: wire.username.unwrap_or_default(),
+        email: wire.email.unwrap_or_default(),
+        realname: wire.realname.unwrap_or_default(),
+        oci_secret: wire.oidc_user_meta.and_then(|meta| meta.secret).and_then(Secret::non_empty),
+    })
+}
+
+/// When a token ends, in seconds since 1970, if it is a JWT that says so. Nothing is verified: this is for
+/// a person to read.
+pub fn jwt_expiry(token: &Secret) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Claims {
+        exp: serde_json::Number,
+    }
+    /// The first second of the year 10000, behind which no calendar goes.
+    const END: u64 = 253_402_300_800;
+
+    let mut parts = token.expose().split('.');
+    let (Some(_), Some(payload), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return None;
+    };
+    let engine = GeneralPurpose::new(
+        &URL_SAFE,
+        GeneralPurposeConfig::new()
+            .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+            .with_decode_allow_trailing_bits(true),
+    );
+    let claims: Claims = serde_json::from_slice(&engine.decode(payload).ok()?).ok()?;
+    let seconds = claims.exp.as_u64().or_else(|| {
+        let seconds = claims.exp.as_f64()?;
+        (seconds > 0.0 && seconds < END as f64).then_some(seconds as u64)
+    })?;
+    (1..END).contains(&seconds).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn jwt(payload: &str) -> Secret {
+        let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(payload);
+        Secret::new(format!("eyJhbGciOiJub25lIn0.{payload}.c2ln"))
+    }
+
+    #[test]
+    fn the_end_of_a_jwt() {
+        let table = [
+            (r#"{"exp":1700000000,"sub":"x"}"#, Some(1_700_000_000)),
+            (r#"{"exp":1700000000.9}"#, Some(1_700_000_000)),
+            (r#"{"exp":1.7e9}"#, Some(1_700_000_000)),
+            (r#"{"exp":0}"#, None),
+            (r#"{"exp":-5}"#, None),
+            (r#"{"exp":1e300}"#, None),
+            (r#"{"exp":18446744073709551615}"#, None),
+            (r#"{"exp":"1700000000"}"#, None),
+            (r#"{"exp":null}"#, None),
+            (r#"{"sub":"x"}"#, None),
+            ("[]", None),
+            ("", None),
+        ];
+        for (payload, expected) in table {
+            assert_eq!(jwt_expiry(&jwt(payload)), expected, "{payload}");
+        }
+        for token in ["", "opaque", "a.b", "a.b.c", "a..c", "....", "a.e30.c.d"] {
+            assert_eq!(jwt_expiry(&Secret::new(token.into())), None, "{token}");
+        }
+        let padded = Secret::new("h.eyJleHAiOjE3MDAwMDAwMDB9Cg==.s".into());
+        assert_eq!(jwt_expiry(&padded), Some(1_700_000_000));
+    }
+
+    #[test]
+    fn a_user_document() {
+        let body = br#"{"username":"ada","email":"a@x","realname":"Ada","id":7,"oidc_user_meta":{"secret":"canary"}}"#;
+        let account = parse_account(body).unwrap();
+        assert_eq!((account.username.as_str(), account.email.as_str()), ("ada", "a@x"));
+        assert_eq!(account.oci_secret.as_ref().unwrap().expose(), "canary");
+        assert!(!format!("{account:?}").contains("canary"));
+        assert_eq!(parse_account(b"{}"), Some(Account::default()));
+        assert_eq!(
+            parse_account(br#"{"username":null,"oidc_user_meta":{"secret":""}}"#),
+            Some(Account::default())
+        );
+        for bad in [&b"[]"[..], b"", b"<html>", br#"{"username":7}"#, br#"{"oidc_user_meta":"canary"}"#] {
+            assert_eq!(parse_account(bad), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_token_panics(token in "\\PC{0,60}", payload in "\\PC{0,60}", exp: f64) {
+            jwt_expiry(&Secret::new(token));
+            jwt_expiry(&jwt(&payload));
+            jwt_expiry(&jwt(&format!("{{\"exp\":{exp}}}")));
+        }
+
+        #[test]
+        fn no_user_document_panics(body: Vec<u8>, name in "\\PC{0,20}") {
+            parse_account(&body);
+            parse_account(format!("{{\"username\":{name:?}}}").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! A discovery document as it lies in `remote-cache/`: which file, and what is in it.
+//!
+//! Pure: the caller reads and writes the file, and says what time it is.
+
+use super::discovery::{Service, Services};
+use ring::digest;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+use url::Url;
+
+/// The version of the format; a file of another one counts as none.
+const VERSION: u32 = 1;
+/// Longest slug, so that every file system takes the name.
+const SLUG: usize = 64;
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    version: u32,
+    /// Compared when reading: the file's name alone proves nothing.
+    url: String,
+    /// The document came over http or unverified https: it must not serve when the endpoint has since become
+    /// a verified one.
+    insecure: bool,
+    /// Seconds since 1970.
+    time: u64,
+    services: Vec<StoredService>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredService {
+    name: String,
+    uri: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    registry_uri: Option<String>,
+}
+
+/// `<slug>-<16 hex digits of SHA-256 of the canonical URL>.services.json`.
+///
+/// Apptainer reads `<slug>.json` in the same directory; this name keeps out of its way.
+pub fn file_name(endpoint: &Url) -> String {
+    let url = canonical(endpoint);
+    let hash = digest::digest(&digest::SHA256, url.as_bytes());
+    let hash: String = hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{hash}.services.json", slug(&url))
+}
+
+/// The bytes to store for `services` of `endpoint`, fetched at `now` (seconds since 1970).
+pub fn encode(endpoint: &Url, insecure: bool, services: &Services, now: u64) -> Vec<u8> {
+    let services = services.iter().map(|(name, service)| StoredService {
+        name: name.to_string(),
+        uri: service.uri.clone(),
+        registry_uri: service.registry_uri.clone(),
+    });
+    let stored = Stored {
+        version: VERSION,
+        url: canonical(endpoint),
+        insecure,
+        time: now,
+        services: services.collect(),
+    };
+    let mut bytes = serde_json::to_vec(&stored).expect("text and numbers are always JSON");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// What `bytes` hold for `endpoint`, and how old it is at `now`. None when it belongs to another endpoint,
+/// was fetched in another way, or is no such file. What comes from the future has an unknown age,
+/// [`Duration::MAX`]: a clock was wrong then or is now.
+pub fn decode(bytes: &[u8], endpoint: &Url, insecure: bool, now: u64) -> Option<(Services, Duration)> {
+    let stored: Stored = serde_json::from_slice(bytes).ok()?;
+    if stored.version != VERSION || stored.url != canonical(endpoint) || stored.insecure != insecure {
+        return None;
+    }
+    let age = now.checked_sub(stored.time).map_or(Duration::MAX, Duration::from_secs);
+    let services = stored
+        .services
+        .into_iter()
+        .map(|stored| (stored.name, Service { uri: stored.uri, registry_uri: stored.registry_uri }));
+    Some((services.collect(), age))
+}
+
+/// One spelling of an endpoint's address: no user info, query, fragment, or slash at the end. The URL type
+/// has already put host and port into one form.
+fn canonical(endpoint: &Url) -> String {
+    super::error::shown(endpoint).trim_end_matches('/').to_string()
+}
+
+/// Host, port and path in characters that every file system takes.
+fn slug(url: &str) -> String {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let mut slug = String::new();
+    for c in rest.chars().take(SLUG) {
+        match c {
+            c if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') => slug.push(c.to_ascii_lowercase()),
+            _ if slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.trim_matches(['-', '.']).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    fn services() -> Services {
+        let library = Service { uri: "https://l".into(), registry_uri: Some("https://r".into()) };
+        [("library", library), ("token", Service { uri: "https://t\u{1b}".into(), registry_uri: None })]
+            .into_iter()
+            .collect()
+    }
+
+    #[test]
+    fn names() {
+        let name = file_name(&url("https://cloud.sylabs.io"));
+        assert!(name.starts_with("cloud.sylabs.io-") && name.ends_with(".services.json"), "{name}");
+        assert_eq!(name.len(), "cloud.sylabs.io-0123456789abcdef.services.json".len());
+        assert_eq!(name, file_name(&url("HTTPS://u:p@Cloud.Sylabs.IO:443/?q#f")));
+        for other in [
+            "http://cloud.sylabs.io",
+            "https://cloud-sylabs.io",
+            "https://cloud.sylabs.io:8443",
+            "https://cloud.sylabs.io/a",
+        ] {
+            assert_ne!(name, file_name(&url(other)));
+        }
+        assert!(file_name(&url("https://[::1]:8443/a/../b c")).starts_with("1-8443-b-20c-"));
+        assert!(file_name(&url(&format!("https://h/{}", "x/".repeat(500)))).len() < 120);
+    }
+
+    #[test]
+    fn what_goes_in_comes_out() {
+        let here = url("https://h:8443/x");
+        let bytes = encode(&here, false, &services(), 1000);
+        assert_eq!(decode(&bytes, &here, false, 1060), Some((services(), Duration::from_secs(60))));
+        assert_eq!(
+            decode(&bytes, &url("https://h:8443/x/"), false, 1000),
+            Some((services(), Duration::ZERO))
+        );
+    }
+
+    #[test]
+    fn what_belongs_elsewhere_is_not_used() {
+        let here = url("https://h");
+        let bytes = encode(&here, true, &services(), 1000);
+        assert_eq!(decode(&bytes, &here, false, 1000), None);
+        assert_eq!(decode(&bytes, &url("https://g"), true, 1000), None);
+        assert_eq!(decode(&bytes, &url("http://h"), true, 1000), None);
+        for broken in [&b""[..], b"{}", b"[]", &bytes[..bytes.len() - 4]] {
+            assert_eq!(decode(broken, &here, true, 1000), None);
+        }
+    }
+
+    #[test]
+    fn the_future_has_no_age() {
+        let here = url("https://h");
+        let bytes = encode(&here, false, &services(), 1000);
+        assert_eq!(decode(&bytes, &here, false, 999).unwrap().1, Duration::MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn no_file_panics(bytes: Vec<u8>, now: u64) {
+            decode(&bytes, &url("https://h"), false, now);
+        }
+    }
+}

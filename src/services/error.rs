@@ -1,0 +1,273 @@
+//! Why a request failed, in the words of a person: the URL, what happened, and what the server said.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+use url::Url;
+
+/// A request that did not bring what was asked for.
+///
+/// Displayed in one line. It never holds a token, the user or password of a URL, or the body of an answer
+/// beyond the server's own message, which comes from outside: escape it before printing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpError {
+    /// What was asked, without user info, query and fragment.
+    pub url: String,
+    /// The proxy it was asked through, without user and password.
+    pub proxy: Option<String>,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// What happened to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Nobody listens there.
+    Refused,
+    /// The name has no address.
+    UnknownHost,
+    /// No connection within the time.
+    ConnectTimeout(Duration),
+    /// Connected, but the answer was not whole within the time.
+    Timeout(Duration),
+    /// The network said no, in its words.
+    Network(String),
+    /// The server's certificate, or the talk about it, did not pass.
+    Tls(Tls),
+    /// The answer was longer than this many bytes.
+    TooLarge(usize),
+    /// The server sent the client round in a circle, too far, or from https to http.
+    Redirect(String),
+    /// An answer that means failure.
+    Status {
+        /// The status code.
+        status: u16,
+        /// The server's own message, in one line of bounded length.
+        message: Option<String>,
+    },
+    /// The answer arrived but is not what was asked for; says what it is instead.
+    Unexpected(String),
+    /// The request could not be made: a proxy, certificate file or token that cannot be used.
+    Setup(String),
+}
+
+/// What is wrong with a server's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun, or this machine's clock is slow.
+    NotYetValid,
+    /// Self-signed, or by an authority that is not known here.
+    UnknownIssuer,
+    /// It belongs to another name.
+    WrongName,
+    /// The other side does not talk TLS, or no version that is still safe.
+    Other(String),
+}
+
+impl HttpError {
+    /// `kind` at `url`, asked directly.
+    pub fn new(url: &Url, kind: Kind) -> Self {
+        Self { url: shown(url), proxy: None, kind }
+    }
+
+    /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
+    /// not pass *has* answered.
+    pub fn is_no_answer(&self) -> bool {
+        match &self.kind {
+            Kind::Refused
+            | Kind::UnknownHost
+            | Kind::ConnectTimeout(_)
+            | Kind::Timeout(_)
+            | Kind::Network(_) => true,
+            Kind::Status { status, .. } => matches!(status, 502..=504),
+            _ => false,
+        }
+    }
+
+    /// The status code, where the server gave one.
+    pub fn status(&self) -> Option<u16> {
+        match self.kind {
+            Kind::Status { status, .. } => Some(status),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, where that is not plain from the message.
+    pub fn hint(&self) -> Option<&'static str> {
+        match &self.kind {
+            Kind::Tls(Tls::UnknownIssuer) => Some(
+                "if you trust this server, name its certificate authority with SSL_CERT_FILE=FILE (or --ca-file FILE), \
+                 or add the remote with --insecure",
+            ),
+            Kind::Tls(Tls::NotYetValid) => Some("check this machine's clock: date"),
+            _ => None,
+        }
+    }
+
+    /// Reads what the client says about a failed request; `connect` is the time it had for a connection.
+    pub(super) fn from_reqwest(url: &Url, error: &reqwest::Error, connect: Duration) -> Self {
+        Self::new(url, classify(error, connect))
+    }
+
+    /// Adds the proxy through which the request went.
+    pub(super) fn through(mut self, proxy: Option<&Url>) -> Self {
+        self.proxy = proxy.map(super::proxy::shown);
+        self
+    }
+}
+
+impl StdError for HttpError {}
+
+impl fmt::Display for HttpError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.url, self.kind)?;
+        match &self.proxy {
+            Some(proxy) => write!(f, " (through the proxy {proxy})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused => f.write_str("connection refused"),
+            Self::UnknownHost => f.write_str("the host name is not known"),
+            Self::ConnectTimeout(time) => write!(f, "no connection within {}", seconds(*time)),
+            Self::Timeout(time) => write!(f, "no whole answer within {}", seconds(*time)),
+            Self::Tls(problem) => write!(f, "{problem}"),
+            Self::TooLarge(limit) => write!(f, "the answer is longer than {limit} bytes"),
+            Self::Status { status, message } => {
+                write!(f, "{status}")?;
+                let name = reqwest::StatusCode::from_u16(*status).ok().and_then(|s| s.canonical_reason());
+                name.map_or(Ok(()), |name| write!(f, " {name}"))?;
+                message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
+            }
+            Self::Network(text) | Self::Redirect(text) | Self::Unexpected(text) | Self::Setup(text) => {
+                f.write_str(text)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expired => f.write_str("the server's certificate has expired"),
+            Self::NotYetValid => f.write_str("the server's certificate is not valid yet"),
+            Self::UnknownIssuer => f.write_str(
+                "the server's certificate is self-signed or by an authority that is not known here",
+            ),
+            Self::WrongName => f.write_str("the server's certificate belongs to another name"),
+            Self::Other(text) => write!(f, "TLS failed: {text}"),
+        }
+    }
+}
+
+/// `url` without user info, query and fragment, where secrets may stand.
+pub fn shown(url: &Url) -> String {
+    let mut url = without_userinfo(url);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
+}
+
+/// `url` without user and password.
+pub(super) fn without_userinfo(url: &Url) -> Url {
+    let mut url = url.clone();
+    // Both fail only where there can be no user info.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+fn seconds(time: Duration) -> String {
+    match time.subsec_millis() {
+        0 => format!("{} s", time.as_secs()),
+        _ => format!("{:.1} s", time.as_secs_f64()),
+    }
+}
+
+/// All causes of an error. Of an IO error that wraps another one `source` gives the cause of the inner one,
+/// so that the inner one, which is TLS's, would be passed over.
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
+    let mut all = Vec::new();
+    let mut next = Some(error);
+    while let Some(current) = next {
+        all.push(current);
+        next = match current.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(inner) => Some(inner as &(dyn StdError + 'static)),
+            None => current.source(),
+        };
+    }
+    all
+}
+
+/// How the client's words about a proxy begin; its type for them is not within reach.
+const TUNNEL: &str = "tunnel error: ";
+
+fn classify(error: &reqwest::Error, connect: Duration) -> Kind {
+    let causes = causes(error);
+    if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
+        return Kind::Tls(classify_tls(tls));
+    }
+    if error.is_timeout() {
+        return Kind::ConnectTimeout(connect);
+    }
+    if error.is_dns() {
+        return Kind::UnknownHost;
+    }
+    let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL));
+    if let Some(tunnel) = tunnel.filter(|_| !causes.iter().any(|cause| cause.is::<io::Error>())) {
+        return Kind::Network(tunnel.replacen(TUNNEL, "the proxy refused: ", 1));
+    }
+    match causes.iter().rev().find_map(|cause| cause.downcast_ref::<io::Error>()) {
+        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => Kind::Refused,
+        Some(io) if io.get_ref().is_none() => Kind::Network(io_words(io)),
+        _ => Kind::Network(last_words(&causes)),
+    }
+}
+
+fn io_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
+            "the server closed the connection".to_string()
+        }
+        io::ErrorKind::NetworkUnreachable => "the network is unreachable".to_string(),
+        io::ErrorKind::HostUnreachable => "the host is unreachable".to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// What the innermost cause says, in words for the common case of a server that hangs up.
+fn last_words(causes: &[&(dyn StdError + 'static)]) -> String {
+    let text = causes.last().map(ToString::to_string).unwrap_or_default();
+    match text.as_str() {
+        "connection closed before message completed" | "end of file before message length reached" => {
+            "the server closed the connection before the answer was whole".to_string()
+        }
+        _ if text.starts_with("invalid HTTP") => "the answer is not HTTP".to_string(),
+        _ => text,
+    }
+}
+
+fn classify_tls(error: &rustls::Error) -> Tls {
+    use rustls::CertificateError as Bad;
+    if super::tls::is_authority(error) {
+        return Tls::UnknownIssuer;
+    }
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::Expired | Bad::ExpiredContext { .. } => Tls::Expired,
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => Tls::NotYetValid,
+            Bad::UnknownIssuer | Bad::BadSignature => Tls::UnknownIssuer,
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Tls::WrongName,
+            other => Tls::Other(other.to_string()),
+        },
+        rustls::Error::InvalidMessage(_) => Tls::Other("the server does not talk https".to_string()),
+        other => Tls::Other(other.to_string()),
+    }
+}

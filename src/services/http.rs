@@ -1,0 +1,304 @@
+//! The one HTTP client: bounded in time and size, careful with redirects and tokens.
+
+use super::error::{HttpError, Kind, without_userinfo};
+use super::proxy::Proxies;
+use super::settings::Settings;
+use super::{message, tls};
+use crate::secret::Secret;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use reqwest::redirect::Policy;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+use url::Url;
+
+/// Times and sizes. [`Limits::default`] is what the program uses; tests have less patience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For a connection, TLS included.
+    pub connect: Duration,
+    /// For a discovery document, redirects and body included, as all times below.
+    pub discovery: Duration,
+    /// For the check of a token.
+    pub token: Duration,
+    /// For the identity of a user.
+    pub identity: Duration,
+    /// For `/version` of a service.
+    pub version: Duration,
+    /// Longest discovery document, in bytes.
+    pub discovery_bytes: usize,
+    /// Longest other JSON document, in bytes.
+    pub json_bytes: usize,
+    /// How much of the body of a failure is looked at for the server's message, in bytes.
+    pub error_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            discovery: Duration::from_secs(10),
+            token: Duration::from_secs(10),
+            identity: Duration::from_secs(5),
+            version: Duration::from_secs(30),
+            discovery_bytes: 1 << 20,
+            json_bytes: 1 << 20,
+            error_bytes: 64 << 10,
+        }
+    }
+}
+
+/// One GET.
+#[derive(Clone, Copy, Debug)]
+pub struct Get<'a> {
+    /// `http` or `https`. User and password in it are not sent.
+    pub url: &'a Url,
+    /// Take any certificate, and let a token go over http.
+    pub insecure: bool,
+    /// Sent as `Authorization: Bearer …`, to this URL's origin alone. An empty one sends no header.
+    pub token: Option<&'a Secret>,
+    /// The `Accept` header, where the server should know.
+    pub accept: Option<&'static str>,
+    /// For everything from the name lookup to the last byte, redirects included.
+    pub timeout: Duration,
+    /// Longest body of a success, in bytes.
+    pub limit: usize,
+}
+
+/// The final answer to a request: any status but a redirect that could be followed.
+pub struct Response {
+    /// Where the answer came from, after redirects.
+    pub url: Url,
+    /// The status code.
+    pub status: u16,
+    /// Another origin than the first answered, which got no token.
+    pub left_origin: bool,
+    /// The value of `Content-Type`, empty where there is none.
+    pub content_type: String,
+    /// The body; of a failure only its beginning. May hold secrets.
+    pub body: Vec<u8>,
+    /// The server's own message for a failure, without the token that was sent.
+    pub message: Option<String>,
+}
+
+impl Response {
+    /// This response as the failure that its status means.
+    pub fn failure(&self) -> HttpError {
+        HttpError::new(&self.url, Kind::Status { status: self.status, message: self.message.clone() })
+    }
+
+    /// This response as something else than was asked for.
+    pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
+        HttpError::new(&self.url, Kind::Unexpected(what.into()))
+    }
+
+    /// Itself, if the status is 200.
+    ///
+    /// # Errors
+    ///
+    /// [`Response::failure`] for every other status.
+    pub fn ok(self) -> Result<Self, HttpError> {
+        if self.status == 200 { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// Itself, if it comes from the origin that was asked: what another one says about a token, which it
+    /// has not got, means nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::Redirect`] with the address that answered.
+    pub fn at_home(self) -> Result<Self, HttpError> {
+        if !self.left_origin {
+            return Ok(self);
+        }
+        let text = "the server sends requests on to here, which is another server and gets no token";
+        Err(HttpError::new(&self.url, Kind::Redirect(text.to_string())))
+    }
+}
+
+/// The client. Cheap to make and to clone; certificates are read at the first https request.
+#[derive(Clone)]
+pub struct Http(Arc<Inner>);
+
+struct Inner {
+    settings: Settings,
+    limits: Limits,
+    proxies: OnceLock<Result<Proxies, String>>,
+    clients: [OnceLock<Result<reqwest::Client, String>>; 3],
+}
+
+/// Which certificates a client takes; the index of its place in [`Inner::clients`].
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    Nobody,
+    Verified,
+    Anybody,
+}
+
+impl Http {
+    /// A client for these surroundings.
+    pub fn new(settings: Settings, limits: Limits) -> Self {
+        Self(Arc::new(Inner { settings, limits, proxies: OnceLock::new(), clients: Default::default() }))
+    }
+
+    /// The times and sizes that callers ask with.
+    pub fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Asks and follows redirects: at most ten, never from https to http, the token only as long as the
+    /// origin (scheme, host, port) is the first one's, and never again after it was left.
+    ///
+    /// # Errors
+    ///
+    /// When there is no whole answer within its bounds. A status that means failure is no error here: see
+    /// [`Response::ok`].
+    pub async fn get(&self, get: Get<'_>) -> Result<Response, HttpError> {
+        match tokio::time::timeout(get.timeout, self.follow(get)).await {
+            Ok(result) => result,
+            Err(_) => {
+                let proxy = self.proxies(get.url)?.for_url(get.url);
+                Err(HttpError::new(get.url, Kind::Timeout(get.timeout)).through(proxy))
+            }
+        }
+    }
+
+    async fn follow(&self, get: Get<'_>) -> Result<Response, HttpError> {
+        const MOST: usize = 10;
+        let mut url = without_userinfo(get.url);
+        let mut seen = Vec::with_capacity(1);
+        let mut left_origin = false;
+        loop {
+            let token = get.token.filter(|token| !left_origin && !token.is_empty());
+            let response = self.send(&url, token, &get).await?;
+            let Some(next) = redirect_target(&response)? else {
+                return self.receive(response, url, left_origin, &get).await;
+            };
+            let wrong = |text: &str| {
+                Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::shown(&next)))))
+            };
+            if url.scheme() == "https" && next.scheme() != "https" {
+                return wrong("the server sends requests on from https to");
+            }
+            if !matches!(next.scheme(), "http" | "https") {
+                return wrong("the server sends requests on to");
+            }
+            seen.push(url.clone());
+            if seen.contains(&next) {
+                return wrong("the server sends requests round in a circle, back to");
+            }
+            if seen.len() > MOST {
+                return wrong("the server sends requests on more than 10 times, now to");
+            }
+            left_origin |= next.origin() != get.url.origin();
+            url = next;
+        }
+    }
+
+    async fn send(
+        &self,
+        url: &Url,
+        token: Option<&Secret>,
+        get: &Get<'_>,
+    ) -> Result<reqwest::Response, HttpError> {
+        let setup = |text: &str| HttpError::new(url, Kind::Setup(text.to_string()));
+        let proxy = self.proxies(url)?.for_url(url);
+        let mut request = self.client(url, proxy, get.insecure)?.get(url.clone());
+        if let Some(accept) = get.accept {
+            request = request.header(ACCEPT, accept);
+        }
+        if let Some(token) = token {
+            if url.scheme() == "http" && !get.insecure {
+                return Err(setup("a token is not sent over http, where others can read it"));
+            }
+            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+                .map_err(|_| setup("the token holds characters that cannot be sent"))?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        request.send().await.map_err(|error| self.failed(url, &error))
+    }
+
+    async fn receive(
+        &self,
+        mut response: reqwest::Response,
+        url: Url,
+        left_origin: bool,
+        get: &Get<'_>,
+    ) -> Result<Response, HttpError> {
+        let status = response.status();
+        let limit = if status.is_success() { get.limit } else { self.limits().error_bytes };
+        let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&url, &error))? {
+            let room = limit - body.len();
+            body.extend_from_slice(&chunk[..chunk.len().min(room)]);
+            if chunk.len() > room {
+                if status.is_success() {
+                    return Err(HttpError::new(&url, Kind::TooLarge(limit)));
+                }
+                break;
+            }
+        }
+        let message = if status.is_success() { None } else { message::from_body(&body, get.token) };
+        Ok(Response { url, status: status.as_u16(), left_origin, content_type, body, message })
+    }
+
+    fn failed(&self, url: &Url, error: &reqwest::Error) -> HttpError {
+        let proxy = self.proxies(url).ok().and_then(|proxies| proxies.for_url(url));
+        HttpError::from_reqwest(url, error, self.limits().connect).through(proxy)
+    }
+
+    fn proxies(&self, url: &Url) -> Result<&Proxies, HttpError> {
+        let proxies = self.0.proxies.get_or_init(|| Proxies::new(&self.0.settings));
+        proxies.as_ref().map_err(|text| HttpError::new(url, Kind::Setup(text.clone())))
+    }
+
+    fn client(&self, url: &Url, proxy: Option<&Url>, insecure: bool) -> Result<&reqwest::Client, HttpError> {
+        let tls = [Some(url), proxy].into_iter().flatten().any(|url| url.scheme() == "https");
+        let trust = match (tls, insecure) {
+            (false, _) => Trust::Nobody,
+            (true, false) => Trust::Verified,
+            (true, true) => Trust::Anybody,
+        };
+        let proxies = self.proxies(url)?;
+        let client = self.0.clients[trust as usize].get_or_init(|| self.build(trust, proxies.clone()));
+        client.as_ref().map_err(|text| HttpError::new(url, Kind::Setup(text.clone())))
+    }
+
+    fn build(&self, trust: Trust, proxies: Proxies) -> Result<reqwest::Client, String> {
+        let config = match trust {
+            Trust::Nobody => tls::none(),
+            Trust::Verified => tls::verified(&self.0.settings)?,
+            Trust::Anybody => tls::unverified(),
+        };
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(config)
+            .user_agent(super::user_agent())
+            .redirect(Policy::none())
+            .referer(false)
+            .connect_timeout(self.limits().connect)
+            .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
+            .build()
+            .map_err(|error| format!("cannot prepare requests: {}", error.without_url()))
+    }
+}
+
+/// Where a redirect leads; none for every other answer, and for one that does not say where.
+fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpError> {
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let Some(location) = response.headers().get(LOCATION) else { return Ok(None) };
+    let target = location.to_str().ok().and_then(|location| response.url().join(location).ok());
+    match target {
+        Some(target) => Ok(Some(without_userinfo(&target))),
+        None => {
+            let text = "the server sends requests on to what is no address".to_string();
+            Err(HttpError::new(response.url(), Kind::Redirect(text)))
+        }
+    }
+}
+
+fn header(response: &reqwest::Response, name: reqwest::header::HeaderName) -> Option<String> {
+    response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}

@@ -1,0 +1,85 @@
+//! The server's own message in the body of a failure.
+
+use crate::secret::Secret;
+use serde_json::Value;
+
+/// Longest message that is shown, in characters.
+const LONGEST: usize = 200;
+
+/// The message of a failure's body: of the library's envelope `{"error":{"message":…}}`, of
+/// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, or the first line of a text. A page of
+/// HTML has none. Where the server repeats the token that it was sent, a `…` stands in its place.
+pub(super) fn from_body(body: &[u8], token: Option<&Secret>) -> Option<String> {
+    let text = match serde_json::from_slice::<Value>(body) {
+        Ok(json) => from_json(&json)?.to_string(),
+        Err(_) => first_line(&String::from_utf8_lossy(body))?.to_string(),
+    };
+    let text = match token {
+        // Nothing shorter is a token that a server would take, and its letters stand in every sentence.
+        Some(token) if token.expose().len() >= 4 => text.replace(token.expose(), "…"),
+        _ => text,
+    };
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match text.char_indices().nth(LONGEST) {
+        _ if text.is_empty() => None,
+        Some((end, _)) => Some(format!("{}…", &text[..end])),
+        None => Some(text),
+    }
+}
+
+fn from_json(json: &Value) -> Option<&str> {
+    let places =
+        ["/error/message", "/message", "/errors/0/message", "/error_description", "/error", "/detail"];
+    places.iter().find_map(|place| json.pointer(place)?.as_str())
+}
+
+fn first_line(text: &str) -> Option<&str> {
+    let text = text.trim_start_matches('\u{feff}').trim();
+    // Neither a page of HTML nor broken JSON, which a person cannot read, nor bytes of another kind.
+    if text.starts_with(['<', '{', '[']) || text.contains(['\0', '\u{fffd}']) {
+        return None;
+    }
+    text.lines().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_form_of_message() {
+        let table = [
+            (r#"{"error":{"code":404,"message":"no such user"}}"#, Some("no such user")),
+            (r#"{"message":"Not authorized"}"#, Some("Not authorized")),
+            (r#"{"errors":[{"code":"DENIED","message":"denied"}]}"#, Some("denied")),
+            (r#"{"error":"invalid_token"}"#, Some("invalid_token")),
+            (r#"{"error":{"code":404}}"#, None),
+            ("[]", None),
+            ("", None),
+            ("  \n\n", None),
+            ("try again\nlater", Some("try again")),
+            ("<html><body>502</body></html>", None),
+            ("{broken", None),
+            ("\0\u{1}", None),
+        ];
+        for (body, expected) in table {
+            assert_eq!(from_body(body.as_bytes(), None).as_deref(), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_one_bounded_line_without_the_token() {
+        let token = Secret::new("canary-token".into());
+        let body = r#"{"message":"bad token\n 'canary-token'"}"#;
+        assert_eq!(from_body(body.as_bytes(), Some(&token)).unwrap(), "bad token '…'");
+        assert_eq!(from_body("x".repeat(5000).as_bytes(), None).unwrap().chars().count(), LONGEST + 1);
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_panics(body: Vec<u8>, token in "\\PC{0,8}") {
+            from_body(&body, Some(&Secret::new(token)));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The client against servers that really listen.
+
+mod endpoint;
+mod faults;
+mod proxies;
+mod redirects;
+mod transport;
+
+use super::peers::endpoint::Endpoint;
+use super::{Get, Http, HttpError, Limits, Response, Settings, block_on};
+use crate::secret::Secret;
+use std::time::Duration;
+use url::Url;
+
+/// Enough for every server that answers, even when the machine is busy.
+const PATIENT: Duration = Duration::from_secs(10);
+/// For servers that do not.
+const SHORT: Duration = Duration::from_millis(300);
+
+fn limits(time: Duration) -> Limits {
+    Limits {
+        connect: PATIENT,
+        discovery: time,
+        token: time,
+        identity: time,
+        version: time,
+        discovery_bytes: 20_000,
+        json_bytes: 10_000,
+        error_bytes: 2_000,
+    }
+}
+
+/// A client of no proxy that trusts nobody: not even this machine's own certificates are read.
+fn http() -> Http {
+    with(settings(), PATIENT)
+}
+
+fn impatient() -> Http {
+    with(settings(), SHORT)
+}
+
+fn with(settings: Settings, time: Duration) -> Http {
+    Http::new(settings, limits(time))
+}
+
+fn settings() -> Settings {
+    Settings { cert_file: Some("/dev/null".into()), cert_dirs: Some(Vec::new()), ..Settings::default() }
+}
+
+fn url(text: &str) -> Url {
+    Url::parse(text).unwrap()
+}
+
+fn token() -> Secret {
+    Secret::new("canary-token".into())
+}
+
+/// One GET of a path of `base`.
+struct Ask<'a> {
+    base: &'a str,
+    path: &'a str,
+    token: Option<&'a Secret>,
+    insecure: bool,
+}
+
+impl Ask<'_> {
+    fn by(&self, http: &Http) -> Result<Response, HttpError> {
+        let url = url(&format!("{}{}", self.base, self.path));
+        let Limits { discovery: timeout, json_bytes: limit, .. } = *http.limits();
+        let get = Get { url: &url, insecure: self.insecure, token: self.token, accept: None, timeout, limit };
+        block_on(http.get(get)).unwrap()
+    }
+}
+
+/// A GET without token.
+fn get(http: &Http, base: &str, path: &str) -> Result<Response, HttpError> {
+    Ask { base, path, token: None, insecure: false }.by(http)
+}
+
+/// A GET with the token, allowed over http.
+fn get_with_token(http: &Http, base: &str, path: &str, token: &Secret) -> Result<Response, HttpError> {
+    Ask { base, path, token: Some(token), insecure: true }.by(http)
+}
+
+/// The whole error of a request, in which the token must not be.
+fn error_of<T>(result: Result<T, HttpError>) -> String {
+    let error = result.err().expect("this must fail");
+    let text = error.to_string();
+    assert!(!format!("{error:?}{text}").contains("canary"), "{text}");
+    text
+}
+
+/// `Authorization` of every request that an endpoint got for a path.
+fn tokens_seen(endpoint: &Endpoint, path: &str) -> Vec<Option<String>> {
+    let requests = endpoint.requests_for(path);
+    requests.iter().map(|request| request.header("authorization").map(str::to_string)).collect()
+}

@@ -1,0 +1,136 @@
+//! TLS: whose certificates are believed, and what is said about the others.
+
+use super::*;
+use crate::services::peers::ca::{Ca, Identity};
+use crate::services::{Kind, error::Tls};
+use std::path::Path;
+
+fn trusting(path: &Path) -> Http {
+    with(Settings { ca_files: vec![path.into()], ..settings() }, PATIENT)
+}
+
+fn problem(http: &Http, endpoint: &Endpoint) -> Tls {
+    match get(http, &endpoint.url(), "/library/version").err().map(|error| error.kind) {
+        Some(Kind::Tls(problem)) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_private_authority_by_all_three_ways() {
+    let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
+    let endpoint = Endpoint::https(ca.identity());
+    let file = dir.path().join("ca.pem");
+    ca.write(&file);
+    let ways = [
+        Settings { ca_files: vec![file.clone()], ..settings() },
+        Settings { cert_file: Some(file.clone()), ..settings() },
+        Settings { cert_dirs: Some(vec!["/nonexistent".into(), dir.path().into()]), ..settings() },
+    ];
+    for settings in ways {
+        let http = with(settings, PATIENT);
+        assert_eq!(get(&http, &endpoint.url(), "/library/version").unwrap().status, 200);
+        let by_name = endpoint.url().replace("127.0.0.1", "localhost");
+        assert_eq!(get(&http, &by_name, "/library/version").unwrap().status, 200);
+    }
+}
+
+#[test]
+fn the_systems_certificates_do_not_help_a_stranger() {
+    let endpoint = Endpoint::https(Ca::generate().identity());
+    let system = with(Settings::default(), PATIENT);
+    assert_eq!(problem(&system, &endpoint), Tls::UnknownIssuer);
+    assert_eq!(problem(&http(), &endpoint), Tls::UnknownIssuer);
+    let error = get(&http(), &endpoint.url(), "/x").err().unwrap();
+    assert!(error.hint().unwrap().contains("--ca-file") && !error.is_no_answer());
+    assert!(endpoint.requests().is_empty());
+}
+
+#[test]
+fn certificates_out_of_time_or_for_others() {
+    let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("ca.pem");
+    ca.write(&file);
+    let http = trusting(&file);
+    let table = [
+        (ca.expired(), Tls::Expired, "the server's certificate has expired"),
+        (ca.not_yet_valid(), Tls::NotYetValid, "the server's certificate is not valid yet"),
+        (
+            ca.identity_for("other.example"),
+            Tls::WrongName,
+            "the server's certificate belongs to another name",
+        ),
+    ];
+    for (identity, expected, words) in table {
+        let endpoint = Endpoint::https(identity);
+        assert_eq!(problem(&http, &endpoint), expected);
+        assert_eq!(error_of(get(&http, &endpoint.url(), "/x")), format!("{}/x: {words}", endpoint.url()));
+        let anyway = Ask { base: &endpoint.url(), path: "/library/version", token: None, insecure: true };
+        assert_eq!(anyway.by(&http).unwrap().status, 200);
+    }
+}
+
+#[test]
+fn self_signed_certificates() {
+    let dir = tempfile::tempdir().unwrap();
+    for authority in [false, true] {
+        let (identity, file) = (Identity::self_signed(authority), dir.path().join("own.pem"));
+        identity.write(&file);
+        let endpoint = Endpoint::https(identity);
+        assert_eq!(problem(&http(), &endpoint), Tls::UnknownIssuer, "authority {authority}");
+        assert_eq!(get(&trusting(&file), &endpoint.url(), "/library/version").unwrap().status, 200);
+        let other = Endpoint::https(Identity::self_signed(authority));
+        assert_eq!(problem(&trusting(&file), &other), Tls::UnknownIssuer, "authority {authority}");
+        let misnamed = Identity::self_signed(authority);
+        misnamed.write(&file);
+        let elsewhere = Endpoint::start("127.0.0.2", Some(misnamed));
+        assert_eq!(problem(&trusting(&file), &elsewhere), Tls::WrongName, "authority {authority}");
+    }
+}
+
+#[test]
+fn files_that_are_no_certificates() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("junk.pem");
+    std::fs::write(&file, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n").unwrap();
+    let endpoint = Endpoint::https(Ca::generate().identity());
+    let missing = dir.path().join("missing.pem");
+    let table = [
+        (
+            Settings { ca_files: vec![file.clone()], ..settings() },
+            "--ca-file",
+            "holds no certificate in PEM form",
+        ),
+        (Settings { cert_file: Some(file.clone()), ..settings() }, "SSL_CERT_FILE", "holds no certificate"),
+        (Settings { ca_files: vec![missing.clone()], ..settings() }, "--ca-file", "no such file"),
+        (Settings { cert_file: Some(dir.path().into()), ..settings() }, "SSL_CERT_FILE", "is a directory"),
+        (Settings { cert_dirs: Some(vec![missing]), ..settings() }, "SSL_CERT_DIR", "no such directory"),
+    ];
+    for (settings, by, what) in table {
+        let http = with(settings, PATIENT);
+        let text = error_of(get(&http, &endpoint.url(), "/x"));
+        assert!(text.contains(by) && text.contains(what), "{text}");
+        // Without TLS nothing of it is read.
+        assert_eq!(get(&http, &Endpoint::http().url(), "/library/version").unwrap().status, 200);
+    }
+}
+
+#[test]
+fn https_of_a_server_without_it_and_the_other_way_round() {
+    let plain = Endpoint::http();
+    let text = error_of(get(&http(), &plain.url().replace("http", "https"), "/x"));
+    assert!(text.contains("the server does not talk https"), "{text}");
+    let tls = Endpoint::https(Ca::generate().identity());
+    assert!(get(&http(), &tls.url().replace("https", "http"), "/x").is_err());
+}
+
+#[test]
+fn an_address_of_the_new_kind() {
+    if Endpoint::has_ipv6() {
+        let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
+        let file = dir.path().join("ca.pem");
+        ca.write(&file);
+        let endpoint = Endpoint::start("::1", Some(ca.identity()));
+        assert_eq!(get(&trusting(&file), &endpoint.url(), "/library/version").unwrap().status, 200);
+    }
+}

@@ -1,0 +1,237 @@
+//! Whose certificates are believed: the system's, those that the surroundings name, and no less than
+//! TLS 1.2.
+
+use super::settings::Settings;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls_native_certs::load_certs_from_paths;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The bundle of the distributions, in the order in which Go looks; the first that has certificates is it.
+const BUNDLES: [&str; 6] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/tls/cacert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+/// The directories of the distributions; all of them count.
+const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
+
+/// A configuration that verifies the server. Reads the certificates: some milliseconds.
+///
+/// # Errors
+///
+/// One line when a file that `settings` name cannot be read or holds no certificate, or when no directory
+/// of theirs can be read. What is broken in the system's own store is passed over.
+pub fn verified(settings: &Settings) -> Result<ClientConfig, String> {
+    let trusted = certificates(settings)?;
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    if roots.is_empty() {
+        // Without any root every server is refused, with a better word than for an empty store.
+        return Ok(finish(Arc::new(Nobody(provider()))));
+    }
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+        .build()
+        .map_err(|error| format!("no certificate can be verified: {error}"))?;
+    Ok(finish(Arc::new(Verifier { webpki, trusted })))
+}
+
+/// A configuration that takes any certificate, for `--insecure`.
+pub fn unverified() -> ClientConfig {
+    finish(Arc::new(Anybody(provider())))
+}
+
+/// A configuration that refuses every server, for requests that use no TLS at all: it reads nothing.
+pub fn none() -> ClientConfig {
+    finish(Arc::new(Nobody(provider())))
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+fn finish(verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .expect("ring has the suites of TLS 1.2 and 1.3")
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config
+}
+
+/// Go's rule: `SSL_CERT_FILE` stands in for the bundle, `SSL_CERT_DIR` for the directories.
+fn certificates(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, String> {
+    let mut all = match &settings.cert_file {
+        Some(file) => named_file("SSL_CERT_FILE", file)?,
+        None => BUNDLES.iter().map(|path| file(Path::new(path))).find(|c| !c.is_empty()).unwrap_or_default(),
+    };
+    match &settings.cert_dirs {
+        Some(dirs) => all.extend(named_directories(dirs)?),
+        None => all.extend(DIRECTORIES.iter().flat_map(|path| directory(Path::new(path)))),
+    }
+    for path in &settings.ca_files {
+        all.extend(named_file("--ca-file", path)?);
+    }
+    all.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
+    all.dedup();
+    Ok(all)
+}
+
+fn file(path: &Path) -> Vec<CertificateDer<'static>> {
+    load_certs_from_paths(Some(path), None).certs
+}
+
+fn directory(path: &Path) -> Vec<CertificateDer<'static>> {
+    load_certs_from_paths(None, Some(path)).certs
+}
+
+/// An empty file is taken at its word: `SSL_CERT_FILE=/dev/null` means no bundle.
+fn named_file(by: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let problem = |what: &dyn std::fmt::Display| format!("{by} {}: {what}", path.display());
+    let bytes = std::fs::read(path).map_err(|error| problem(&plain(&error)))?;
+    let mut found = if bytes.is_empty() { Vec::new() } else { file(path) };
+    found.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
+    match found.is_empty() && !bytes.is_empty() {
+        true => Err(problem(&"holds no certificate in PEM form")),
+        false => Ok(found),
+    }
+}
+
+fn named_directories(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, String> {
+    if !paths.is_empty() && !paths.iter().any(|path| std::fs::read_dir(path).is_ok()) {
+        let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+        return Err(format!("SSL_CERT_DIR {}: no such directory", shown.join(":")));
+    }
+    Ok(paths.iter().flat_map(|path| directory(path)).collect())
+}
+
+/// An IO error without its number.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
+        std::io::ErrorKind::IsADirectory => "is a directory".to_string(),
+        _ => error.to_string(),
+    }
+}
+
+/// The verification of webpki, and one case that it refuses and Go and OpenSSL accept: a server whose
+/// certificate is itself among the trusted ones and is marked as an authority, as the self-signed ones of
+/// `openssl req -x509` are.
+#[derive(Debug)]
+struct Verifier {
+    webpki: Arc<WebPkiServerVerifier>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        match self.webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            // webpki looks at this after the dates and before the name.
+            Err(error)
+                if is_authority(&error) && self.trusted.iter().any(|trusted| trusted == end_entity) =>
+            {
+                rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate was refused because it is marked as an authority. rustls passes webpki's word on
+/// as a value without a name of its own.
+pub(super) fn is_authority(error: &rustls::Error) -> bool {
+    matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
+        if format!("{other:?}").contains("CaUsedAsEndEntity"))
+}
+
+macro_rules! same_answer_for_all {
+    ($(#[$doc:meta])* $name:ident, $answer:expr) => {
+        $(#[$doc])*
+        #[derive(Debug)]
+        struct $name(Arc<CryptoProvider>);
+
+        impl ServerCertVerifier for $name {
+            fn verify_server_cert(
+                &self,
+                _: &CertificateDer<'_>,
+                _: &[CertificateDer<'_>],
+                _: &ServerName<'_>,
+                _: &[u8],
+                _: UnixTime,
+            ) -> Result<ServerCertVerified, rustls::Error> {
+                $answer
+            }
+
+            fn verify_tls12_signature(
+                &self,
+                _: &[u8],
+                _: &CertificateDer<'_>,
+                _: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                Ok(HandshakeSignatureValid::assertion())
+            }
+
+            fn verify_tls13_signature(
+                &self,
+                _: &[u8],
+                _: &CertificateDer<'_>,
+                _: &DigitallySignedStruct,
+            ) -> Result<HandshakeSignatureValid, rustls::Error> {
+                Ok(HandshakeSignatureValid::assertion())
+            }
+
+            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+                self.0.signature_verification_algorithms.supported_schemes()
+            }
+        }
+    };
+}
+same_answer_for_all! {
+    /// Takes every certificate, also one too old in form to be parsed, whose signatures could not be checked.
+    Anybody, Ok(ServerCertVerified::assertion())
+}
+same_answer_for_all! {
+    /// Takes no certificate, since nothing is there to verify it with.
+    Nobody, Err(CertificateError::UnknownIssuer.into())
+}

@@ -1,0 +1,110 @@
+//! A private certificate authority and the certificates of servers, good and bad.
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Names of this machine that a certificate is good for, and one that only a proxy can reach.
+const NAMES: [&str; 4] = ["127.0.0.1", "::1", "localhost", "endpoint.test"];
+
+/// A certificate authority of its own.
+pub struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+impl Ca {
+    /// Makes a new one, which nobody trusts yet.
+    pub fn generate() -> Self {
+        let mut params = params(&[]);
+        params.distinguished_name.push(DnType::CommonName, "Private test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        Self(CertifiedIssuer::self_signed(params, key()).unwrap())
+    }
+
+    /// Its own certificate, for `--ca-file`.
+    pub fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Writes its own certificate to a file.
+    pub fn write(&self, path: &Path) {
+        std::fs::write(path, self.pem()).unwrap();
+    }
+
+    /// A good certificate for `127.0.0.1`, `::1`, `localhost` and `endpoint.test`.
+    pub fn identity(&self) -> Identity {
+        self.sign(params(&NAMES))
+    }
+
+    /// A certificate for another name.
+    pub fn identity_for(&self, name: &str) -> Identity {
+        self.sign(params(&[name]))
+    }
+
+    /// A certificate whose time is over.
+    pub fn expired(&self) -> Identity {
+        let mut params = params(&NAMES);
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        self.sign(params)
+    }
+
+    /// A certificate whose time has not begun.
+    pub fn not_yet_valid(&self) -> Identity {
+        let mut params = params(&NAMES);
+        params.not_before = date_time_ymd(3001, 1, 1);
+        params.not_after = date_time_ymd(3002, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Identity {
+        let key = key();
+        let certificate = params.signed_by(&key, &self.0).unwrap();
+        Identity { pem: certificate.pem(), certificate: certificate.into(), key }
+    }
+}
+
+/// A server's certificate with its key.
+pub struct Identity {
+    certificate: CertificateDer<'static>,
+    pem: String,
+    key: KeyPair,
+}
+
+impl Identity {
+    /// Signed by itself; `authority`: marked as one, as `openssl req -x509` does.
+    pub fn self_signed(authority: bool) -> Self {
+        let (mut params, key) = (params(&NAMES), key());
+        if authority {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        }
+        let certificate = params.self_signed(&key).unwrap();
+        Self { pem: certificate.pem(), certificate: certificate.into(), key }
+    }
+
+    /// The certificate, for `--ca-file`.
+    pub fn write(&self, path: &Path) {
+        std::fs::write(path, &self.pem).unwrap();
+    }
+
+    /// What a server needs to talk TLS as this identity.
+    pub(super) fn server_config(self) -> Arc<ServerConfig> {
+        let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![self.certificate], key)
+            .unwrap();
+        Arc::new(config)
+    }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap()
+}
+
+fn key() -> KeyPair {
+    KeyPair::generate().unwrap()
+}

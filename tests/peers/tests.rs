@@ -1,0 +1,105 @@
+//! The peers themselves, asked without any client of ours.
+
+use super::ca::{Ca, Identity};
+use super::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS, USER};
+use super::proxy::Proxy;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Sends the lines of a request's head, reads to the end.
+fn ask(address: SocketAddr, head: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn get(endpoint: &Endpoint, path: &str) -> String {
+    ask(endpoint.address(), &format!("GET {path} HTTP/1.1\r\nHost: x"))
+}
+
+#[test]
+fn an_endpoint_answers_as_a_real_one() {
+    let endpoint = Endpoint::http();
+    assert!(endpoint.url().ends_with(&endpoint.host()));
+    assert!(get(&endpoint, DISCOVERY).contains(&format!("\"uri\":\"{}/library\"", endpoint.url())));
+    assert!(get(&endpoint, "/token/version").contains("v1.2.3-token"));
+    assert!(get(&endpoint, "/nothing").starts_with("HTTP/1.1 404"));
+    endpoint.accept_token("t1");
+    let head = |path: &str| format!("GET {path} HTTP/1.1\r\nAuthorization: Bearer t1");
+    assert!(ask(endpoint.address(), &head(TOKEN_STATUS)).starts_with("HTTP/1.1 200"));
+    assert!(ask(endpoint.address(), &head(IDENTITY)).ends_with(USER));
+    endpoint.revoke_tokens();
+    assert!(ask(endpoint.address(), &head(TOKEN_STATUS)).starts_with("HTTP/1.1 401"));
+    assert_eq!(endpoint.requests_for(TOKEN_STATUS)[0].header("authorization"), Some("Bearer t1"));
+    assert_eq!(endpoint.connections(), 6);
+    endpoint.forget();
+    assert!(endpoint.requests().is_empty());
+}
+
+#[test]
+fn an_endpoint_misbehaves_as_told() {
+    let endpoint = Endpoint::http();
+    let slow = Duration::from_millis(60);
+    endpoint.set_services(&[("libraryAPI", "https://elsewhere")]);
+    assert!(get(&endpoint, DISCOVERY).ends_with(r#"{"libraryAPI":{"uri":"https://elsewhere"}}"#));
+    endpoint.reset(DISCOVERY);
+    assert!(get(&endpoint, DISCOVERY).contains("tokenAPI"));
+    let table = [
+        (Behaviour::Raw(b"nonsense".to_vec()), "nonsense"),
+        (Behaviour::Json(500, "{}".into()), "HTTP/1.1 500"),
+        (Behaviour::Body(200, "text/html", "<p>".into()), "HTTP/1.1 200"),
+        (Behaviour::Redirect(301, "/y".into()), "HTTP/1.1 301"),
+        (Behaviour::Close, ""),
+        (Behaviour::Delay(slow), "HTTP/1.1 404"),
+    ];
+    for (behaviour, expected) in table {
+        let start = Instant::now();
+        let delayed = matches!(behaviour, Behaviour::Delay(_));
+        endpoint.set("/x", behaviour);
+        assert!(get(&endpoint, "/x?query").starts_with(expected), "{expected}");
+        assert!(!delayed || start.elapsed() >= slow);
+    }
+    for behaviour in [Behaviour::Silent, Behaviour::Drip(slow), Behaviour::Endless] {
+        endpoint.set("/x", behaviour);
+        let mut stream = TcpStream::connect(endpoint.address()).unwrap();
+        stream.set_read_timeout(Some(slow)).unwrap();
+        stream.write_all(b"GET /x HTTP/1.1\r\n\r\n").unwrap();
+        let _ = stream.read(&mut [0; 100]);
+    }
+    endpoint.keep_alive();
+    assert!(get(&Endpoint::http(), "/library/version").contains("Connection: close"));
+}
+
+#[test]
+fn certificates_are_written_as_pem() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ca, path) = (Ca::generate(), dir.path().join("ca.pem"));
+    ca.write(&path);
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), ca.pem());
+    Identity::self_signed(true).write(&path);
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    for identity in [ca.identity(), ca.identity_for("x.test"), ca.expired(), ca.not_yet_valid()] {
+        assert!(Endpoint::https(identity).url().starts_with("https://127.0.0.1:"));
+    }
+    if Endpoint::has_ipv6() {
+        assert!(
+            Endpoint::start("::1", Some(Identity::self_signed(false))).url().starts_with("https://[::1]:")
+        );
+    }
+}
+
+#[test]
+fn a_proxy_writes_down_what_it_is_asked() {
+    let endpoint = Endpoint::http();
+    let proxy = Proxy::start(endpoint.address(), Some("Basic x"));
+    let address = proxy.host().parse().unwrap();
+    assert!(ask(address, "GET http://h.test/a HTTP/1.1").starts_with("HTTP/1.1 407"));
+    let head = "GET http://h.test/library/version HTTP/1.1\r\nProxy-Authorization: Basic x";
+    assert!(ask(address, head).contains("v1.2.3-library"));
+    assert_eq!(proxy.requests()[1].path, "http://h.test/library/version");
+    assert_eq!(endpoint.requests()[0].path, "/library/version");
+}
