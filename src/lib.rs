@@ -2,9 +2,11 @@
 
 pub mod config;
 pub mod error;
+pub mod fsio;
 pub mod message;
 pub mod persona;
 pub mod secret;
 pub mod services;
+pub mod signals;
 pub mod table;
 pub mod uri;

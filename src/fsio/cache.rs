@@ -1,0 +1,133 @@
+//! `remote-cache`: documents that can be fetched again. Best effort: no lock, no sync, never a reason to
+//! fail; but nobody else's file is ever believed.
+
+use super::place::DIRECTORY;
+use super::replace::{Temporary, is_temporary};
+use super::{Identity, meta};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::io::Errno;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::SystemTime;
+
+/// The directory of the cache inside the user directory.
+const DIRECTORY_NAME: &str = "remote-cache";
+
+/// Where temporaries begin; never the beginning of an entry's name, which may not start with a dot.
+const PREFIX: &str = ".tmp-";
+
+/// After this many seconds a temporary is no live writer's any more.
+const LEFT_BEHIND: u64 = 3600;
+
+/// A cached document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    /// The whole file.
+    pub bytes: Vec<u8>,
+    /// When it was written, by the filesystem's clock.
+    pub modified: SystemTime,
+}
+
+/// Reads `<user_dir>/remote-cache/<name>`. `None` unless it is a regular file, no link, of the effective
+/// uid, that nobody else can write, in a directory of which the same is true, and at most `limit` bytes long.
+pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Cached> {
+    let user = open_user(user_dir).ok()?;
+    let dir = openat(&user, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).ok()?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let own = |stat: &Stat| stat.st_uid == who.uid && stat.st_mode & 0o022 == 0;
+    if !own(&fstat(&dir).ok()?) || !is_entry(name) {
+        return None;
+    }
+    let before = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
+        return None;
+    }
+    let file: File = openat(&dir, name, flags, Mode::empty()).ok()?.into();
+    let metadata = file.metadata().ok()?;
+    if !own(&fstat(&file).ok()?) || !metadata.is_file() || metadata.len() > limit {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes).ok()?;
+    let modified = metadata.modified().ok()?;
+    (bytes.len() as u64 <= limit).then_some(Cached { bytes, modified })
+}
+
+/// Writes `<user_dir>/remote-cache/<name>`, 0600, replaced whole. The user directory must exist;
+/// `remote-cache` is made, 0700, only if `make_dir` says so, which commands that only read do not.
+///
+/// # Errors
+/// What the filesystem says, and `PermissionDenied` where somebody else owns or can write the directory.
+/// Worth a DEBUG line, no more.
+pub fn write_cache(
+    user_dir: &Path,
+    name: &str,
+    bytes: &[u8],
+    who: Identity,
+    make_dir: bool,
+) -> io::Result<()> {
+    if !is_entry(name) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no name for the cache: {name:?}")));
+    }
+    let user = open_user(user_dir)?;
+    let parent = fstat(&user)?;
+    let dir = open_cache(&user, &parent, who, make_dir)?;
+    let mut temporary = Temporary::create(&dir, OsStr::new(PREFIX), 0o600)?;
+    let file = temporary.file.as_fd();
+    meta::set_mode(file, 0o600).and_then(|()| meta::hand_over(file, &parent, who)).map_err(to_io)?;
+    temporary.file.write_all(bytes)?;
+    temporary.rename(OsStr::new(name))?;
+    sweep(&dir, &fstat(&temporary.file)?);
+    Ok(())
+}
+
+fn to_io(failure: crate::error::Failure) -> io::Error {
+    io::Error::other(failure.message())
+}
+
+fn open_user(user_dir: &Path) -> io::Result<OwnedFd> {
+    Ok(openat(CWD, user_dir, DIRECTORY, Mode::empty())?)
+}
+
+fn is_entry(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\0'])
+}
+
+fn open_cache(user: &OwnedFd, parent: &Stat, who: Identity, make: bool) -> io::Result<OwnedFd> {
+    if make {
+        match super::make_directory(user, parent, OsStr::new(DIRECTORY_NAME), 0o700, who) {
+            Ok(()) | Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    let dir = openat(user, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty())?;
+    let stat = fstat(&dir)?;
+    let owned = stat.st_uid == who.uid || (who.is_root() && stat.st_uid == parent.st_uid);
+    if !owned || stat.st_mode & 0o022 != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{DIRECTORY_NAME} belongs to uid {}, mode {:04o}", stat.st_uid, stat.st_mode & 0o7777),
+        ));
+    }
+    Ok(dir)
+}
+
+/// Removes what killed writers left behind. There is no lock here, so age decides, by the filesystem's
+/// own clock: that of the file that was just written.
+fn sweep(dir: &OwnedFd, written: &Stat) {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let Ok(listed) = openat(dir, ".", flags, Mode::empty()).and_then(Dir::new) else { return };
+    for entry in listed.flatten() {
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        let old = |found: Stat| found.st_mtime.saturating_add_unsigned(LEFT_BEHIND.into()) < written.st_mtime;
+        if is_temporary(name, OsStr::new(PREFIX))
+            && statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(old)
+        {
+            let _ = unlinkat(dir, name, AtFlags::empty());
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The last resort: new content into the old file, where it cannot be replaced.
+//!
+//! A power failure half way would leave a mixture. Everything else is held off as well as it can be: the
+//! file itself is locked, room for growth is taken before an old byte is touched, a signal waits, and what
+//! fails half way is put back.
+
+use super::place::Place;
+use super::{Draft, Identity, Role, lock, meta};
+use crate::error::{Failure, Result, ResultExt};
+use crate::message::Talk;
+use crate::signals;
+use rustix::fd::AsFd;
+use rustix::fs::{Mode, OFlags, fstat, openat};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Opens the file for writing, locks it, and makes the change to what it holds then. False: the file as
+/// it is now needs no change.
+pub(super) fn write(
+    place: &Place,
+    draft: Draft,
+    change: super::Change<'_>,
+    (role, who): (Role, Identity),
+    (limit, patience): (u64, Duration),
+    talk: &Talk,
+) -> Result<bool> {
+    let path = place.path();
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
+    let file: File = openat(&place.dir, &place.name, flags, Mode::empty())
+        .fail_context(|| format!("opening {} for writing", path.display()))?
+        .into();
+    lock::wait(&file, &path, patience, talk)?;
+    let (now, stat) = super::read::content(&file, &path, limit)?;
+    let Some(draft) = draft.again(Some(now), change)? else { return Ok(false) };
+    if role.is_private() && (who.is_root() || stat.st_uid == who.uid) {
+        meta::remove_acl(file.as_fd())?;
+        meta::set_mode(file.as_fd(), role.allowed(fstat(&file)?.st_mode & 0o777))?;
+    }
+    overwrite(&file, draft.from.as_deref().unwrap_or_default(), &draft.to)
+        .map_err(|failure| failure.context(format!("writing {} in place", path.display())))?;
+    Ok(true)
+}
+
+/// Puts `new` where `old` was.
+fn overwrite(file: &File, old: &[u8], new: &[u8]) -> Result<()> {
+    let busy = Arc::new(Mutex::new(()));
+    let held = Arc::clone(&busy);
+    let _guard = signals::guard(move || drop(held.lock().unwrap_or_else(PoisonError::into_inner)));
+    // Declared after the guard, so dropped before it: a signal's thread waits for this with the registry
+    // locked, and the guard's drop waits for the registry.
+    let _writing = busy.lock().unwrap_or_else(PoisonError::into_inner);
+    let done = grow(file, old.len(), new).or_else(|error| {
+        // Not a byte of the old content was touched yet.
+        file.set_len(old.len() as u64)?;
+        Err(error)
+    });
+    done.fail_context(|| "nothing was changed")?;
+    fill(file, old.len().min(new.len()), new).or_else(|error| {
+        let restored = fill(file, old.len(), old);
+        let state = match restored {
+            Ok(()) => "the old content was put back",
+            Err(_) => "the old content could not be put back, the file is damaged",
+        };
+        Err(Failure::from(error).context(state))
+    })
+}
+
+/// Writes what goes beyond the old end and syncs it, so that a full disk or quota shows now.
+fn grow(file: &File, old: usize, new: &[u8]) -> io::Result<()> {
+    let Some(tail) = new.get(old..).filter(|tail| !tail.is_empty()) else { return Ok(()) };
+    file.write_all_at(tail, old as u64)?;
+    file.sync_all()
+}
+
+/// Writes the first `length` bytes of `content` and cuts the file to its size.
+fn fill(file: &File, length: usize, content: &[u8]) -> io::Result<()> {
+    file.write_all_at(&content[..length], 0)?;
+    file.set_len(content.len() as u64)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn content_grows_shrinks_and_stays_the_same_length() {
+        for (old, new) in
+            [("old", "longer than it was"), ("longer than it was", "new"), ("one", "two"), ("x", "")]
+        {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(old.as_bytes()).unwrap();
+            overwrite(&file, old.as_bytes(), new.as_bytes()).unwrap();
+            let (bytes, _) = super::super::read::content(&file, "x".as_ref(), 100).unwrap();
+            assert_eq!(bytes, new.as_bytes());
+        }
+    }
+}

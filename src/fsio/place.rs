@@ -1,0 +1,246 @@
+//! Where a path really leads: every symbolic link on the way followed by hand, into an open directory.
+//!
+//! Links are followed here and not by the kernel for two reasons: each one can be judged, and what is
+//! done later is done relative to the directory that was looked at, whatever is renamed meanwhile.
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat, statat};
+use rustix::io::Errno;
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+/// As many links as the kernel follows before it says ELOOP.
+const MOST_LINKS: usize = 40;
+
+/// A directory that is only a place to start from: no read permission needed.
+pub(super) const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
+/// The final directory and the name in it; the file itself may not exist.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// Opened with O_PATH.
+    pub dir: OwnedFd,
+    /// Without links, for messages. Relative if the path was.
+    pub dir_path: PathBuf,
+    /// Never a link that was there when we looked, except in `/proc`.
+    pub name: OsString,
+    /// Every link that was crossed, in order.
+    pub links: Vec<Link>,
+    /// A link of `/proc` such as `/dev/stdin` leads to: no text that could be followed.
+    pub magic: bool,
+}
+
+/// A symbolic link that was followed, as it was then.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub path: PathBuf,
+    pub stat: Stat,
+    /// The directory that holds the link: who can write there can turn it elsewhere.
+    pub dir_path: PathBuf,
+    pub dir: Stat,
+    /// The link stood in the place of the file, not of a directory on the way.
+    pub last: bool,
+}
+
+/// What a path leads to.
+#[derive(Debug)]
+pub(super) enum Resolved {
+    /// A directory and a name in it.
+    Place(Place),
+    /// A directory on the way does not exist.
+    Missing(Missing),
+}
+
+/// The first directory on the way that is missing.
+#[derive(Debug)]
+pub(super) struct Missing {
+    /// The last directory that exists.
+    pub parent: OwnedFd,
+    pub parent_path: PathBuf,
+    /// The one that does not.
+    pub leaf: OsString,
+    /// More than this one is missing.
+    pub deeper: bool,
+    pub links: Vec<Link>,
+}
+
+/// Why a path could not be followed to its end.
+#[derive(Debug)]
+pub(super) struct Blocked {
+    pub path: PathBuf,
+    pub errno: Errno,
+}
+
+impl Place {
+    /// The path of the file, without links.
+    pub fn path(&self) -> PathBuf {
+        self.dir_path.join(&self.name)
+    }
+
+    /// The directory as a user would type it.
+    pub fn shown_dir(&self) -> PathBuf {
+        shown(&self.dir_path)
+    }
+
+    /// Whether both are the same name in the same directory.
+    pub fn is(&self, other: &Self) -> bool {
+        let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
+        self.name == other.name
+            && matches!((fstat(&self.dir), fstat(&other.dir)), (Ok(a), Ok(b)) if same(a, b))
+    }
+
+    /// A name beside the file, hidden: `.<basename><suffix>`.
+    pub fn sibling(&self, suffix: &str) -> OsString {
+        let mut name = OsString::from(".");
+        name.push(&self.name);
+        name.push(suffix);
+        name
+    }
+}
+
+/// An empty relative path is the working directory.
+pub(super) fn shown(dir_path: &Path) -> PathBuf {
+    if dir_path.as_os_str().is_empty() { PathBuf::from(".") } else { dir_path.to_path_buf() }
+}
+
+/// Follows `path`. Permissions are the kernel's: every directory on the way must be searchable.
+pub(super) fn resolve(path: &Path) -> Result<Resolved, Blocked> {
+    let mut walk = Walk::start(path)?;
+    while let Some(name) = walk.pending.pop_front() {
+        let outcome =
+            if walk.pending.is_empty() && name != ".." { walk.last(name) } else { walk.enter(name) };
+        if let Some(resolved) = outcome? {
+            return Ok(resolved);
+        }
+    }
+    // `/`, `..` or a link to one of them.
+    Err(Blocked { path: shown(&walk.dir_path), errno: Errno::ISDIR })
+}
+
+struct Walk {
+    /// `None` once the walk is over.
+    dir: Option<OwnedFd>,
+    dir_path: PathBuf,
+    pending: VecDeque<OsString>,
+    links: Vec<Link>,
+}
+
+type Step = Result<Option<Resolved>, Blocked>;
+
+impl Walk {
+    fn start(path: &Path) -> Result<Self, Blocked> {
+        let mut walk =
+            Self { dir: None, dir_path: PathBuf::new(), pending: VecDeque::new(), links: Vec::new() };
+        if !path.is_absolute() {
+            walk.go_to(".", PathBuf::new())?;
+        }
+        walk.push(path)?;
+        Ok(walk)
+    }
+
+    fn go_to(&mut self, start: &str, dir_path: PathBuf) -> Result<(), Blocked> {
+        let opened = openat(CWD, start, DIRECTORY, Mode::empty());
+        self.dir = Some(opened.map_err(|errno| Blocked { path: start.into(), errno })?);
+        self.dir_path = dir_path;
+        Ok(())
+    }
+
+    /// Puts the components of `path` in front of what is still to be walked.
+    fn push(&mut self, path: &Path) -> Result<(), Blocked> {
+        if path.is_absolute() {
+            self.go_to("/", PathBuf::from("/"))?;
+        }
+        for component in path.components().rev() {
+            match component {
+                Component::Normal(name) => self.pending.push_front(name.to_os_string()),
+                Component::ParentDir => self.pending.push_front("..".into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn dir(&self) -> rustix::fd::BorrowedFd<'_> {
+        self.dir.as_ref().map_or(CWD, AsFd::as_fd)
+    }
+
+    fn blocked(&self, name: &OsStr, errno: Errno) -> Blocked {
+        Blocked { path: self.dir_path.join(name), errno }
+    }
+
+    /// The name of the file itself, or a link in its place.
+    fn last(&mut self, name: OsString) -> Step {
+        match readlinkat(self.dir(), &name, Vec::new()) {
+            Ok(_) if in_proc(self.dir()) => Ok(self.place(name, true)),
+            Ok(text) => self.cross(&name, &text.into_bytes()),
+            Err(Errno::INVAL | Errno::NOENT) => Ok(self.place(name, false)),
+            Err(errno) => Err(self.blocked(&name, errno)),
+        }
+    }
+
+    fn place(&mut self, name: OsString, magic: bool) -> Option<Resolved> {
+        let dir = self.dir.take()?;
+        let (dir_path, links) = (std::mem::take(&mut self.dir_path), std::mem::take(&mut self.links));
+        Some(Resolved::Place(Place { dir, dir_path, name, links, magic }))
+    }
+
+    /// A directory on the way, or a link to one. O_DIRECTORY also wakes an automount.
+    fn enter(&mut self, name: OsString) -> Step {
+        match openat(self.dir(), &name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
+            Ok(dir) => {
+                self.dir = Some(dir);
+                step_path(&mut self.dir_path, &name);
+                Ok(None)
+            }
+            Err(Errno::NOENT) => Ok(self.missing(name)),
+            Err(Errno::NOTDIR | Errno::LOOP) => match readlinkat(self.dir(), &name, Vec::new()) {
+                Ok(text) => self.cross(&name, &text.into_bytes()),
+                Err(Errno::INVAL) => Err(self.blocked(&name, Errno::NOTDIR)),
+                Err(errno) => Err(self.blocked(&name, errno)),
+            },
+            Err(errno) => Err(self.blocked(&name, errno)),
+        }
+    }
+
+    fn missing(&mut self, leaf: OsString) -> Option<Resolved> {
+        let parent = self.dir.take()?;
+        let (parent_path, links) = (std::mem::take(&mut self.dir_path), std::mem::take(&mut self.links));
+        Some(Resolved::Missing(Missing { parent, parent_path, leaf, deeper: self.pending.len() > 1, links }))
+    }
+
+    fn cross(&mut self, name: &OsStr, text: &[u8]) -> Step {
+        if self.links.len() == MOST_LINKS {
+            return Err(self.blocked(name, Errno::LOOP));
+        }
+        let stats = statat(self.dir(), name, AtFlags::SYMLINK_NOFOLLOW)
+            .and_then(|link| Ok((link, fstat(self.dir())?)))
+            .map_err(|errno| self.blocked(name, errno))?;
+        self.links.push(Link {
+            path: self.dir_path.join(name),
+            stat: stats.0,
+            dir_path: shown(&self.dir_path),
+            dir: stats.1,
+            last: self.pending.is_empty(),
+        });
+        self.push(Path::new(OsStr::from_bytes(text)))?;
+        Ok(None)
+    }
+}
+
+/// `dir_path` has no links in it, so that `..` takes its last name away.
+fn step_path(dir_path: &mut PathBuf, name: &OsStr) {
+    let named = matches!(dir_path.components().next_back(), Some(Component::Normal(_)));
+    if name != ".." {
+        dir_path.push(name);
+    } else if named {
+        dir_path.pop();
+    } else if dir_path != Path::new("/") {
+        dir_path.push("..");
+    }
+}
+
+fn in_proc(dir: impl AsFd) -> bool {
+    fstatfs(dir).is_ok_and(|found| found.f_type == rustix::fs::PROC_SUPER_MAGIC)
+}

@@ -1,0 +1,180 @@
+//! Reading: what is there, whether it can be trusted, and never a write.
+
+use super::place::{self, Blocked, Missing, Place, Resolved};
+use super::trust::{self, Distrust, quoted};
+use super::{FileState, Identity, Role};
+use crate::error::{Failure, Result, ResultExt};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// What a path led to at one moment.
+#[derive(Debug)]
+pub(super) enum Look {
+    /// A directory that exists.
+    Seen(Box<Seen>),
+    /// A directory on the way does not.
+    NoDirectory(Missing),
+    /// The way cannot be gone, and the role allows that.
+    Unreachable(Blocked),
+}
+
+/// A place, what stands there, and the judgement about both.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub place: Place,
+    /// Of the directory.
+    pub dir: Stat,
+    pub file: Option<Found>,
+    pub distrust: Option<Distrust>,
+}
+
+/// A regular file, opened for reading.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub file: File,
+    pub stat: Stat,
+    pub bytes: Vec<u8>,
+}
+
+/// Reads the file at `path`, which is at most `limit` bytes long, and judges whom it and the way to it
+/// belong to. Creates nothing and changes nothing.
+///
+/// # Errors
+/// What stands there is no regular file, cannot be read, or is larger than `limit`; links in a circle; and
+/// for [`Role::Global`] also a way that cannot be gone, since what cannot be seen must not count as absent.
+pub fn read(path: &Path, role: Role, who: Identity, limit: u64) -> Result<FileState> {
+    Ok(match look(path, role, who, limit)? {
+        Look::NoDirectory(_) => FileState::default(),
+        Look::Unreachable(blocked) => {
+            FileState { unreachable: Some(blocked.sentence()), ..FileState::default() }
+        }
+        Look::Seen(seen) => {
+            // Where a user has no file there is nothing to distrust; a missing global file may have been
+            // taken away by whoever can write there.
+            let counts = seen.file.is_some() || matches!(role, Role::Global { .. });
+            FileState {
+                distrust: seen.distrust.filter(|_| counts),
+                bytes: seen.file.map(|found| found.bytes),
+                unreachable: None,
+            }
+        }
+    })
+}
+
+impl Blocked {
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.path.display(), self.errno)
+    }
+
+    /// Whether this says something about the way, as against the path itself.
+    fn is_of_the_way(&self) -> bool {
+        !matches!(self.errno, Errno::LOOP | Errno::ISDIR | Errno::NAMETOOLONG | Errno::INVAL)
+    }
+}
+
+pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result<Look> {
+    let place = match place::resolve(path) {
+        Ok(Resolved::Place(place)) => place,
+        Ok(Resolved::Missing(missing)) => return Ok(Look::NoDirectory(missing)),
+        Err(blocked) if role.is_private() && blocked.is_of_the_way() => {
+            return Ok(Look::Unreachable(blocked));
+        }
+        Err(blocked) => {
+            return Err(Failure::new(blocked.sentence()).context(format!("reading {}", path.display())));
+        }
+    };
+    let dir = fstat(&place.dir)?;
+    let file = open(&place, role, who, limit)?;
+    let distrust = trust::judge(role, who, &place, &dir, file.as_ref().map(|found| &found.stat));
+    Ok(Look::Seen(Box::new(Seen { place, dir, file, distrust })))
+}
+
+/// Opens and reads the file. Its kind is asked first, since opening some devices does something.
+fn open(place: &Place, role: Role, who: Identity, limit: u64) -> Result<Option<Found>> {
+    let path = place.path();
+    let (at, follow) = if place.magic {
+        (AtFlags::empty(), OFlags::empty())
+    } else {
+        (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW)
+    };
+    let before = match statat(&place.dir, &place.name, at) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(errno).fail_context(|| reading(&path)),
+    };
+    regular(&before, &path)?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | follow;
+    let file: File = match openat(&place.dir, &place.name, flags, Mode::empty()) {
+        Ok(file) => file.into(),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(unreadable(&path, &before, role, who, errno)),
+    };
+    let (bytes, stat) = content(&file, &path, limit)?;
+    Ok(Some(Found { file, stat, bytes }))
+}
+
+fn reading(path: &Path) -> String {
+    format!("reading {}", path.display())
+}
+
+fn unreadable(path: &Path, stat: &Stat, role: Role, who: Identity, errno: Errno) -> Failure {
+    let failure = Failure::from(errno).context(reading(path));
+    if errno != Errno::ACCESS {
+        return failure;
+    }
+    let path = quoted(path);
+    failure.hint(match role {
+        Role::Global { .. } => format!("{}chmod a+r {path}", who.sudo()),
+        Role::User if stat.st_uid == who.uid => format!("chmod u+rw {path}"),
+        Role::User => format!("{}chown {} {path}", who.sudo(), who.uid),
+    })
+}
+
+fn regular(stat: &Stat, path: &Path) -> Result<()> {
+    let kind = match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => return Ok(()),
+        FileType::Directory => "a directory",
+        FileType::Fifo => "a named pipe",
+        FileType::Socket => "a socket",
+        FileType::Symlink => "a link that was just made",
+        _ => "a device",
+    };
+    Err(Failure::new(format!("{} is {kind}, not a regular file", path.display()))
+        .hint(format!("see what it is, and move it out of the way: ls -ld {}", quoted(path))))
+}
+
+/// The whole content of an open file and what fstat says about it.
+pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Vec<u8>, Stat)> {
+    let stat = fstat(file)?;
+    regular(&stat, path)?;
+    let size = u64::try_from(stat.st_size).unwrap_or(0);
+    if size > limit {
+        return Err(too_large(path, limit));
+    }
+    // One byte more than the file has: the read that finds the end then needs no second buffer.
+    let mut bytes = vec![0; usize::try_from(size)? + 1];
+    let mut length = 0;
+    loop {
+        match file.read_at(&mut bytes[length..], length as u64) {
+            Ok(0) => break,
+            Ok(read) => length += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error).fail_context(|| reading(path)),
+        }
+        if length as u64 > limit {
+            return Err(too_large(path, limit));
+        }
+        if length == bytes.len() {
+            bytes.resize(length * 2, 0);
+        }
+    }
+    bytes.truncate(length);
+    Ok((bytes, stat))
+}
+
+fn too_large(path: &Path, limit: u64) -> Failure {
+    Failure::new(format!("{} is larger than {limit} bytes", path.display()))
+}

@@ -1,0 +1,180 @@
+//! The promises of this room on real directories. What takes root (another uid, a mount) runs in a thread
+//! of its own, whose uid or mount namespace no other test shares, and is skipped for an ordinary user.
+
+mod odd;
+mod reading;
+mod trust;
+mod writing;
+
+use super::{Change, Identity, Target, update};
+use crate::error::Result;
+use crate::message::Talk;
+use rustix::fs::{Gid, Mode, Uid};
+use rustix::thread::UnshareFlags;
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+
+const LIMIT: u64 = 1 << 20;
+
+/// A uid without an entry anywhere.
+const SOMEBODY: u32 = 54321;
+const STRANGER: u32 = 54322;
+
+fn me() -> Identity {
+    Identity { uid: rustix::process::geteuid().as_raw() }
+}
+
+/// Whether the tests that need root can run; says so where they cannot.
+fn root() -> bool {
+    let root = me().is_root();
+    if !root {
+        eprintln!("skipped: needs root");
+    }
+    root
+}
+
+/// A directory for one test; 0700, as `tempfile` makes it.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// One that belongs to `uid`.
+    fn of(uid: u32) -> Self {
+        let world = Self::new();
+        std::os::unix::fs::chown(world.path(""), Some(uid), Some(uid)).unwrap();
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        if name.is_empty() { self.0.path().to_path_buf() } else { self.0.path().join(name) }
+    }
+
+    fn put(&self, name: &str, text: &str, mode: u32) -> PathBuf {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        chmod(&path, mode);
+        path
+    }
+
+    /// The names in a directory, sorted.
+    fn names(&self, dir: &str) -> Vec<String> {
+        let entries = fs::read_dir(self.path(dir)).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+}
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().mode() & 0o7777
+}
+
+fn owner(path: &Path) -> (u32, u32) {
+    let found = fs::symlink_metadata(path).unwrap();
+    (found.uid(), found.gid())
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap()
+}
+
+#[derive(Clone, Default)]
+struct Sink(Rc<RefCell<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Runs `body` and returns what was said, at every level.
+fn said<T>(body: impl FnOnce(&Talk) -> T) -> (T, String) {
+    let sink = Sink::default();
+    let done = body(&Talk::new(Box::new(sink.clone()), 5, false));
+    let bytes = sink.0.borrow().clone();
+    (done, String::from_utf8(bytes).unwrap())
+}
+
+/// A change that puts `text` there, whatever was there.
+fn to(text: &str) -> impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>> {
+    let text = text.as_bytes().to_vec();
+    move |_| Ok(Some(text.clone()))
+}
+
+fn apply(target: &Target<'_>, who: Identity, change: Change<'_>) -> Result<bool> {
+    said(|talk| update(target, who, talk, change)).0
+}
+
+/// Writes `text` as a user's file, as whoever this is.
+fn set(path: &Path, text: &str) -> Result<bool> {
+    apply(&Target::user(path, LIMIT), me(), &mut to(text))
+}
+
+/// Message and hints of a failure.
+fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
+    let failure = result.unwrap_err();
+    format!("{}\n{}", failure.message(), failure.hints.join("\n"))
+}
+
+/// Runs `body` in a thread with a umask of its own.
+fn with_umask<T: Send>(mask: u32, body: impl FnOnce() -> T + Send) -> T {
+    alone(UnshareFlags::FS, || {
+        rustix::process::umask(Mode::from_raw_mode(mask));
+        body()
+    })
+}
+
+/// Runs `body` in a thread that is `uid`; needs root.
+fn as_uid<T: Send>(uid: u32, body: impl FnOnce(Identity) -> T + Send) -> T {
+    alone(UnshareFlags::FS, || {
+        let (id, gid) = (Uid::from_raw(uid), Gid::from_raw(uid));
+        rustix::thread::set_thread_groups(&[]).unwrap();
+        rustix::thread::set_thread_res_gid(gid, gid, gid).unwrap();
+        rustix::thread::set_thread_res_uid(id, id, id).unwrap();
+        body(Identity { uid })
+    })
+}
+
+/// Runs `body` in a thread whose mounts nobody else sees; needs root.
+fn with_mounts<T: Send>(body: impl FnOnce() -> T + Send) -> T {
+    alone(UnshareFlags::FS | UnshareFlags::NEWNS, || {
+        run("mount", &["--make-rprivate", "/"]);
+        body()
+    })
+}
+
+#[expect(deprecated, reason = "unsafe only for file descriptors, which stay shared here")]
+fn alone<T: Send>(flags: UnshareFlags, body: impl FnOnce() -> T + Send) -> T {
+    let thread = move || {
+        rustix::thread::unshare(flags).unwrap();
+        body()
+    };
+    std::thread::scope(|scope| scope.spawn(thread).join()).unwrap()
+}
+
+/// Runs a system tool; its children see this thread's mounts and uid.
+fn run(program: &str, arguments: &[&str]) {
+    let status = Command::new(program).args(arguments).status().unwrap();
+    assert!(status.success(), "{program} {arguments:?}");
+}
+
+fn str(path: &Path) -> &str {
+    path.to_str().unwrap()
+}

@@ -1,0 +1,184 @@
+//! Whom to trust, in each case with the command that puts it right.
+
+use super::super::{Distrust, Role, read};
+use super::*;
+use std::os::unix::fs::{chown, symlink};
+
+fn distrust(path: &Path, role: Role, who: Identity) -> Option<Distrust> {
+    let state = read(path, role, who, LIMIT).unwrap();
+    let target = match role {
+        Role::User => Target::user(path, LIMIT),
+        Role::Global { trusted_owner } => Target::global(path, trusted_owner, LIMIT),
+    };
+    if let Some(distrust) = &state.distrust {
+        let told = told(apply(&target, who, &mut to("new")));
+        assert_eq!(told, format!("{}\n{}", distrust.sentence(), distrust.remedy));
+    }
+    state.distrust
+}
+
+fn remedy(path: &Path, role: Role, who: Identity) -> Option<String> {
+    distrust(path, role, who).map(|distrust| distrust.remedy)
+}
+
+const GLOBAL: Role = Role::Global { trusted_owner: None };
+
+#[test]
+fn a_users_file_that_others_can_write_is_read_and_not_written() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "x", 0o600);
+    assert_eq!(distrust(&path, Role::User, me()), None);
+    for bad in [0o602, 0o620, 0o666] {
+        chmod(&path, bad);
+        let found = distrust(&path, Role::User, me()).unwrap();
+        assert_eq!(found.reason, format!("can be written by others (mode {bad:04o})"));
+        assert_eq!(found.remedy, format!("chmod go-w {}", path.display()));
+        assert_eq!(text(&path), "x");
+    }
+    chmod(&path, 0o644);
+    chmod(&world.path(""), 0o770);
+    let dir = world.path("");
+    assert_eq!(remedy(&path, Role::User, me()).unwrap(), format!("chmod go-w {}", dir.display()));
+    chmod(&dir, 0o1777);
+    let found = remedy(&path, Role::User, me()).unwrap();
+    assert_eq!(
+        found,
+        format!("use a directory that only you can write: mkdir -m 700 {}/NAME", dir.display())
+    );
+    assert_eq!(world.names(""), ["remote.yaml"]);
+}
+
+#[test]
+fn where_a_user_has_no_file_a_bad_directory_stops_only_the_write() {
+    let world = World::new();
+    chmod(&world.path(""), 0o777);
+    let path = world.path("remote.yaml");
+    assert_eq!(distrust(&path, Role::User, me()), None);
+    assert!(told(set(&path, "x")).contains("chmod go-w"));
+    // A missing global file may have been taken away.
+    assert!(distrust(&path, Role::Global { trusted_owner: Some(me().uid) }, me()).is_some());
+    assert!(world.names("").is_empty());
+}
+
+#[test]
+fn the_directory_of_a_users_link_counts_too() {
+    let world = World::new();
+    world.put("good/remote.yaml", "x", 0o600);
+    fs::create_dir(world.path("bad")).unwrap();
+    symlink("../good/remote.yaml", world.path("bad/remote.yaml")).unwrap();
+    chmod(&world.path("bad"), 0o777);
+    let found = remedy(&world.path("bad/remote.yaml"), Role::User, me()).unwrap();
+    assert_eq!(found, format!("chmod go-w {}", world.path("bad").display()));
+}
+
+#[test]
+fn a_users_file_is_theirs_or_roots() {
+    if !root() {
+        return;
+    }
+    let world = World::of(SOMEBODY);
+    let path = world.put("remote.yaml", "x", 0o644);
+    let user = |who: u32| as_uid(who, |who| remedy(&path, Role::User, who));
+    assert_eq!(user(SOMEBODY), None);
+    chown(&path, Some(STRANGER), None).unwrap();
+    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chown {SOMEBODY} {}", path.display()));
+    assert_eq!(remedy(&path, Role::User, me()), None);
+    chown(&path, Some(SOMEBODY), None).unwrap();
+    chown(world.path(""), Some(STRANGER), None).unwrap();
+    chmod(&world.path(""), 0o755);
+    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chown {SOMEBODY} {}", world.path("").display()));
+    chown(&path, Some(0), None).unwrap();
+    chown(world.path(""), Some(0), None).unwrap();
+    assert_eq!(user(SOMEBODY), None);
+    chmod(&path, 0o664);
+    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chmod go-w {}", path.display()));
+}
+
+#[test]
+fn root_follows_a_users_link_only_to_what_is_that_users() {
+    if !root() {
+        return;
+    }
+    let world = World::of(SOMEBODY);
+    fs::create_dir(world.path("roots")).unwrap();
+    let link = world.path("remote.yaml");
+    symlink("roots/made", &link).unwrap();
+    std::os::unix::fs::lchown(&link, Some(SOMEBODY), None).unwrap();
+    let told = told(set(&link, "x"));
+    assert!(told.contains("is a link of uid 54321 to what is not theirs"), "{told}");
+    assert!(world.names("roots").is_empty());
+    // A directory that is not there yet is no way round that.
+    let dir = world.path(".apptainer");
+    symlink("roots/made", &dir).unwrap();
+    std::os::unix::fs::lchown(&dir, Some(SOMEBODY), None).unwrap();
+    assert!(super::told(set(&dir.join("remote.yaml"), "x")).contains("to what is not theirs"));
+    assert!(world.names("roots").is_empty());
+    chown(world.path("roots"), Some(SOMEBODY), None).unwrap();
+    set(&link, "x").unwrap();
+    assert_eq!(owner(&world.path("roots/made")).0, SOMEBODY);
+}
+
+#[test]
+fn the_global_file_is_roots_or_the_executables_owners() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    chmod(&world.path(""), 0o755);
+    let path = world.put("etc/remote.yaml", "x", 0o644);
+    let dir = world.path("etc");
+    chmod(&dir, 0o755);
+    let user = |role| as_uid(SOMEBODY, |who| remedy(&path, role, who));
+    assert_eq!((user(GLOBAL), remedy(&path, GLOBAL, me())), (None, None));
+    chown(&path, Some(SOMEBODY), None).unwrap();
+    assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", path.display()));
+    assert_eq!(user(GLOBAL).unwrap(), format!("sudo chown 0 {}", path.display()));
+    assert_eq!(user(Role::Global { trusted_owner: Some(SOMEBODY) }), None);
+    chown(&path, Some(0), None).unwrap();
+    chown(&dir, Some(STRANGER), None).unwrap();
+    assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", dir.display()));
+    chown(&dir, Some(0), None).unwrap();
+    chmod(&dir, 0o775);
+    assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chmod go-w {}", dir.display()));
+    chmod(&dir, 0o755);
+    chmod(&path, 0o666);
+    assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chmod go-w {}", path.display()));
+    assert_eq!(text(&path), "x");
+}
+
+#[test]
+fn each_link_to_the_global_file_counts_and_trusted_ones_are_followed() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    chmod(&world.path(""), 0o755);
+    world.put("real/remote.yaml", "x", 0o644);
+    chmod(&world.path("real"), 0o755);
+    let (dir_link, file_link) = (world.path("etc"), world.path("link.yaml"));
+    symlink("real", &dir_link).unwrap();
+    symlink("etc/remote.yaml", &file_link).unwrap();
+    assert_eq!(remedy(&file_link, GLOBAL, me()), None);
+    let target = Target::global(&file_link, None, LIMIT);
+    assert!(apply(&target, me(), &mut to("y")).unwrap());
+    assert_eq!(text(&world.path("real/remote.yaml")), "y");
+    for link in [&dir_link, &file_link] {
+        std::os::unix::fs::lchown(link, Some(SOMEBODY), None).unwrap();
+        assert_eq!(remedy(&file_link, GLOBAL, me()).unwrap(), format!("chown -h 0 {}", link.display()));
+        std::os::unix::fs::lchown(link, Some(0), None).unwrap();
+    }
+    chmod(&world.path(""), 0o757);
+    let found = remedy(&file_link, GLOBAL, me()).unwrap();
+    assert_eq!(found, format!("chmod go-w {}", world.path("").display()));
+}
+
+#[test]
+fn an_unreadable_global_file_never_counts_as_absent() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    chmod(&world.path(""), 0o755);
+    let path = world.put("remote.yaml", "x", 0o600);
+    as_uid(SOMEBODY, |who| assert!(told(read(&path, GLOBAL, who, LIMIT)).contains("Permission denied")));
+}

@@ -1,0 +1,331 @@
+//! Writing: modes, links, attributes, locks, many writers at once.
+
+use super::super::{Role, read};
+use super::*;
+use std::os::unix::fs::symlink;
+use std::time::{Duration, Instant};
+
+#[test]
+fn what_is_made_has_its_mode_whatever_the_umask() {
+    for mask in [0, 0o077, 0o277, 0o777] {
+        let world = World::new();
+        let (user, global) = (world.path(".apptainer/remote.yaml"), world.path("apptainer/remote.yaml"));
+        let trusted_owner = Some(me().uid);
+        with_umask(mask, || {
+            assert!(set(&user, "u").unwrap());
+            let target = Target::global(&global, trusted_owner, LIMIT);
+            assert!(apply(&target, me(), &mut to("g")).unwrap());
+        });
+        assert_eq!((text(&user).as_str(), text(&global).as_str()), ("u", "g"));
+        assert_eq!((mode(&user), mode(user.parent().unwrap())), (0o600, 0o700));
+        assert_eq!((mode(&global), mode(global.parent().unwrap())), (0o644, 0o755));
+        assert_eq!(mode(&world.path(".apptainer/.remote.yaml.lock")), 0o600);
+        assert_eq!(world.names("apptainer"), [".remote.yaml.lock", "remote.yaml"]);
+    }
+}
+
+#[test]
+fn a_change_that_changes_nothing_leaves_no_trace() {
+    let world = World::new();
+    let nothing = |path: &Path| apply(&Target::user(path, LIMIT), me(), &mut |_| Ok(None)).unwrap();
+    assert!(!nothing(&world.path("dir/remote.yaml")));
+    assert!(world.names("").is_empty());
+    let path = world.put("remote.yaml", "same", 0o644);
+    let before = fs::metadata(&path).unwrap();
+    assert!(!nothing(&path));
+    assert!(!set(&path, "same").unwrap());
+    let after = fs::metadata(&path).unwrap();
+    assert_eq!(
+        (before.ino(), before.ctime_nsec(), before.mode()),
+        (after.ino(), after.ctime_nsec(), after.mode())
+    );
+    assert_eq!(world.names(""), ["remote.yaml"]);
+}
+
+#[test]
+fn a_change_that_fails_leaves_no_trace_and_its_words_alone() {
+    let world = World::new();
+    let failing = &mut |_: Option<&[u8]>| Err(crate::error::Failure::new("no such remote"));
+    let path = world.path("dir/remote.yaml");
+    assert_eq!(told(apply(&Target::user(&path, LIMIT), me(), failing)), "no such remote\n");
+    assert!(world.names("").is_empty());
+}
+
+#[test]
+fn the_change_is_made_to_what_is_there_under_the_lock() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "a", 0o600);
+    let mut seen = Vec::new();
+    apply(&Target::user(&path, LIMIT), me(), &mut |now| {
+        let now = String::from_utf8(now.unwrap().to_vec()).unwrap();
+        if seen.is_empty() {
+            // Somebody is faster, after we read and before we lock.
+            fs::write(&path, "b").unwrap();
+        }
+        seen.push(now.clone());
+        Ok(Some(format!("{now}!").into_bytes()))
+    })
+    .unwrap();
+    assert_eq!(seen, ["a", "b"]);
+    assert_eq!(text(&path), "b!");
+}
+
+#[test]
+fn only_the_last_directory_is_made() {
+    let world = World::new();
+    let told = told(set(&world.path("home/.apptainer/remote.yaml"), "x"));
+    let (home, dir) = (world.path("home"), world.path("home/.apptainer"));
+    assert_eq!(told, format!("there is no directory {}\nmkdir -p {}", home.display(), dir.display()));
+    assert!(world.names("").is_empty());
+}
+
+#[test]
+fn a_link_stays_and_its_target_is_replaced() {
+    let world = World::new();
+    world.put("dots/remote", "old", 0o600);
+    fs::create_dir(world.path(".apptainer")).unwrap();
+    let link = world.path(".apptainer/remote.yaml");
+    symlink("../dots/remote", &link).unwrap();
+    let inode = fs::metadata(&link).unwrap().ino();
+    assert!(set(&link, "new").unwrap());
+    assert_eq!(fs::read_link(&link).unwrap(), Path::new("../dots/remote"));
+    assert_eq!(text(&world.path("dots/remote")), "new");
+    assert_ne!(fs::metadata(&link).unwrap().ino(), inode);
+    assert_eq!(world.names("dots"), [".remote.lock", "remote"]);
+    assert_eq!(world.names(".apptainer"), ["remote.yaml"]);
+}
+
+#[test]
+fn a_dangling_link_gets_its_target() {
+    let world = World::new();
+    symlink("dots/remote", world.path("remote.yaml")).unwrap();
+    symlink("data", world.path(".apptainer")).unwrap();
+    set(&world.path("remote.yaml"), "x").unwrap();
+    set(&world.path(".apptainer/remote.yaml"), "y").unwrap();
+    assert_eq!(
+        (text(&world.path("dots/remote")), text(&world.path("data/remote.yaml"))),
+        ("x".into(), "y".into())
+    );
+    assert_eq!(mode(&world.path("dots")), 0o700);
+}
+
+#[test]
+fn group_and_other_bits_of_a_user_layer_are_taken_away_and_a_global_mode_is_kept() {
+    let world = World::new();
+    for (before, after) in [(0o644, 0o600), (0o755, 0o700), (0o440, 0o400)] {
+        let path = world.put("remote.yaml", "old", 0o600);
+        chmod(&path, before);
+        assert!(set(&path, "new").unwrap());
+        assert_eq!(mode(&path), after);
+        fs::remove_file(&path).unwrap();
+    }
+    let path = world.put("global.yaml", "old", 0o640);
+    let target = Target::global(&path, Some(me().uid), LIMIT);
+    with_umask(0o077, || apply(&target, me(), &mut to("new"))).unwrap();
+    assert_eq!(mode(&path), 0o640);
+}
+
+fn attributes(path: &Path) -> String {
+    let output =
+        Command::new("getfattr").args(["-d", "-m", "^user\\.", "--absolute-names"]).arg(path).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+fn acl(path: &Path) -> String {
+    let output = Command::new("getfacl").args(["-cnp"]).arg(path).output().unwrap();
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn attributes_are_kept_and_an_acl_only_of_a_global_file() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "old", 0o644);
+    if !Command::new("setfattr")
+        .args(["-n", "user.note", "-v", "kept"])
+        .arg(&path)
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        eprintln!("skipped: needs setfattr and a filesystem with attributes");
+        return;
+    }
+    run("setfacl", &["-m", "u:54321:r", str(&path)]);
+    let target = Target::global(&path, Some(me().uid), LIMIT);
+    assert!(apply(&target, me(), &mut to("new")).unwrap());
+    assert!(attributes(&path).contains("user.note=\"kept\""));
+    assert!(acl(&path).contains("user:54321:r--"), "{}", acl(&path));
+    assert_eq!(mode(&path), 0o644);
+    assert!(set(&path, "newer").unwrap());
+    assert!(attributes(&path).contains("user.note=\"kept\""));
+    assert!(!acl(&path).contains("54321"), "{}", acl(&path));
+    assert_eq!(mode(&path), 0o600);
+}
+
+#[test]
+fn a_default_acl_of_the_directory_opens_nothing() {
+    let world = World::new();
+    if !Command::new("setfacl")
+        .args(["-m", "d:u:54321:rwx"])
+        .arg(world.path(""))
+        .status()
+        .is_ok_and(|s| s.success())
+    {
+        eprintln!("skipped: needs setfacl and a filesystem with ACLs");
+        return;
+    }
+    let path = world.path("remote.yaml");
+    set(&path, "x").unwrap();
+    assert_eq!(mode(&path), 0o600);
+    set(&path, "y").unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert!(!acl(&path).contains("54321"), "{}", acl(&path));
+}
+
+#[test]
+fn two_hundred_writers_lose_nothing() {
+    let world = World::new();
+    let path = world.path(".apptainer/remote.yaml");
+    std::thread::scope(|scope| {
+        for number in 0..200 {
+            let path = &path;
+            scope.spawn(move || {
+                let mut target = Target::user(path, LIMIT);
+                target.patience = Duration::from_secs(120);
+                let add = &mut |now: Option<&[u8]>| {
+                    let mut all = now.unwrap_or_default().to_vec();
+                    all.extend(format!("{number}\n").bytes());
+                    Ok(Some(all))
+                };
+                assert!(apply(&target, me(), add).unwrap());
+            });
+        }
+    });
+    let mut lines: Vec<usize> = text(&path).lines().map(|line| line.parse().unwrap()).collect();
+    lines.sort_unstable();
+    assert!(lines.into_iter().eq(0..200));
+    assert_eq!(world.names(".apptainer"), [".remote.yaml.lock", "remote.yaml"]);
+}
+
+#[test]
+fn a_lock_that_stays_taken_is_an_error_that_names_it() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "old", 0o600);
+    let lock = world.put(".remote.yaml.lock", "", 0o600);
+    let held = fs::File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let mut target = Target::user(&path, LIMIT);
+    target.patience = Duration::from_millis(150);
+    let start = Instant::now();
+    let told = told(apply(&target, me(), &mut to("new")));
+    assert!(start.elapsed() >= Duration::from_millis(150) && start.elapsed() < Duration::from_secs(8));
+    assert!(
+        told.contains(&format!("another program has held the lock {} for more than 0.15 s", lock.display()))
+    );
+    assert!(told.ends_with(&format!("see who holds it: fuser -v {}", lock.display())), "{told}");
+    assert_eq!(text(&path), "old");
+    drop(held);
+    assert!(apply(&target, me(), &mut to("new")).unwrap());
+}
+
+#[test]
+fn a_lock_file_that_was_removed_meanwhile_does_not_count() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "old", 0o600);
+    let lock = world.put(".remote.yaml.lock", "", 0o600);
+    let (first, second) = (fs::File::open(&lock).unwrap(), world.path("second"));
+    first.lock().unwrap();
+    let writer = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| set(&path, "new"));
+        std::thread::sleep(Duration::from_millis(50));
+        // The waiting writer has the first file open. Another one comes in its place, locked as well.
+        let other = fs::File::create(&second).unwrap();
+        other.lock().unwrap();
+        fs::rename(&second, &lock).unwrap();
+        drop(first);
+        std::thread::sleep(Duration::from_millis(100));
+        assert_eq!(text(&path), "old");
+        drop(other);
+        writer.join().unwrap()
+    });
+    assert!(writer.unwrap());
+    assert_eq!(text(&path), "new");
+}
+
+#[test]
+fn a_lock_is_never_followed_or_waited_for_when_it_is_no_file() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "old", 0o600);
+    let lock = world.path(".remote.yaml.lock");
+    let victim = world.put("victim", "", 0o600);
+    symlink(&victim, &lock).unwrap();
+    assert!(told(set(&path, "new")).contains("is not a regular file"));
+    fs::remove_file(&lock).unwrap();
+    run("mkfifo", &[str(&lock)]);
+    assert!(told(set(&path, "new")).contains("is not a regular file"));
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    assert!(told(set(&path, "new")).contains("is not a regular file"));
+    assert_eq!(text(&path), "old");
+}
+
+#[test]
+fn leftovers_of_killed_writers_are_swept_and_nothing_else() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "old", 0o600);
+    world.put(".remote.yaml.tmp-0123456789abcdef", "half", 0o600);
+    let kept = [".other.tmp-0123456789abcdef", ".remote.yaml.tmp-mine", ".remote.yaml.tmp-0123456789abcdef0"];
+    for name in kept {
+        world.put(name, "", 0o600);
+    }
+    fs::create_dir(world.path(".remote.yaml.tmp-fedcba9876543210")).unwrap();
+    set(&path, "new").unwrap();
+    let names = world.names("");
+    assert!(!names.contains(&".remote.yaml.tmp-0123456789abcdef".to_string()), "{names:?}");
+    assert!(kept.iter().all(|name| names.contains(&name.to_string())), "{names:?}");
+    assert_eq!(names.len(), kept.len() + 3);
+}
+
+#[test]
+fn what_root_makes_in_a_users_directory_is_that_users() {
+    if !root() {
+        return;
+    }
+    let world = World::of(SOMEBODY);
+    let path = world.path(".apptainer/remote.yaml");
+    set(&path, "by root").unwrap();
+    for name in [".apptainer", ".apptainer/remote.yaml", ".apptainer/.remote.yaml.lock"] {
+        assert_eq!(owner(&world.path(name)), (SOMEBODY, SOMEBODY), "{name}");
+    }
+    let done = as_uid(SOMEBODY, |who| apply(&Target::user(&path, LIMIT), who, &mut to("by the user")));
+    assert!(done.unwrap());
+    // A file keeps its owner and group whoever writes.
+    std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
+    set(&path, "by root again").unwrap();
+    assert_eq!(owner(&path), (SOMEBODY, STRANGER));
+}
+
+#[test]
+fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
+    if !root() {
+        return;
+    }
+    let world = World::of(SOMEBODY);
+    let path = world.put("global.yaml", "old", 0o640);
+    std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
+    as_uid(SOMEBODY, |who| {
+        let (done, said) =
+            said(|talk| update(&Target::global(&path, Some(SOMEBODY), LIMIT), who, talk, &mut to("new")));
+        assert!(done.unwrap());
+        assert!(said.contains("VERBOSE: the file changes its group"), "{said}");
+    });
+    assert_eq!((owner(&path), mode(&path)), ((SOMEBODY, SOMEBODY), 0o600));
+}
+
+#[test]
+fn reading_sees_what_writing_wrote() {
+    let world = World::new();
+    let path = world.path("remote.yaml");
+    set(&path, "x").unwrap();
+    let state = read(&path, Role::User, me(), LIMIT).unwrap();
+    assert_eq!((state.bytes.as_deref(), state.distrust), (Some(&b"x"[..]), None));
+}

@@ -1,0 +1,120 @@
+//! A signal removes what must not stay behind, and is then raised again.
+//!
+//! Whoever makes a temporary file or changes the terminal registers how to undo that with [`guard`].
+//! Nothing happens at start-up: the first guard starts the one thread that waits for signals, so that a
+//! command that only reads never pays for it.
+
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeMap;
+use std::ffi::c_int;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The signals that end the program; see [`watch`] for the other one.
+const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+
+type Cleanup = Box<dyn FnOnce() + Send>;
+
+#[derive(Default)]
+struct Registry {
+    watching: bool,
+    next: u64,
+    cleanups: BTreeMap<u64, Cleanup>,
+}
+
+static REGISTRY: Mutex<Registry> =
+    Mutex::new(Registry { watching: false, next: 0, cleanups: BTreeMap::new() });
+
+/// The registry stays usable whatever a cleanup did: a panic in one must not keep the others from running.
+fn registry() -> MutexGuard<'static, Registry> {
+    REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A registered cleanup; dropping it unregisters, without running it.
+#[derive(Debug)]
+#[must_use = "the cleanup is unregistered as soon as the guard is dropped"]
+pub struct Guard(u64);
+
+/// Registers `cleanup` to be run when SIGHUP, SIGINT, SIGQUIT or SIGTERM arrives before the guard is dropped.
+///
+/// Cleanups run in a thread of their own, the latest first, while every other thread that registers or
+/// unregisters waits; then the signal is raised again with its default disposition, so that the parent
+/// sees what really ended the program. A cleanup must therefore not call back into this module. Signals
+/// that were ignored when the program started (`nohup`) stay ignored.
+///
+/// Where the waiting thread cannot be started the cleanup is never run: better a leftover than a refusal.
+pub fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
+    let mut registry = registry();
+    if !registry.watching {
+        registry.watching = true;
+        let _ = watch();
+    }
+    registry.next += 1;
+    let id = registry.next;
+    registry.cleanups.insert(id, Box::new(cleanup));
+    Guard(id)
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        registry().cleanups.remove(&self.0);
+    }
+}
+
+/// Starts the thread that waits. SIGXFSZ is caught and dropped: the write that went over the file size
+/// limit then fails with EFBIG, which is reported like a full disk instead of ending the program half way.
+fn watch() -> io::Result<()> {
+    let ignored = ignored_mask();
+    let kept = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+    let mut signals = Signals::new(kept.chain([SIGXFSZ]))?;
+    std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
+        for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
+            end(signal);
+        }
+    })?;
+    Ok(())
+}
+
+/// Runs every cleanup and ends the program. The registry stays locked until the process is gone, so that
+/// nothing new can be made in between.
+fn end(signal: c_int) {
+    let mut registry = registry();
+    while let Some((_, cleanup)) = registry.cleanups.pop_last() {
+        cleanup();
+    }
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
+    drop(registry);
+}
+
+/// The signals that whoever started us told us to ignore, as a bit mask. Read from /proc, since asking
+/// sigaction takes unsafe code; without /proc nothing counts as ignored.
+fn ignored_mask() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    parse_ignored(&status).unwrap_or(0)
+}
+
+fn parse_ignored(status: &str) -> Option<u64> {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
+    u64::from_str_radix(mask.trim(), 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mask_of_ignored_signals_is_read() {
+        assert_eq!(parse_ignored("Name:\tx\nSigIgn:\t0000000000001001\nSigCgt:\t0\n"), Some(0x1001));
+        assert_eq!(parse_ignored("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn a_dropped_guard_is_forgotten() {
+        let (first, second) = (guard(|| ()), guard(|| ()));
+        let ids = [first.0, second.0];
+        assert!(ids.iter().all(|id| registry().cleanups.contains_key(id)));
+        drop((first, second));
+        assert!(!ids.iter().any(|id| registry().cleanups.contains_key(id)));
+    }
+}
