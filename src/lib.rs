@@ -1,12 +1,62 @@
 //! The remote, keyserver and registry commands of Apptainer and SingularityCE.
+//!
+//! Arrows point down only: `main` → `run` → [`cli`] → [`commands`] → { [`services`], [`config`],
+//! [`secret_source`], [`table`], [`message`] } → { [`uri`], [`secret`], [`fsio`] }.
 
+#![cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        clippy::disallowed_macros,
+        reason = "a test looks at the world itself"
+    )
+)]
+
+pub mod cli;
+pub mod commands;
 pub mod config;
+pub mod context;
 pub mod error;
 pub mod fsio;
 pub mod message;
+pub mod passthrough;
+pub mod paths;
 pub mod persona;
+pub mod prompt;
 pub mod secret;
+pub mod secret_source;
 pub mod services;
 pub mod signals;
 pub mod table;
 pub mod uri;
+
+use context::Context;
+use error::{Failure, Kind};
+use std::ffi::OsString;
+
+/// Runs one command line in `ctx` and returns the exit status: 0 done, 1 wrong command line, 255 failed,
+/// 141 closed standard output.
+pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
+    let result = if ctx.user.elevated {
+        Err(Failure::new("this program is not made to run set-uid or set-gid, and refuses to"))
+    } else {
+        cli::run(args, ctx)
+    };
+    match result {
+        Ok(()) => 0,
+        Err(failure) => report(&failure, ctx),
+    }
+}
+
+/// The one reporter: one FATAL line, then the hints. A wrong command line is shown as clap words it.
+fn report(failure: &Failure, ctx: &Context) -> u8 {
+    match failure.kind {
+        Kind::ClosedStdout => return 141,
+        Kind::Usage => ctx.talk.prompt(&format!("{}\n", failure.message())),
+        Kind::Failed => ctx.talk.fatal(failure.message()),
+    }
+    for hint in &failure.hints {
+        ctx.talk.hint(hint);
+    }
+    if failure.kind == Kind::Usage { 1 } else { 255 }
+}

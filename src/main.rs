@@ -1,1 +1,86 @@
-fn main() {}
+//! The operating system → [`Context`] → [`run`] → exit status; nothing else.
+
+use apptainer_remote::context::{Context, Env, Terminals, User};
+use apptainer_remote::message::Talk;
+use apptainer_remote::persona::Persona;
+use apptainer_remote::prompt::{Stdin, Terminal};
+use apptainer_remote::services::Limits;
+use apptainer_remote::{paths, run};
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+use std::mem::size_of;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::time::SystemTime;
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    ExitCode::from(run(&args, &mut context(&args)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+fn context(args: &[OsString]) -> Context {
+    let exe = std::fs::read_link("/proc/self/exe")
+        .unwrap_or_else(|_| args.first().map(PathBuf::from).unwrap_or_default());
+    let terminals = Terminals {
+        stdin: io::stdin().is_terminal(),
+        stdout: io::stdout().is_terminal(),
+        stderr: io::stderr().is_terminal(),
+    };
+    Context {
+        persona: Persona::of_executable(&exe),
+        exe,
+        env: Env::new(std::env::vars_os()),
+        user: user(),
+        passwd_home: Box::new(paths::passwd_home),
+        stdin: Box::new(Stdin),
+        stdout: Box::new(io::stdout()),
+        talk: Talk::new(Box::new(io::stderr()), 1, false),
+        prompt: Box::new(Terminal),
+        terminals,
+        width: width(terminals.stdout),
+        now: SystemTime::now,
+        limits: Limits::default(),
+        exec: Box::new(exec),
+    }
+}
+
+fn user() -> User {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    User {
+        uid: geteuid().as_raw(),
+        gid: getegid().as_raw(),
+        elevated: geteuid() != getuid() || getegid() != getgid() || is_secure_execution(),
+    }
+}
+
+/// AT_SECURE of the auxiliary vector: set for set-uid files and for those with capabilities. A vector that
+/// its own process may not read is such a process's.
+fn is_secure_execution() -> bool {
+    const AT_SECURE: usize = 23;
+    const WORD: usize = size_of::<usize>();
+    let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
+    match std::fs::read("/proc/self/auxv") {
+        Ok(vector) => vector
+            .chunks_exact(2 * WORD)
+            .any(|pair| word(&pair[..WORD]) == AT_SECURE && word(&pair[WORD..]) != 0),
+        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+    }
+}
+
+/// Columns of the terminal; 100 in a pipe, where a person's window does not matter.
+fn width(terminal: bool) -> usize {
+    let size = terminal.then(|| rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()).flatten();
+    size.map_or(100, |size| usize::from(size.ws_col)).clamp(40, 100)
+}
+
+/// The same process, streams and signals for the program that takes over.
+fn exec(program: &Path, args: &[OsString], _env: &Env) -> io::Error {
+    let mut command = Command::new(program);
+    if let Some((argv0, rest)) = args.split_first() {
+        command.arg0(argv0).args(rest);
+    }
+    command.exec()
+}

@@ -3,6 +3,7 @@
 //! No file, clock or network here: `file` reads and writes, `yaml` knows the format, `layers` merges.
 
 pub mod endpoint;
+pub mod file;
 pub mod layers;
 pub mod yaml;
 

@@ -123,7 +123,7 @@ fn sweep(dir: &OwnedFd, written: &Stat) {
     let Ok(listed) = openat(dir, ".", flags, Mode::empty()).and_then(Dir::new) else { return };
     for entry in listed.flatten() {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        let old = |found: Stat| found.st_mtime.saturating_add_unsigned(LEFT_BEHIND.into()) < written.st_mtime;
+        let old = |found: Stat| found.st_mtime.saturating_add_unsigned(LEFT_BEHIND) < written.st_mtime;
         if is_temporary(name, OsStr::new(PREFIX))
             && statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok_and(old)
         {

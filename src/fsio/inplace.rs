@@ -58,13 +58,13 @@ fn overwrite(file: &File, old: &[u8], new: &[u8]) -> Result<()> {
         Err(error)
     });
     done.fail_context(|| "nothing was changed")?;
-    fill(file, old.len().min(new.len()), new).or_else(|error| {
+    fill(file, old.len().min(new.len()), new).map_err(|error| {
         let restored = fill(file, old.len(), old);
         let state = match restored {
             Ok(()) => "the old content was put back",
             Err(_) => "the old content could not be put back, the file is damaged",
         };
-        Err(Failure::from(error).context(state))
+        Failure::from(error).context(state)
     })
 }
 

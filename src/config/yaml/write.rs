@@ -266,7 +266,7 @@ fn is_base_sixty(text: &str) -> bool {
     };
     head.starts_with(|c: char| c.is_ascii_digit())
         && head.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
-        && rest.iter().all(|part| sixtieth(part))
+        && rest.iter().all(sixtieth)
 }
 
 /// Sorts by [`natural`]. That order is Go's and no order at all for some names, which a sort of the

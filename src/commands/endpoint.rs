@@ -1,0 +1,184 @@
+//! What the commands that ask an endpoint share: its services, and the token that may go there.
+
+use super::session::{Layers, Session};
+use crate::config::layers::Remote;
+use crate::error::{Failure, Result, ResultExt};
+use crate::fsio;
+use crate::persona::Persona;
+use crate::secret::Secret;
+use crate::secret_source::check_token;
+use crate::services::policy::{self, Exposure, Freshness, Origin};
+use crate::services::{self, Http, HttpError, Service, Services, Settings, cache};
+use crate::uri::EndpointUri;
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+use url::Url;
+
+/// A discovery document of 1 MiB is not longer than this in the cache.
+const CACHE_LIMIT: u64 = 4 << 20;
+
+/// Where an endpoint's answer may be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// In the directory for it, which is made: the command writes anyway.
+    MakingDirectory,
+    /// In that directory if it is there: the command only reads.
+    WhereThereIsOne,
+}
+
+/// An endpoint that has told its services.
+pub struct Access {
+    /// Its address.
+    pub uri: EndpointUri,
+    /// Its address as a URL.
+    pub url: Url,
+    /// http, or https without verification.
+    pub insecure: bool,
+    /// What it named.
+    pub services: Services,
+    /// The client of this command.
+    pub http: Http,
+}
+
+impl Access {
+    /// The service `name`, if the endpoint has it.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name)
+    }
+
+    /// Refuses to send a token to `service` where the rules forbid it.
+    ///
+    /// # Errors
+    /// The reason.
+    pub fn may_get_token(&self, service: &Service) -> Result<Exposure> {
+        policy::may_get_token(&self.url, self.insecure, &service.uri).map_err(Failure::new)
+    }
+}
+
+impl Session<'_> {
+    /// Asks the endpoint of `remote` for its services, or a copy of its answer.
+    ///
+    /// # Errors
+    /// The remote has no usable address, or the endpoint does not answer and there is no copy.
+    pub fn open(
+        &self,
+        name: &str,
+        remote: &Remote,
+        ca_file: Option<PathBuf>,
+        freshness: Freshness,
+        keep: Keep,
+    ) -> Result<Access> {
+        let uri = remote.address(name, self)?;
+        let url = uri.url(remote.insecure);
+        let http = self.http(ca_file);
+        let services = self.services(&http, &url, remote.insecure, freshness, keep)?;
+        Ok(Access { uri, url, insecure: remote.insecure, services, http })
+    }
+
+    /// The one client, with what the environment says of proxies and certificates.
+    pub fn http(&self, ca_file: Option<PathBuf>) -> Http {
+        let mut settings = Settings::from_env(|name| self.ctx.env.get(name).map(ToOwned::to_owned));
+        settings.ca_files.extend(ca_file);
+        Http::new(settings, self.ctx.limits)
+    }
+
+    fn services(
+        &self,
+        http: &Http,
+        url: &Url,
+        insecure: bool,
+        freshness: Freshness,
+        keep: Keep,
+    ) -> Result<Services> {
+        let copy = self.cached_services(url, insecure);
+        let (services, origin) = wait(policy::obtain(http, url, insecure, copy, freshness))?
+            .map_err(|error| failure(error).context("while retrieving services"))?;
+        match origin {
+            Origin::Asked => self.keep_services(url, insecure, &services, keep),
+            Origin::Cached => {}
+            Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using what it said earlier")),
+        }
+        for skipped in services.skipped() {
+            self.ctx.talk.debug(format!("{url} names {skipped}, which is no service"));
+        }
+        Ok(services)
+    }
+
+    /// What the endpoint at `url` said last, and how long ago.
+    pub fn cached_services(&self, url: &Url, insecure: bool) -> Option<(Services, Duration)> {
+        let directory = self.paths.user_dir.as_ref().ok()?;
+        let cached = fsio::read_cache(directory, &cache::file_name(url), self.identity(), CACHE_LIMIT)?;
+        cache::decode(&cached.bytes, url, insecure, self.now())
+    }
+
+    /// Keeps a copy, where that does no harm: reading commands create no directory for it.
+    fn keep_services(&self, url: &Url, insecure: bool, services: &Services, keep: Keep) {
+        let Ok(directory) = &self.paths.user_dir else { return };
+        let bytes = cache::encode(url, insecure, services, self.now());
+        let name = cache::file_name(url);
+        if let Err(error) =
+            fsio::write_cache(directory, &name, &bytes, self.identity(), keep == Keep::MakingDirectory)
+        {
+            self.ctx.talk.debug(format!("{name} was not kept: {error}"));
+        }
+    }
+
+    /// Seconds since 1970.
+    pub fn now(&self) -> u64 {
+        (self.ctx.now)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    }
+
+    /// Apptainer's own default serves nothing but a keyserver elsewhere, and is never asked.
+    pub fn is_cloud_apptainer(&self, remote: &Remote) -> bool {
+        self.ctx.persona == Persona::Apptainer
+            && EndpointUri::from_stored(&remote.uri).is_some_and(|uri| uri.is_cloud_apptainer())
+    }
+
+    /// The token that may go to the endpoint of `remote`: the environment's for its host, else the stored
+    /// one. One from a file that is not to be trusted is left out, with a warning.
+    ///
+    /// # Errors
+    /// The environment's token is no token.
+    pub fn token_for(&self, layers: &Layers, name: &str, remote: &Remote) -> Result<Option<Secret>> {
+        let uri = EndpointUri::from_stored(&remote.uri);
+        let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
+        if let Some(distrust) = layers.token_bar(remote)
+            && (remote.token.is_some() || from_env.is_some())
+        {
+            self.ctx.talk.warning(format!("the token for {name} is not sent: {}", distrust.sentence()));
+            return Ok(None);
+        }
+        match from_env {
+            Some((token, variable)) => check_token(token, &variable).map(Some),
+            None => Ok(remote.token.clone()),
+        }
+    }
+
+    /// `<PREFIX>TOKEN`, if `<PREFIX>TOKEN_HOST` names the host of `uri`. Without the host it could go
+    /// anywhere, so it goes nowhere.
+    fn token_of_environment(&self, uri: &EndpointUri) -> Option<(Secret, String)> {
+        let token = self.ctx.variable("TOKEN")?;
+        let Some(host) = self.ctx.variable("TOKEN_HOST") else {
+            self.ctx.talk.warning(format!("{0} is ignored: set {0}_HOST to the host it is for", token.name));
+            return None;
+        };
+        let host = host.value.to_string_lossy().to_lowercase();
+        let fits = uri.authority() == host || uri.host() == host;
+        fits.then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
+    }
+}
+
+/// A failed request as a failed command.
+pub fn failure(error: HttpError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::from(error);
+    hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
+}
+
+/// Runs requests to their end.
+///
+/// # Errors
+/// The runtime could not be made.
+pub fn wait<F: Future>(requests: F) -> Result<F::Output> {
+    services::block_on(requests).fail_context(|| "while preparing requests")
+}

@@ -1,0 +1,194 @@
+//! `remote add NAME URI`
+
+use super::{JsonOption, login};
+use crate::commands::session::Session;
+use crate::config::{Config, Endpoint};
+use crate::error::{Failure, Result};
+use crate::persona::Persona;
+use crate::secret_source::SecretOptions;
+use crate::uri::{EndpointUri, RemoteName, Scheme};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Add a remote endpoint, and log in to it
+///
+/// The new remote becomes the default unless --no-default is given. Then, unless --no-login is given, the
+/// access token is asked for, checked and stored. With --global the remote is added for everybody (root
+/// only), and nobody is logged in.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote add mycloud cloud.example.com
+  $ {prog} remote add --no-login lab https://lab.example.com:8443/apps
+  $ {prog} remote add --tokenfile ~/token mycloud cloud.example.com
+  $ sudo {prog} remote add --global company cloud.company.example")]
+pub struct Options {
+    /// A name of your choice
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// https://HOST[:PORT][/PATH], or the same without a scheme
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// Add it to the global layer, for everybody (root only)
+    #[arg(short, long)]
+    global: bool,
+    /// Allow http, and https without verification
+    #[arg(short, long)]
+    insecure: bool,
+    /// Do not make it the default
+    #[arg(short, long)]
+    no_default: bool,
+    /// Do not ask for a token
+    #[arg(long)]
+    no_login: bool,
+    /// Log in with the token in the first line of FILE (- is standard input)
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["global", "no_login"])]
+    tokenfile: Option<PathBuf>,
+    /// Succeed without a change where this name has this address already
+    #[arg(long, conflicts_with = "replace")]
+    if_absent: bool,
+    /// Give an existing remote this address; its token stays only where the address does
+    #[arg(long)]
+    replace: bool,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+/// What the layer said before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Absent,
+    Same,
+    Other,
+}
+
+pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    let name = RemoteName::parse(&options.name)?;
+    let (uri, insecure) = address(&options, session)?;
+    let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
+    let changed = if options.global {
+        session.edit_global(&mut |config| put(config, &name, endpoint.clone(), &options, session))?
+    } else {
+        add_own(&name, &endpoint, &options, session)?
+    };
+    if !changed {
+        session.ctx.talk.info(format!("Remote \"{name}\" is already there, nothing was changed."));
+        return options.json.changed(session, false);
+    }
+    session.ctx.talk.info(format!("Remote \"{name}\" added."));
+    options.json.changed(session, true)?;
+    if options.global {
+        session.ctx.talk.info("Global option detected. Will not automatically log into remote.");
+    }
+    if options.global || options.no_login {
+        return Ok(());
+    }
+    let secret = SecretOptions { tokenfile: options.tokenfile, ..SecretOptions::default() };
+    login::after_add(name.as_str(), &secret, session)
+}
+
+/// The address as typed; http only when it is meant.
+fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> {
+    let talk = &session.ctx.talk;
+    let typed = EndpointUri::parse_typed(&options.uri)?;
+    for what in &typed.dropped {
+        talk.warning(format!("the {what} in the URI is left out: a remote has none"));
+    }
+    let insecure = options.insecure || session.ctx.switch("ADD_INSECURE");
+    match typed.scheme {
+        Some(Scheme::Https) if insecure => {
+            talk.info("--insecure ignored for https remote");
+            Ok((typed.uri, false))
+        }
+        Some(Scheme::Http) if !insecure => {
+            let variable = format!("{}ADD_INSECURE", session.ctx.persona.prefixes()[0]);
+            Err(Failure::new(format!("http URI requires --insecure or {variable}=true")).hint(
+                session.command(&format!(
+                    "add --insecure {} {}",
+                    options.name,
+                    options.uri.rsplit('@').next().unwrap_or_default()
+                )),
+            ))
+        }
+        _ => Ok((typed.uri, insecure)),
+    }
+}
+
+/// Puts the remote into the user's layer, beside whatever the global layer has.
+fn add_own(name: &RemoteName, endpoint: &Endpoint, options: &Options, session: &Session) -> Result<bool> {
+    let global = session.load_global()?.config;
+    if session.ctx.persona == Persona::Singularity && global.remotes.contains_key(name.as_str()) {
+        return Err(Failure::new(format!(
+            "{name} is already a remote, a global one: SingularityCE would fail at every command"
+        ))
+        .hint(session.command(&format!("use {name}"))));
+    }
+    let changed = session.edit_user(&global, &mut |config| {
+        let is_global = global.remotes.contains_key(name.as_str());
+        let copy = |entry: &Endpoint| entry.system && is_global;
+        if config.remotes.get(name.as_str()).is_some_and(copy) {
+            config.remotes.remove(name.as_str());
+        }
+        put(config, name, endpoint.clone(), options, session)
+    })?;
+    let exclusive = global.remotes.iter().find(|(_, remote)| remote.exclusive);
+    if let Some((exclusive, _)) = exclusive {
+        session.ctx.talk.warning(format!(
+            "{name} cannot be used: remote {exclusive} has been set exclusive by the system administrator"
+        ));
+    }
+    Ok(changed)
+}
+
+/// Adds, keeps or replaces the entry in its layer.
+fn put(
+    config: &mut Config,
+    name: &RemoteName,
+    mut endpoint: Endpoint,
+    options: &Options,
+    session: &Session,
+) -> Result<()> {
+    let existing = config.remotes.get(name.as_str());
+    match compare(existing, &endpoint) {
+        Before::Absent => {}
+        Before::Same if options.if_absent => return Ok(()),
+        before if options.replace => {
+            let existing = existing.expect("it is not absent");
+            endpoint.exclusive = existing.exclusive;
+            if before == Before::Same {
+                endpoint.token.clone_from(&existing.token);
+                endpoint.keyservers.clone_from(&existing.keyservers);
+                endpoint.uri.clone_from(&existing.uri);
+            }
+        }
+        before => return Err(already(name, before, options, session)),
+    }
+    config.remotes.insert(name.as_str().to_string(), endpoint);
+    if !options.no_default {
+        config.active = name.as_str().to_string();
+    }
+    Ok(())
+}
+
+fn compare(existing: Option<&Endpoint>, wanted: &Endpoint) -> Before {
+    let Some(existing) = existing else { return Before::Absent };
+    let read = |endpoint: &Endpoint| EndpointUri::from_stored(&endpoint.uri);
+    match (read(existing), read(wanted)) {
+        (Some(a), Some(b)) if a.same_place(existing.insecure, &b, wanted.insecure) => Before::Same,
+        _ => Before::Other,
+    }
+}
+
+fn already(name: &RemoteName, before: Before, options: &Options, session: &Session) -> Failure {
+    let failure = Failure::new(format!("{name} is already a remote"));
+    let global = if options.global { "--global " } else { "" };
+    match before {
+        Before::Same => failure.hint(session.command(&format!("use {global}{name}"))),
+        _ if options.if_absent => failure
+            .context("another address is there")
+            .hint(session.command(&format!("add {global}--replace {name} URI"))),
+        _ => failure
+            .hint(session.command(&format!("add {global}--replace {name} URI")))
+            .hint(session.command(&format!("remove {global}{name}"))),
+    }
+}

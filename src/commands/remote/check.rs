@@ -1,0 +1,109 @@
+//! `remote check [FILE]`
+
+use crate::commands::session::Session;
+use crate::config::Config;
+use crate::config::file::{LIMIT, parse};
+use crate::config::layers::{Note, merge};
+use crate::config::yaml::Parsed;
+use crate::error::{Failure, Result};
+use crate::fsio::{self, Role};
+use crate::persona::Persona;
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// Check that a remote.yaml can be read, by this program and by the real ones
+///
+/// Checks FILE, else your own layer, or with --global the global one. Nothing is changed. Made for
+/// `validate:` of configuration management.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote check
+  $ {prog} remote check --global
+  $ {prog} remote check --global /tmp/new-remote.yaml")]
+pub struct Options {
+    /// The file, if not the layer's own
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Check it as the global layer
+    #[arg(short, long)]
+    global: bool,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let path = path(options, session)?;
+    let own = options.file.is_none();
+    let role = if options.global { session.global_file().role } else { Role::User };
+    let state = fsio::read(&path, role, session.identity(), LIMIT)?;
+    // A file that is only about to become a layer belongs to whoever makes it.
+    if let (true, Some(distrust)) = (own, &state.distrust) {
+        return Err(distrust.clone().into_failure());
+    }
+    let Some(bytes) = state.bytes else {
+        if own {
+            session.ctx.talk.info(format!("{} does not exist, which is fine", path.display()));
+            return Ok(());
+        }
+        return Err(Failure::new(format!("{}: no such file", path.display())));
+    };
+    let parsed = parse(&path, &bytes)?;
+    real_programs_read(&path, &parsed, session)?;
+    for note in notes(&parsed.config, options.global, session)? {
+        let text = note.text(session.ctx.program());
+        if session.ctx.persona == Persona::Singularity && matches!(note, Note::BreaksSingularity(_)) {
+            return Err(Failure::new(text));
+        }
+        session.ctx.talk.warning(text);
+    }
+    session.ctx.talk.info(format!(
+        "{} is a valid layer with {} remotes",
+        path.display(),
+        parsed.config.remotes.len()
+    ));
+    Ok(())
+}
+
+fn path(options: &Options, session: &Session) -> Result<PathBuf> {
+    match &options.file {
+        Some(file) => Ok(file.clone()),
+        None if options.global => Ok(session.paths.global_file.clone()),
+        None => session.paths.user_file_to_read().map_err(Failure::new),
+    }
+}
+
+/// What we can bear and the real programs cannot.
+fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result<()> {
+    let unknown =
+        parsed.unknown.iter().map(|unknown| (Some(unknown.place), format!("unknown key {}", unknown.key)));
+    let concerns = parsed.concerns.iter().map(|concern| {
+        let key = concern.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
+        (concern.place, format!("{key}{}", concern.message))
+    });
+    let all: Vec<String> = unknown
+        .chain(concerns)
+        .map(|(place, what)| {
+            let place = place.map_or_else(String::new, |place| format!("{}:{}: ", place.line, place.column));
+            format!("{}:{place}{what}", path.display())
+        })
+        .collect();
+    let Some((first, rest)) = all.split_first() else { return Ok(()) };
+    for other in rest {
+        session.ctx.talk.error(other);
+    }
+    Err(Failure::new(format!("{first}, which {} does not take", session.ctx.persona.title())))
+}
+
+/// What the merge with the other layer would say of this one.
+fn notes(config: &Config, global: bool, session: &Session) -> Result<Vec<Note>> {
+    let persona = session.ctx.persona;
+    let effective = if global {
+        merge(Config::default(), config.clone(), persona)
+    } else {
+        merge(config.clone(), session.load_global()?.config, persona)
+    };
+    let mine = |note: &Note| {
+        matches!(note, Note::DanglingActive(_, about_global) if *about_global == global)
+            || !matches!(note, Note::DanglingActive(..) | Note::Leftover(_) | Note::OwnFirst(_))
+    };
+    Ok(effective.notes.into_iter().filter(mine).collect())
+}

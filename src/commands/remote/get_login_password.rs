@@ -1,0 +1,62 @@
+//! `remote get-login-password`
+
+use crate::commands::endpoint::{Keep, failure, wait};
+use crate::commands::session::Session;
+use crate::error::{Failure, Result};
+use crate::services::account;
+use crate::services::policy::Freshness;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Print the registry password of the logged-in user
+///
+/// The library of the default remote tells the secret with which its user logs in to its registry. It
+/// goes to standard output with a newline; every failure leaves that empty.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote get-login-password | docker login -u ada --password-stdin registry.example.com")]
+pub struct Options {
+    /// Trust the certificates in FILE (PEM) too
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let layers = session.load()?;
+    let (name, remote) = layers.find(session, None)?;
+    session.say_notes(&layers.effective, Some(&name));
+    let log_in = session.command(&format!("login {name}"));
+    if session.is_cloud_apptainer(remote) {
+        return Err(Failure::new(format!(
+            "{name} ({}) has no library, so no registry password either",
+            remote.uri
+        ))
+        .hint(session.command("use NAME: choose a remote with a library")));
+    }
+    let Some(token) = session.token_for(&layers, &name, remote)? else {
+        return Err(Failure::new(format!("not logged in to {name}")).hint(log_in));
+    };
+    let access = session.open(
+        &name,
+        remote,
+        options.ca_file.clone(),
+        Freshness::PreferCache,
+        Keep::WhereThereIsOne,
+    )?;
+    let Some(library) = access.service("library") else {
+        return Err(Failure::new(format!("{name} has no library, so no registry password either"))
+            .hint(session.command(&format!("status {name}"))));
+    };
+    access.may_get_token(library)?;
+    let account = wait(account::identity(&access.http, &library.uri, access.insecure, Some(&token)))?
+        .map_err(|error| failure(error).context("while asking who you are").hint(log_in.clone()))?;
+    let Some(secret) = account.oci_secret else {
+        return Err(Failure::new(format!(
+            "the library of {name} tells no registry password for {}",
+            account.username
+        )));
+    };
+    let line = zeroize::Zeroizing::new(format!("{}\n", secret.expose()));
+    session.ctx.print(&line)
+}

@@ -1,0 +1,233 @@
+//! `remote list`: what there is. Never asks the network, never writes.
+
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::config::layers::{Effective, Origin, Remote};
+use crate::error::Result;
+use crate::passthrough;
+use crate::paths;
+use crate::table;
+use crate::uri::{EndpointUri, shown};
+use clap::Args;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// List remote endpoints, keyservers and logins
+///
+/// On a terminal, or with --all, the keyservers of the default remote and your logins to registries and
+/// keyservers follow. In a pipe it prints the remotes alone, exactly as the real program does.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote list
+  $ {prog} remote list --json | jq -r '.remotes[] | select(.default).name'")]
+pub struct Options {
+    /// Show keyservers and logins too, also in a pipe
+    #[arg(short, long)]
+    all: bool,
+    /// Print JSON
+    #[arg(short, long, conflicts_with = "all")]
+    json: bool,
+}
+
+/// The document of `--json`; see docs/json.md.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u8,
+    files: Files,
+    remotes: Vec<RemoteRow<'a>>,
+    keyservers: Vec<KeyserverRow>,
+    logins: Vec<LoginRow<'a>>,
+}
+
+#[derive(Serialize)]
+struct Files {
+    user: Option<String>,
+    global: String,
+}
+
+#[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools)]
+struct RemoteRow<'a> {
+    name: &'a str,
+    uri: String,
+    default: bool,
+    global: bool,
+    exclusive: bool,
+    insecure: bool,
+    token: bool,
+}
+
+#[derive(Serialize)]
+struct KeyserverRow {
+    /// `None` where only the endpoint itself could tell.
+    uri: Option<String>,
+    global: bool,
+    insecure: bool,
+    order: usize,
+    active: bool,
+}
+
+#[derive(Serialize)]
+struct LoginRow<'a> {
+    uri: &'a str,
+    insecure: bool,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let layers = session.load()?;
+    say_more(session, &layers);
+    let effective = &layers.effective;
+    let text = if options.json {
+        document(session, effective)
+    } else if options.all || session.ctx.terminals.stdout {
+        sections(session, effective)
+    } else {
+        remotes(effective)
+    };
+    session.ctx.print(&text)
+}
+
+/// The notes of the merge, the paths in use, and a global file that only the other program reads.
+fn say_more(session: &Session, layers: &Layers) {
+    session.say_notes(&layers.effective, None);
+    let talk = &session.ctx.talk;
+    let global = &session.paths.global_file;
+    match session.paths.user_file_to_read() {
+        Ok(user) => talk.verbose(format!("user file: {}, global file: {}", user.display(), global.display())),
+        Err(_) => talk.verbose(format!("global file: {}", global.display())),
+    }
+    let Some(next) = passthrough::next_program(session.ctx, session.ctx.program().as_ref()) else { return };
+    let theirs = std::fs::canonicalize(&next).map(|file| paths::global_file(&file, session.ctx.persona));
+    if let Ok(theirs) = theirs
+        && theirs != *global
+        && theirs.exists()
+    {
+        talk.warning(format!(
+            "{} reads another global file: {} there, {} here",
+            next.display(),
+            theirs.display(),
+            global.display()
+        ));
+    }
+}
+
+/// The table of remotes, byte for byte as the real programs print it.
+fn remotes(effective: &Effective) -> String {
+    const HEAD: [&str; 6] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?"];
+    let tick = |yes: bool| if yes { "✓" } else { "" }.to_string();
+    let mut rows = vec![HEAD.map(String::from)];
+    rows.extend(effective.remotes.iter().map(|(name, remote)| {
+        [
+            name.clone(),
+            shown(&remote.uri),
+            tick(effective.default.as_ref() == Some(name)),
+            tick(remote.origin == Origin::Global),
+            tick(remote.exclusive),
+            if remote.insecure { "✗!" } else { "✓" }.to_string(),
+        ]
+    }));
+    format!("\n{}", table::layout(&rows))
+}
+
+/// The three sections of the user guide, the last two only where they have rows.
+fn sections(session: &Session, effective: &Effective) -> String {
+    let mut text = format!("\nCloud Services Endpoints\n========================\n{}", remotes(effective));
+    let keyservers = keyservers(session, effective);
+    if !keyservers.is_empty() {
+        let mut rows = vec![["URI", "GLOBAL", "INSECURE", "ORDER"].map(String::from)];
+        rows.extend(keyservers.iter().map(|row| match &row.uri {
+            Some(uri) => {
+                let order = format!("{}{}", row.order, if row.active { "*" } else { "" });
+                [uri.clone(), yes(row.global), yes(row.insecure), order]
+            }
+            None => [
+                format!("(unknown until \"{}\" has asked)", "remote status"),
+                String::new(),
+                String::new(),
+                String::new(),
+            ],
+        }));
+        let _ = write!(text, "\nKeyservers\n==========\n\n{}", trimmed(&table::layout(&rows)));
+        if keyservers.iter().any(|row| row.active && row.uri.is_some()) {
+            text.push_str("\n* Active cloud services keyserver\n");
+        }
+    }
+    if !effective.credentials.is_empty() {
+        let mut rows = vec![["URI", "INSECURE"].map(String::from)];
+        rows.extend(effective.credentials.iter().map(|login| [login.uri.clone(), yes(login.insecure)]));
+        let _ = write!(
+            text,
+            "\nAuthenticated Logins\n=================================\n\n{}",
+            table::layout(&rows)
+        );
+    }
+    text
+}
+
+fn yes(is: bool) -> String {
+    if is { "YES" } else { "NO" }.into()
+}
+
+/// Without the blanks that pad towards empty cells.
+fn trimmed(text: &str) -> String {
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
+}
+
+/// The keyservers of the default remote, in the order in which they are asked.
+fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
+    let Some(remote) = effective.default.as_ref().map(|name| &effective.remotes[name]) else {
+        return Vec::new();
+    };
+    if remote.keyservers.is_empty() {
+        let uri = own_keyserver(session, remote);
+        return vec![KeyserverRow { uri, global: true, insecure: false, order: 1, active: true }];
+    }
+    let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip).enumerate();
+    visible
+        .map(|(at, keyserver)| KeyserverRow {
+            uri: Some(keyserver.uri.clone()),
+            global: true,
+            insecure: keyserver.insecure,
+            order: at + 1,
+            active: !keyserver.external,
+        })
+        .collect()
+}
+
+/// The keyserver that the endpoint itself names, as far as it is known without asking.
+fn own_keyserver(session: &Session, remote: &Remote) -> Option<String> {
+    if session.is_cloud_apptainer(remote) {
+        return Some(CLOUD_APPTAINER_KEYSERVER.to_string());
+    }
+    let url = EndpointUri::from_stored(&remote.uri)?.url(remote.insecure);
+    let (services, _) = session.cached_services(&url, remote.insecure)?;
+    Some(services.get("keyserver")?.uri.clone())
+}
+
+fn document(session: &Session, effective: &Effective) -> String {
+    let remotes = effective.remotes.iter().map(|(name, remote)| RemoteRow {
+        name,
+        uri: shown(&remote.uri),
+        default: effective.default.as_ref() == Some(name),
+        global: remote.origin == Origin::Global,
+        exclusive: remote.exclusive,
+        insecure: remote.insecure,
+        token: remote.token.is_some(),
+    });
+    let path = |path: &std::path::Path| path.display().to_string();
+    let document = Document {
+        version: 1,
+        files: Files {
+            user: session.paths.user_file_to_read().ok().map(|file| path(&file)),
+            global: path(&session.paths.global_file),
+        },
+        remotes: remotes.collect(),
+        keyservers: keyservers(session, effective),
+        logins: effective
+            .credentials
+            .iter()
+            .map(|login| LoginRow { uri: &login.uri, insecure: login.insecure })
+            .collect(),
+    };
+    serde_json::to_string(&document).expect("a document of strings and booleans") + "\n"
+}

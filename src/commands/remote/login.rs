@@ -1,0 +1,260 @@
+//! `remote login [NAME|SERVICE-URI]`
+
+use super::JsonOption;
+use crate::commands::endpoint::{Access, Keep, failure, wait};
+use crate::commands::session::{Layers, Session, no_remote};
+use crate::config::Endpoint;
+use crate::config::layers::{Origin, Remote};
+use crate::error::{Failure, Result, ResultExt};
+use crate::secret::Secret;
+use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
+use crate::services::account::{self, TokenVerdict};
+use crate::services::policy::{Exposure, Freshness};
+use crate::uri::is_service;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Log in to a remote endpoint
+///
+/// The access token is asked for without showing it, or read from standard input where that is no
+/// terminal; it is checked with the endpoint, and stored in your own remote.yaml.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote login
+  $ {prog} remote login mycloud
+  $ {prog} remote login --tokenfile ~/token mycloud
+  $ pass show mycloud | {prog} remote login mycloud")]
+pub struct Options {
+    /// The remote, if not the default one
+    #[arg(value_name = "NAME|SERVICE-URI")]
+    target: Option<String>,
+    #[command(flatten)]
+    secret: SecretOptions,
+    /// The user's name at a registry or keyserver
+    #[arg(short, long)]
+    username: Option<String>,
+    /// Allow http, and https without verification, to a registry or keyserver
+    #[arg(short, long)]
+    insecure: bool,
+    /// The file of registry logins to use
+    #[arg(long, value_name = "FILE")]
+    authfile: Option<PathBuf>,
+    /// Trust the certificates in FILE (PEM) too
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+/// What a login came to.
+enum Outcome {
+    /// The token was checked and stored; true if the file changed.
+    Stored(bool),
+    /// No token was given, or the person did not want to replace the old one.
+    Declined,
+}
+
+pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    if options.target.as_deref().is_some_and(is_service) {
+        return Err(super::not_yet("login", session));
+    }
+    let services_only = [
+        ("--username", options.username.is_some()),
+        ("--insecure", options.insecure),
+        ("--authfile", options.authfile.is_some()),
+    ];
+    if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
+        return Err(Failure::usage(format!(
+            "error: {option} is for registries and keyservers, not for a remote endpoint"
+        ))
+        .hint(session.command("login --help")));
+    }
+    let login =
+        Login { target: options.target.as_deref(), secret: &options.secret, ca_file: options.ca_file };
+    match login.run(session)? {
+        Outcome::Stored(changed) => options.json.changed(session, changed),
+        Outcome::Declined => {
+            session.ctx.talk.info("No token was entered, nothing was changed.");
+            options.json.changed(session, false)
+        }
+    }
+}
+
+/// The login that follows `remote add`. The remote stays added, whatever comes of it.
+pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> Result<()> {
+    let later = session.command(&format!("login {name}"));
+    let no_token = |session: &Session| {
+        session
+            .ctx
+            .talk
+            .info(format!("No token was entered, so you are not logged in; to do it later: {later}"));
+    };
+    // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
+    let mut piped = SecretOptions::default();
+    let mut secret = secret;
+    if !secret.is_given() && !session.ctx.terminals.stdin {
+        let Some(token) = streams(session).read()? else {
+            no_token(session);
+            return Ok(());
+        };
+        piped.password = Some(token.expose().to_string());
+        secret = &piped;
+    }
+    let login = Login { target: Some(name), secret, ca_file: None };
+    match login.run(session) {
+        Ok(Outcome::Stored(_)) => Ok(()),
+        Ok(Outcome::Declined) => {
+            no_token(session);
+            Ok(())
+        }
+        Err(failure) => Err(failure.hint(format!("{name} stays added; to log in later: {later}"))),
+    }
+}
+
+/// One login to an endpoint.
+struct Login<'a> {
+    target: Option<&'a str>,
+    secret: &'a SecretOptions,
+    ca_file: Option<PathBuf>,
+}
+
+impl Login<'_> {
+    /// Find the remote; make sure that it has a token service; obtain, verify, store.
+    fn run(self, session: &mut Session) -> Result<Outcome> {
+        let layers = session.load()?;
+        let (name, remote) = layers.find(session, self.target)?;
+        session.say_notes(&layers.effective, Some(&name));
+        require_login(&name, remote, &layers, session)?;
+        let file = session.user_file()?.path;
+        let access =
+            session.open(&name, remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
+        require_token_service(&name, &access, session)?;
+        let Some(token) = self.obtain(&access, remote, session)? else { return Ok(Outcome::Declined) };
+        let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin))?;
+        verify(&access, &token)?;
+        session.ctx.talk.info("Access Token Verified!");
+        let changed = store(&name, remote, &token, session)?;
+        session.ctx.talk.info(format!("Token stored in {}", file.display()));
+        Ok(Outcome::Stored(changed))
+    }
+
+    /// The token from the command line's source, else from a person or the pipe.
+    fn obtain(&self, access: &Access, remote: &Remote, session: &mut Session) -> Result<Option<Secret>> {
+        if self.secret.password.is_some() && session.ctx.terminals.stdin {
+            session
+                .ctx
+                .talk
+                .warning("a token on the command line is visible in the process list; use --tokenfile");
+        }
+        if let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
+            return Ok(Some(token));
+        }
+        if session.ctx.terminals.stdin {
+            if remote.token.is_some() && !confirm_replacement(session)? {
+                return Ok(None);
+            }
+            session.ctx.talk.prompt(&format!(
+                "Generate an access token at {}/auth/tokens, and paste it here.\nToken entered will be hidden for security.\nAccess Token: ",
+                access.url.as_str().trim_end_matches('/')
+            ));
+            let token = streams(session).read();
+            session.ctx.talk.prompt("\n");
+            return token;
+        }
+        match streams(session).read()? {
+            Some(token) => Ok(Some(token)),
+            None => Err(Failure::new("no token: standard input is empty and no terminal")
+                .hint(session.command("login --tokenfile FILE"))),
+        }
+    }
+}
+
+fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
+    let ctx = &mut *session.ctx;
+    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin, prompt: &mut *ctx.prompt }
+}
+
+/// Refuses before anything is asked where a token could not be stored, or would have nowhere to go.
+fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session) -> Result<()> {
+    if session.is_cloud_apptainer(remote) {
+        return Err(Failure::new(format!("{name} ({}) has no login: it serves keys alone", remote.uri))
+            .hint(session.command("add mycloud URI: adds a remote with a library"))
+            .hint(session.command("use mycloud: makes it the default")));
+    }
+    match layers.token_bar(remote) {
+        Some(distrust) => Err(distrust.clone().into_failure()),
+        None => Ok(()),
+    }
+}
+
+/// Refuses an endpoint without a token service, or with one that must not get a token.
+fn require_token_service(name: &str, access: &Access, session: &Session) -> Result<()> {
+    let Some(service) = access.service("token") else {
+        return Err(Failure::new(format!(
+            "while verifying token: no authentication service found: {name} has none to log in to"
+        ))
+        .hint(session.command(&format!("status {name}"))));
+    };
+    if access.may_get_token(service)? == Exposure::Open {
+        session.ctx.talk.warning(format!(
+            "{name} is insecure: others on the network can read the token on its way to {}",
+            service.uri
+        ));
+    }
+    Ok(())
+}
+
+fn confirm_replacement(session: &mut Session) -> Result<bool> {
+    session.ctx.talk.prompt("An access token is already set for this remote. Replace it? [y/N] ");
+    let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
+    if answer.is_none() {
+        session.ctx.talk.prompt("\n");
+    }
+    Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
+}
+
+fn verify(access: &Access, token: &Secret) -> Result<()> {
+    let service = access.service("token").expect("require_token_service found it");
+    let verdict = wait(account::token_status(&access.http, &service.uri, access.insecure, token))?;
+    match verdict.map_err(|error| failure(error).context("while verifying token"))? {
+        TokenVerdict::Valid => Ok(()),
+        TokenVerdict::Invalid(answer) => {
+            Err(Failure::new("while verifying token: error response from server: Invalid Credentials")
+                .hint(format!("{answer}; a token that was stored before is still there")))
+        }
+    }
+}
+
+/// Stores the token, if the remote is still the one that it was verified with.
+fn store(name: &str, remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
+    let global = session.load_global()?.config;
+    let moved = || {
+        Failure::new(format!("{name} was changed meanwhile: the token was not stored"))
+            .hint(session.command(&format!("login {name}")))
+    };
+    session.edit_user(&global, &mut |config| {
+        let now = crate::config::layers::merge(config.clone(), global.clone(), session.ctx.persona);
+        let now = now.remotes.get(name).ok_or_else(|| no_remote(session, name))?;
+        if (now.origin, &now.uri, now.insecure) != (remote.origin, &remote.uri, remote.insecure) {
+            return Err(moved());
+        }
+        match remote.origin {
+            Origin::Own | Origin::Leftover => {
+                config.remotes.get_mut(name).ok_or_else(moved)?.token = Some(token.clone());
+            }
+            // The form with which both real programs work too.
+            Origin::Global => {
+                let entry = Endpoint {
+                    uri: remote.uri.clone(),
+                    token: Some(token.clone()),
+                    system: true,
+                    insecure: remote.insecure,
+                    ..Endpoint::default()
+                };
+                config.remotes.insert(name.to_string(), entry);
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,61 @@
+//! `remote remove NAME`
+
+use super::JsonOption;
+use crate::commands::session::{Session, no_remote};
+use crate::error::{Failure, Result};
+use clap::Args;
+
+/// Remove a remote endpoint
+///
+/// Removes one of your own remotes, with its token; with --global one of everybody's (root only). If it
+/// was the default, the layer has none afterwards.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote remove mycloud
+  $ sudo {prog} remote remove --global company")]
+pub struct Options {
+    /// The remote
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Remove it from the global layer (root only)
+    #[arg(short, long)]
+    global: bool,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let name = options.name.as_str();
+    if options.global {
+        session.edit_global(&mut |config| match config.remove(name) {
+            Some(_) => Ok(()),
+            None => Err(no_remote(session, name)),
+        })?;
+    } else {
+        remove_own(name, session)?;
+    }
+    session.ctx.talk.info(format!("Remote \"{name}\" removed."));
+    options.json.changed(session, true)
+}
+
+fn remove_own(name: &str, session: &Session) -> Result<()> {
+    // A global file that is broken must not keep a user from removing what is the user's own; it only
+    // tells whether an entry stands for a global remote.
+    let global = session.load_global()?.config;
+    session.edit_user(&global, &mut |config| {
+        let own =
+            config.remotes.get(name).is_some_and(|entry| !entry.system || !global.remotes.contains_key(name));
+        if own {
+            config.remove(name);
+            return Ok(());
+        }
+        if global.remotes.contains_key(name) {
+            let command = session.command(&format!("remove --global {name}"));
+            return Err(Failure::new(format!("{name} is global and can't be removed"))
+                .hint(format!("sudo {command}")));
+        }
+        Err(no_remote(session, name))
+    })?;
+    Ok(())
+}

@@ -1,0 +1,337 @@
+//! `remote status [NAME]`
+
+use crate::commands::endpoint::{Access, Keep, wait};
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::config::layers::Remote;
+use crate::error::{Failure, Result};
+use crate::message::escape;
+use crate::secret::Secret;
+use crate::services::account::{self, Account, TokenVerdict};
+use crate::services::health::{self, Row};
+use crate::services::policy::Freshness;
+use crate::table;
+use clap::Args;
+use serde::Serialize;
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
+use url::Url;
+
+/// Show whether a remote's services answer, and whether you are logged in
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote status
+  $ {prog} remote status --json mycloud
+  $ {prog} remote status --strict --min-ttl 12h mycloud && sbatch job.sh")]
+pub struct Options {
+    /// The remote, if not the default one
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+    /// Fail unless every service is OK and, where one can log in, a valid token is set
+    #[arg(long)]
+    strict: bool,
+    /// Fail unless the token is valid for at least that long (1h30m, 7d)
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    min_ttl: Option<Duration>,
+    /// Trust the certificates in FILE (PEM) too
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+/// What is known of the token.
+enum Token {
+    /// The remote has no login at all.
+    NoLogin,
+    /// None is set; true where there is a service that would take one.
+    Unset(bool),
+    Valid,
+    /// What the endpoint answered.
+    Invalid(String),
+    /// Why it could not be checked.
+    Unchecked(String),
+}
+
+/// Everything that the command found out.
+struct Report {
+    name: String,
+    uri: String,
+    rows: Vec<Row>,
+    account: Option<Account>,
+    token: Token,
+    /// Seconds since 1970, where the token tells.
+    expires: Option<u64>,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let layers = session.load()?;
+    let (name, remote) = layers.find(session, options.name.as_deref())?;
+    session.say_notes(&layers.effective, Some(&name));
+    session.ctx.talk.info(match options.name {
+        Some(_) => format!("Checking status of remote: {name}"),
+        None => "Checking status of default remote.".into(),
+    });
+    let report = if session.is_cloud_apptainer(remote) {
+        cloud_apptainer(&name, remote, options, session)?
+    } else {
+        ask(&name, remote, &layers, options, session)?
+    };
+    for row in &report.rows {
+        if let Some(problem) = &row.problem {
+            session.ctx.talk.warning(format!("{}: {problem}", row.service));
+        }
+    }
+    let text = if options.json { report.json() } else { report.text(session.now()) };
+    session.ctx.print(&text)?;
+    report.judge(options, session)
+}
+
+/// A host that is never asked: its keyserver elsewhere is all that there is.
+fn cloud_apptainer(name: &str, remote: &Remote, options: &Options, session: &Session) -> Result<Report> {
+    let http = session.http(options.ca_file.clone());
+    let url = Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant");
+    let answer = wait(health::plain_check(&http, &url, false))?;
+    let row = Row::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
+    Ok(Report {
+        name: name.into(),
+        uri: remote.uri.clone(),
+        rows: vec![row],
+        account: None,
+        token: Token::NoLogin,
+        expires: None,
+    })
+}
+
+/// Asks every service, the token service and the library at once.
+fn ask(name: &str, remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
+    let token = session.token_for(layers, name, remote)?;
+    let access =
+        session.open(name, remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
+    let (rows, verdict, account) = wait(async {
+        tokio::join!(
+            health::check_all(&access.http, &access.services, access.insecure),
+            check_token(&access, token.as_ref()),
+            who(&access, token.as_ref()),
+        )
+    })?;
+    if let Err(why) = &account {
+        session.ctx.talk.verbose(format!("the library does not tell who you are: {why}"));
+    }
+    let expires = token.as_ref().and_then(account::jwt_expiry);
+    Ok(Report {
+        name: name.into(),
+        uri: access.uri.to_string(),
+        rows,
+        account: account.ok().flatten(),
+        token: verdict,
+        expires,
+    })
+}
+
+async fn check_token(access: &Access, token: Option<&Secret>) -> Token {
+    let service = access.service("token");
+    let Some(token) = token else { return Token::Unset(service.is_some()) };
+    let Some(service) = service else {
+        return Token::Unchecked("the endpoint has no token service".into());
+    };
+    if let Err(failure) = access.may_get_token(service) {
+        return Token::Unchecked(failure.message());
+    }
+    match account::token_status(&access.http, &service.uri, access.insecure, token).await {
+        Ok(TokenVerdict::Valid) => Token::Valid,
+        Ok(TokenVerdict::Invalid(answer)) => Token::Invalid(answer.to_string()),
+        Err(error) => Token::Unchecked(error.to_string()),
+    }
+}
+
+/// The user whom the library knows by the token. Nobody without one.
+async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Option<Account>, String> {
+    let (Some(library), Some(token)) = (access.service("library"), token) else { return Ok(None) };
+    access.may_get_token(library).map_err(|failure| failure.message())?;
+    let account = account::identity(&access.http, &library.uri, access.insecure, Some(token)).await;
+    account.map(Some).map_err(|error| error.to_string())
+}
+
+impl Report {
+    fn text(&self, now: u64) -> String {
+        let mut rows = vec![["SERVICE", "STATUS", "VERSION", "URI"].map(String::from)];
+        rows.extend(
+            self.rows
+                .iter()
+                .map(|row| [row.service.clone(), row.status().into(), row.version.clone(), row.uri.clone()]),
+        );
+        let mut text = table::layout(&rows);
+        if let Some(account) = self.account.as_ref().filter(|account| !account.username.is_empty()) {
+            let (user, email) = (escape(&account.username), escape(&account.email));
+            let email = if email.is_empty() { String::new() } else { format!(" <{email}>") };
+            text += &format!("\nLogged in as: {user}{email}\n\n");
+        }
+        let line = match &self.token {
+            Token::NoLogin => return text,
+            Token::Unset(_) => "No authentication token set (logged out).".to_string(),
+            Token::Valid => "Valid authentication token set (logged in).".to_string(),
+            Token::Invalid(_) => "Authentication token is invalid (please login again).".to_string(),
+            Token::Unchecked(why) => format!("Authentication token could not be checked: {}", escape(why)),
+        };
+        text += &format!("\n{line}\n");
+        if let Some(expires) = self.expires {
+            text += &format!("{}\n", expiry_line(expires, now));
+        }
+        text
+    }
+
+    fn json(&self) -> String {
+        let (status, problem) = match &self.token {
+            Token::NoLogin | Token::Unset(_) => ("none", None),
+            Token::Valid => ("valid", None),
+            Token::Invalid(why) => ("invalid", Some(why.as_str())),
+            Token::Unchecked(why) => ("unchecked", Some(why.as_str())),
+        };
+        let document = Document {
+            version: 1,
+            remote: &self.name,
+            uri: &self.uri,
+            services: self.rows.iter().map(ServiceRow::from).collect(),
+            account: self
+                .account
+                .as_ref()
+                .map(|account| Who { username: &account.username, email: &account.email }),
+            token: TokenRow { status, expires: self.expires.map(rfc3339), problem },
+        };
+        serde_json::to_string(&document).expect("a document of strings") + "\n"
+    }
+
+    /// The exit status: what was found, measured by what was asked.
+    fn judge(&self, options: &Options, session: &Session) -> Result<()> {
+        let login = || session.command(&format!("login {}", self.name));
+        match &self.token {
+            Token::Invalid(why) => {
+                return Err(Failure::new(format!("error response from server: Invalid Credentials: {why}"))
+                    .hint(login()));
+            }
+            Token::Unchecked(why) => {
+                return Err(Failure::new(format!("the authentication token could not be checked: {why}")));
+            }
+            _ => {}
+        }
+        if options.strict {
+            let down: Vec<_> =
+                self.rows.iter().filter(|row| !row.is_ok()).map(|row| row.service.as_str()).collect();
+            if !down.is_empty() {
+                return Err(Failure::new(format!("not available: {}", down.join(", "))));
+            }
+            if matches!(self.token, Token::Unset(true)) {
+                return Err(Failure::new(format!("no token is set for {}", self.name)).hint(login()));
+            }
+        }
+        match options.min_ttl {
+            Some(least) => {
+                self.judge_ttl(least, options.strict, session).map_err(|failure| failure.hint(login()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn judge_ttl(&self, least: Duration, strict: bool, session: &Session) -> Result<()> {
+        if !matches!(self.token, Token::Valid) {
+            return Err(Failure::new(format!("no token is set for {}", self.name)));
+        }
+        match self.expires {
+            None if strict => Err(Failure::new("the token does not tell when it expires")),
+            None => {
+                session.ctx.talk.warning("the token does not tell when it expires");
+                Ok(())
+            }
+            Some(expires) if expires < session.now().saturating_add(least.as_secs()) => {
+                Err(Failure::new(format!(
+                    "{}, which is sooner than in {}",
+                    expiry_line(expires, session.now()),
+                    humantime::format_duration(least)
+                )))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// `Token expires: 2026-12-24T18:00:00Z (in 3h 20m)`
+fn expiry_line(expires: u64, now: u64) -> String {
+    let span = |seconds: u64| {
+        // Seconds matter to nobody when there are days.
+        let unit = if seconds >= 86_400 {
+            3600
+        } else if seconds >= 3600 {
+            60
+        } else {
+            1
+        };
+        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
+    };
+    match expires.checked_sub(now) {
+        Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
+        None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
+    }
+}
+
+fn rfc3339(seconds: u64) -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+/// The document of `--json`; see docs/json.md.
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u8,
+    remote: &'a str,
+    uri: &'a str,
+    services: Vec<ServiceRow<'a>>,
+    account: Option<Who<'a>>,
+    token: TokenRow<'a>,
+}
+
+#[derive(Serialize)]
+struct ServiceRow<'a> {
+    service: &'a str,
+    ok: bool,
+    version: &'a str,
+    uri: &'a str,
+    problem: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Who<'a> {
+    username: &'a str,
+    email: &'a str,
+}
+
+#[derive(Serialize)]
+struct TokenRow<'a> {
+    status: &'static str,
+    expires: Option<String>,
+    problem: Option<&'a str>,
+}
+
+impl<'a> From<&'a Row> for ServiceRow<'a> {
+    fn from(row: &'a Row) -> Self {
+        Self {
+            service: &row.service,
+            ok: row.is_ok(),
+            version: &row.version,
+            uri: &row.uri,
+            problem: row.problem.as_ref().map(ToString::to_string),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expiry_line;
+
+    #[test]
+    fn the_end_of_a_token_is_said_in_round_numbers() {
+        let now = 1_800_000_000;
+        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
+        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
+    }
+}

@@ -1,0 +1,76 @@
+//! `remote use NAME`
+
+use super::JsonOption;
+use crate::commands::session::{Layers, Session, no_remote};
+use crate::config::layers::merge;
+use crate::error::{Failure, Result};
+use clap::Args;
+
+/// Set the default remote endpoint
+///
+/// The default is the remote that commands use when none is named. With --global it is everybody's who
+/// has not chosen one (root only). With --exclusive nothing but it can be used, by anybody, until root
+/// sets another one with --global.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} remote use mycloud
+  $ sudo {prog} remote use --global company
+  $ sudo {prog} remote use --exclusive company")]
+pub struct Options {
+    /// The remote
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// Set the default of the global layer (root only)
+    #[arg(short, long)]
+    global: bool,
+    /// Let nothing else be used (root only; implies --global)
+    #[arg(short, long)]
+    exclusive: bool,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let name = options.name.as_str();
+    let changed = if options.exclusive && !session.ctx.is_root() {
+        return Err(Failure::new("unable to set endpoint as exclusive: not root user")
+            .hint("repeat the command with sudo"));
+    } else if options.exclusive || options.global {
+        use_globally(name, options.exclusive, session)?
+    } else {
+        use_own(name, session)?
+    };
+    session.ctx.talk.info(format!("Remote \"{name}\" now in use."));
+    options.json.changed(session, changed)
+}
+
+fn use_own(name: &str, session: &Session) -> Result<bool> {
+    let global = session.load_global()?.config;
+    session.edit_user(&global, &mut |config| {
+        let effective = merge(config.clone(), global.clone(), session.ctx.persona);
+        if !effective.remotes.contains_key(name) {
+            return Err(no_remote(session, name));
+        }
+        Layers { effective, user_distrust: None, global_distrust: None }.require_usable(name)?;
+        config.active = name.to_string();
+        Ok(())
+    })
+}
+
+/// Sets the global default. Whatever was exclusive before is so no longer, unless it is asked for again.
+fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> {
+    let mut released = Vec::new();
+    let changed = session.edit_global(&mut |config| {
+        if !config.remotes.contains_key(name) {
+            return Err(no_remote(session, name));
+        }
+        released = config.set_exclusive(exclusive.then_some(name));
+        config.active = name.to_string();
+        Ok(())
+    })?;
+    for other in &released {
+        session.ctx.talk.warning(format!("remote {other} is no longer exclusive"));
+    }
+    Ok(changed)
+}

@@ -1,0 +1,291 @@
+//! What every command works on: the process, the two layers, and the way to change one of them.
+
+use super::migrate::migrate;
+use crate::config::Config;
+use crate::config::file::{ConfigFile, Loaded};
+use crate::config::layers::{Effective, Note, Origin, Remote, merge};
+use crate::context::Context;
+use crate::error::{Failure, Result};
+use crate::fsio::{Distrust, Identity, Role};
+use crate::paths::Paths;
+use crate::uri::EndpointUri;
+use std::path::PathBuf;
+
+/// The keyserver of Apptainer's default remote, which no discovery tells.
+pub const CLOUD_APPTAINER_KEYSERVER: &str = "https://keys.openpgp.org";
+
+/// One command's view of the world.
+pub struct Session<'a> {
+    /// The process.
+    pub ctx: &'a mut Context,
+    /// Where the layers are.
+    pub paths: Paths,
+}
+
+/// Both layers as read, and together.
+pub struct Layers {
+    /// What commands see.
+    pub effective: Effective,
+    /// Why the user's file is not to be trusted.
+    pub user_distrust: Option<Distrust>,
+    /// Why the global file is not to be trusted.
+    pub global_distrust: Option<Distrust>,
+}
+
+/// A layer, as an option of the command line chooses it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Which {
+    User,
+    Global,
+}
+
+impl<'a> Session<'a> {
+    /// Resolves the paths; `config` is `--config FILE` of the group.
+    ///
+    /// # Errors
+    /// There is no home.
+    pub fn new(ctx: &'a mut Context, config: Option<PathBuf>) -> Result<Self> {
+        let paths = Paths::resolve(ctx, config)?;
+        Ok(Self { ctx, paths })
+    }
+
+    /// Who acts, for the rules of trust.
+    pub fn identity(&self) -> Identity {
+        Identity { uid: self.ctx.user.uid }
+    }
+
+    /// The words `apptainer remote COMMAND`, for hints.
+    pub fn command(&self, rest: &str) -> String {
+        format!("{} remote {rest}", self.ctx.program())
+    }
+
+    /// The global layer's file. Where it does not exist the built-in remote stands in.
+    pub fn global_file(&self) -> ConfigFile {
+        ConfigFile {
+            path: self.paths.global_file.clone(),
+            role: Role::Global { trusted_owner: self.paths.exe_owner },
+            absent: self.ctx.persona.built_in_config(),
+            elsewhere: None,
+        }
+    }
+
+    /// The user layer's file for writing.
+    ///
+    /// # Errors
+    /// There is no usable home.
+    pub fn user_file(&self) -> Result<ConfigFile> {
+        let elsewhere = format!("export {}CONFIGDIR=DIRECTORY", self.ctx.persona.prefixes()[0]);
+        match self.paths.user_file() {
+            Ok(path) => Ok(self.layer_of_user(path, Some(elsewhere))),
+            Err(why) => {
+                Err(Failure::new(format!("there is no place for your settings: {why}")).hint(elsewhere))
+            }
+        }
+    }
+
+    fn layer_of_user(&self, path: PathBuf, elsewhere: Option<String>) -> ConfigFile {
+        ConfigFile { path, role: Role::User, absent: Config::default(), elsewhere }
+    }
+
+    /// Reads the global layer, with its warnings.
+    ///
+    /// # Errors
+    /// It is unreadable or broken, or cannot be trusted and root asks.
+    pub fn load_global(&self) -> Result<Loaded> {
+        let file = self.global_file();
+        let loaded = file.load(self.identity())?;
+        if let Some(distrust) = &loaded.distrust {
+            if self.ctx.is_root() {
+                return Err(distrust.clone().into_failure());
+            }
+            self.warn_distrust(distrust, "no token is sent to a remote that it defines");
+        }
+        self.warn_unknown(&file, &loaded);
+        Ok(loaded)
+    }
+
+    /// Reads the user layer, with its warnings. One in a home that cannot be read is empty.
+    ///
+    /// # Errors
+    /// The file itself is unreadable or broken.
+    pub fn load_user(&self) -> Result<Loaded> {
+        let loaded = match self.paths.user_file_to_read() {
+            Ok(path) => {
+                let file = self.layer_of_user(path, None);
+                let loaded = file.load(self.identity())?;
+                self.warn_unknown(&file, &loaded);
+                loaded
+            }
+            Err(why) => Loaded { unreachable: Some(why), ..Loaded::default() },
+        };
+        if let Some(why) = &loaded.unreachable {
+            self.ctx.talk.warning(format!("your own settings are left out: {why}"));
+        }
+        if let Some(distrust) = &loaded.distrust {
+            self.warn_distrust(distrust, "nothing is written to it and no token is sent from it");
+        }
+        Ok(loaded)
+    }
+
+    /// Reads both layers and merges them.
+    ///
+    /// # Errors
+    /// Those of either layer.
+    pub fn load(&self) -> Result<Layers> {
+        let global = self.load_global()?;
+        let user = self.load_user()?;
+        Ok(Layers {
+            effective: merge(user.config, global.config, self.ctx.persona),
+            user_distrust: user.distrust,
+            global_distrust: global.distrust,
+        })
+    }
+
+    /// Says what the merge noticed: all of it, or only what is about `name`.
+    pub fn say_notes(&self, effective: &Effective, name: Option<&str>) {
+        for note in &effective.notes {
+            if name.is_none_or(|name| note.remote() == name) {
+                let text = note.text(self.ctx.program());
+                if note.is_warning() { self.ctx.talk.warning(text) } else { self.ctx.talk.info(text) }
+            }
+        }
+    }
+
+    /// Changes the user's layer: `change` sees the content under the lock. Copies of global remotes that
+    /// say nothing go with any write.
+    ///
+    /// # Errors
+    /// Those of `change` and of the write.
+    pub fn edit_user(
+        &self,
+        global: &Config,
+        change: &mut dyn FnMut(&mut Config) -> Result<()>,
+    ) -> Result<bool> {
+        let file = self.user_file()?;
+        let tidy = |config: &mut Config| config.drop_copies(|name| global.remotes.contains_key(name));
+        if !self.migrate_if_needed(change)? {
+            return Ok(false);
+        }
+        file.edit(self.identity(), &self.ctx.talk, change, &tidy)
+    }
+
+    /// Where `~/.singularity` still stands in for `~/.apptainer`: makes the latter, if `change` changes
+    /// anything. Returns whether there is anything to write.
+    fn migrate_if_needed(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
+        let (None, Some(legacy), Ok(fresh)) =
+            (&self.paths.chosen_file, &self.paths.legacy_dir, &self.paths.user_dir)
+        else {
+            return Ok(true);
+        };
+        let before = self.load_user()?.config;
+        let mut config = before.clone();
+        change(&mut config)?;
+        if config == before {
+            return Ok(false);
+        }
+        migrate(legacy, fresh, self.identity(), &self.ctx.talk)?;
+        Ok(true)
+    }
+
+    /// Changes the global layer; root only.
+    ///
+    /// # Errors
+    /// Those of `change` and of the write; somebody else than root asks.
+    pub fn edit_global(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
+        self.require_root()?;
+        self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
+    }
+
+    /// # Errors
+    /// Somebody else than root asks.
+    pub fn require_root(&self) -> Result<()> {
+        if self.ctx.is_root() {
+            return Ok(());
+        }
+        Err(Failure::new("Unable to modify global endpoint configuration file: not root user")
+            .hint("repeat the command with sudo"))
+    }
+
+    fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {
+        let (why, remedy) = (distrust.sentence(), &distrust.remedy);
+        self.ctx.talk.warning(format!("{why}: {consequence}; run: {remedy}"));
+    }
+
+    fn warn_unknown(&self, file: &ConfigFile, loaded: &Loaded) {
+        for unknown in &loaded.unknown {
+            let place = &unknown.place;
+            self.ctx.talk.warning(format!(
+                "{}:{}:{}: unknown key {}; {} refuses this file",
+                file.path.display(),
+                place.line,
+                place.column,
+                unknown.key,
+                self.ctx.persona.title()
+            ));
+        }
+    }
+}
+
+impl Layers {
+    /// The remote called `name`, else the default.
+    ///
+    /// # Errors
+    /// There is none, with what to type instead.
+    pub fn find(&self, session: &Session, name: Option<&str>) -> Result<(String, &Remote)> {
+        let Some(name) = name.or(self.effective.default.as_deref()) else {
+            return Err(Failure::new("no default remote is set").hint(session.command("use NAME")));
+        };
+        match self.effective.remotes.get(name) {
+            Some(remote) => Ok((name.to_string(), remote)),
+            None => Err(no_remote(session, name)),
+        }
+    }
+
+    /// Why no token may be sent from, or to, what these files say of `remote`.
+    pub fn token_bar(&self, remote: &Remote) -> Option<&Distrust> {
+        self.user_distrust.as_ref().or(match remote.origin {
+            Origin::Global => self.global_distrust.as_ref(),
+            _ => None,
+        })
+    }
+
+    /// Refuses `name` where another remote is exclusive.
+    ///
+    /// # Errors
+    /// The administrator's word.
+    pub fn require_usable(&self, name: &str) -> Result<()> {
+        match &self.effective.exclusive {
+            Some(exclusive) if exclusive != name => Err(Failure::new(format!(
+                "could not use {name}: remote {exclusive} has been set exclusive by the system administrator"
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Remote {
+    /// The address for requests.
+    ///
+    /// # Errors
+    /// There is none, or none that a request could be sent to; with what to type.
+    pub fn address(&self, name: &str, session: &Session) -> Result<EndpointUri> {
+        if self.uri.is_empty() {
+            let text = Note::NoUri(name.into(), self.origin).text(session.ctx.program());
+            return Err(Failure::new(text));
+        }
+        EndpointUri::parse_typed(&self.uri).map(|typed| typed.uri).map_err(|error| {
+            let global = if self.origin == Origin::Global { "--global " } else { "" };
+            Failure::from(error)
+                .context(format!("the address of {name} cannot be used"))
+                .hint(session.command(&format!("add {global}--replace {name} URI")))
+        })
+    }
+}
+
+/// `NAME is not a remote`, with where to look.
+pub fn no_remote(session: &Session, name: &str) -> Failure {
+    Failure::new(format!("{name} is not a remote"))
+        .hint(session.command("list"))
+        .hint(session.command(&format!("add {name} URI")))
+}

@@ -1,0 +1,159 @@
+//! The process as a value: everything that a command may know of the world outside its arguments.
+//!
+//! `main` fills it from the operating system, tests fill it as they like. It stops at the commands: rooms
+//! below take the exact value that they need.
+
+use crate::error::{Failure, Kind, Result};
+use crate::message::Talk;
+use crate::persona::Persona;
+use crate::prompt::Prompt;
+use crate::services::Limits;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The environment, read once.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    /// From pairs of name and value; the last of a name counts.
+    pub fn new(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// The value; an empty one counts as unset, as it does in the real programs.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// All pairs, for a program that takes over.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
+    /// Sets a variable: for the worlds that tests make.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.0.insert(name.into(), value.into());
+    }
+}
+
+/// Who runs the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The effective uid: 0 is root.
+    pub uid: u32,
+    /// The effective gid.
+    pub gid: u32,
+    /// Run set-uid or set-gid, or with capabilities of the file: refused.
+    pub elevated: bool,
+}
+
+/// Which of the standard streams are terminals.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(missing_docs)]
+pub struct Terminals {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+/// Replaces this process by another program; returns only if that failed. Arguments: the program's file,
+/// the whole argument vector, the environment.
+pub type Exec = Box<dyn Fn(&Path, &[OsString], &Env) -> std::io::Error>;
+
+/// The process.
+pub struct Context {
+    /// What the file of this program is, links resolved.
+    pub exe: PathBuf,
+    /// By the name of `exe`.
+    pub persona: Persona,
+    /// The environment.
+    pub env: Env,
+    /// Effective user and group.
+    pub user: User,
+    /// The home in the password database, asked for only when it is needed.
+    pub passwd_home: Box<dyn Fn(u32) -> Option<PathBuf>>,
+    /// Unbuffered: a secret is read byte by byte, and the rest belongs to the next command.
+    pub stdin: Box<dyn Read>,
+    /// Data.
+    pub stdout: Box<dyn Write>,
+    /// Talk.
+    pub talk: Talk,
+    /// Questions, where standard input is a terminal.
+    pub prompt: Box<dyn Prompt>,
+    /// Which streams are terminals.
+    pub terminals: Terminals,
+    /// Columns for help texts.
+    pub width: usize,
+    /// The clock.
+    pub now: fn() -> SystemTime,
+    /// How long and how much every request may take.
+    pub limits: Limits,
+    /// Takes over the process for a command that is not ours.
+    pub exec: Exec,
+}
+
+/// A variable that was found, and under which name.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The name with its prefix.
+    pub name: String,
+    /// The value; never empty.
+    pub value: &'a OsStr,
+}
+
+impl Context {
+    /// The persona's variable `suffix` (`CONFIGDIR` → `APPTAINER_CONFIGDIR`, then
+    /// `SINGULARITY_CONFIGDIR`). The second choice is said to be one.
+    pub fn variable(&self, suffix: &str) -> Option<Found<'_>> {
+        let prefixes = self.persona.prefixes();
+        let (at, found) = prefixes.iter().enumerate().find_map(|(at, prefix)| {
+            let name = format!("{prefix}{suffix}");
+            Some((at, Found { value: self.env.get(&name)?, name }))
+        })?;
+        if at > 0 {
+            self.talk.info(format!(
+                "Environment variable {} is set, but {}{suffix} is preferred",
+                found.name, prefixes[0]
+            ));
+        }
+        Some(found)
+    }
+
+    /// A variable that switches something on: `1`, `true`, `yes`, `on`, in any case, as the real programs
+    /// read them; what they would not understand is no.
+    pub fn switch(&self, suffix: &str) -> bool {
+        self.variable(suffix).is_some_and(|found| is_true(found.value))
+    }
+
+    /// Prints data on standard output.
+    ///
+    /// # Errors
+    /// The stream's own; that its reader went away is of a kind of its own.
+    pub fn print(&mut self, text: &str) -> Result<()> {
+        let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
+        written.map_err(|error| match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Failure { kind: Kind::ClosedStdout, ..Failure::from(error) },
+            _ => Failure::from(error).context("writing standard output"),
+        })
+    }
+
+    /// Root may change the global layer.
+    pub fn is_root(&self) -> bool {
+        self.user.uid == 0
+    }
+
+    /// The word that people type for this program.
+    pub fn program(&self) -> &'static str {
+        self.persona.name()
+    }
+}
+
+/// The truth of a variable's text: what Go's `strconv.ParseBool` takes, and yes and on.
+pub fn is_true(value: &OsStr) -> bool {
+    let text = value.to_string_lossy().to_ascii_lowercase();
+    matches!(text.as_str(), "1" | "t" | "true" | "y" | "yes" | "on")
+}

@@ -1,0 +1,110 @@
+//! A command that is not ours goes to the next program of this name in PATH.
+//!
+//! So this program stands in front of a real Apptainer and takes over only what it knows. It looks after
+//! the *last* PATH entry that holds this very file, so two of it never call each other in a circle.
+
+use crate::context::{Context, User};
+use rustix::fs::{Access, access};
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The program that takes what is not ours; `None` where there is none, or where
+/// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it.
+pub fn next_program(ctx: &Context, argv0: &OsStr) -> Option<PathBuf> {
+    if ctx.env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
+        return None;
+    }
+    let name = Path::new(argv0).file_name()?;
+    find(ctx.env.get("PATH")?, name, &ctx.exe, ctx.user)
+}
+
+/// The first fitting file called `name` after the last entry of `path` that holds `exe`.
+fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
+    let own = std::fs::metadata(exe).ok().map(|meta| (meta.dev(), meta.ino()));
+    let entries: Vec<PathBuf> = std::env::split_paths(path).filter(|entry| entry.is_absolute()).collect();
+    let holds_us = |entry: &PathBuf| {
+        [Some(name), exe.file_name()].into_iter().flatten().any(|name| {
+            let meta = std::fs::metadata(entry.join(name)).ok();
+            meta.is_some() && meta.map(|meta| (meta.dev(), meta.ino())) == own
+        })
+    };
+    let after = entries.iter().rposition(holds_us).map_or(0, |at| at + 1);
+    entries[after..].iter().map(|entry| entry.join(name)).find(|file| fits(file, user))
+}
+
+/// A regular file that this user may run; for root also one, in a directory, that nobody else could have
+/// put there.
+fn fits(file: &Path, user: User) -> bool {
+    let Ok(meta) = std::fs::metadata(file) else { return false };
+    if !meta.is_file() || access(file, Access::EXEC_OK).is_err() {
+        return false;
+    }
+    let only_roots = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
+    user.uid != 0
+        || (only_roots(&meta)
+            && file
+                .parent()
+                .and_then(|directory| std::fs::metadata(directory).ok())
+                .is_some_and(|d| only_roots(&d)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    const SOMEBODY: User = User { uid: 1000, gid: 1000, elevated: false };
+
+    struct World(tempfile::TempDir);
+    impl World {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+        fn program(&self, directory: &str, mode: u32) -> PathBuf {
+            let file = self.0.path().join(directory).join("apptainer");
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(&file, "#!/bin/sh\n").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            file
+        }
+        fn find(&self, path: &[&str], exe: &Path) -> Option<PathBuf> {
+            let joined = std::env::join_paths(path.iter().map(|entry| self.0.path().join(entry))).unwrap();
+            find(&joined, OsStr::new("apptainer"), exe, SOMEBODY)
+        }
+    }
+
+    #[test]
+    fn the_next_after_the_last_that_is_us() {
+        let world = World::new();
+        let us = world.program("us", 0o755);
+        let real = world.program("real", 0o755);
+        fs::create_dir(world.0.path().join("link")).unwrap();
+        symlink(&us, world.0.path().join("link/apptainer")).unwrap();
+        assert_eq!(world.find(&["us", "real"], &us), Some(real.clone()));
+        assert_eq!(world.find(&["us", "real", "us"], &us), None, "us again at the end: a circle otherwise");
+        assert_eq!(world.find(&["us", "link", "real"], &us), Some(real.clone()));
+        assert_eq!(world.find(&["real", "link"], &us), None);
+        assert_eq!(world.find(&["real"], &us), Some(real), "called by path: the whole PATH");
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_passed_over() {
+        let world = World::new();
+        let us = world.program("us", 0o755);
+        world.program("plain", 0o644);
+        let real = world.program("real", 0o755);
+        assert_eq!(world.find(&["us", "plain", "missing", "real"], &us), Some(real));
+        assert_eq!(find(OsStr::new("::.:real"), OsStr::new("apptainer"), &us, SOMEBODY), None);
+    }
+
+    #[test]
+    fn root_runs_only_what_root_can_trust() {
+        let world = World::new();
+        let real = world.program("real", 0o775);
+        let root = User { uid: 0, gid: 0, elevated: false };
+        assert!(fits(&real, SOMEBODY));
+        assert!(!fits(&real, root), "its group can write it");
+    }
+}

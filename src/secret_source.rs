@@ -1,0 +1,200 @@
+//! The one reader of secrets: token file, standard input, option, environment and terminal.
+//!
+//! What it reads goes into a [`Secret`] and nowhere else; its errors say where the secret came from and
+//! what is wrong with it, never what it is.
+
+use crate::error::{Failure, Result, ResultExt};
+use crate::prompt::{Prompt, read_line};
+use crate::secret::Secret;
+use clap::Args;
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// The options that name a source of a secret; at most one of them may stand on a command line.
+#[derive(Args, Clone, Default)]
+pub struct SecretOptions {
+    /// Read the token from the first line of FILE (- is standard input)
+    #[arg(long, value_name = "FILE", group = "secret")]
+    pub tokenfile: Option<PathBuf>,
+    /// The password or token itself; visible in the process list, so prefer --password-stdin
+    #[arg(short, long, value_name = "PASSWORD", group = "secret")]
+    pub password: Option<String>,
+    /// Read the password or token from standard input
+    #[arg(long, group = "secret")]
+    pub password_stdin: bool,
+}
+
+impl fmt::Debug for SecretOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretOptions").field("tokenfile", &self.tokenfile).finish_non_exhaustive()
+    }
+}
+
+/// Where a secret can come from besides the options.
+pub struct Streams<'a> {
+    /// Standard input, unbuffered.
+    pub stdin: &'a mut dyn Read,
+    /// Whether it is a terminal, at which a person can be asked.
+    pub terminal: bool,
+    /// Asks that person.
+    pub prompt: &'a mut dyn Prompt,
+}
+
+impl SecretOptions {
+    /// Whether the command line names a source.
+    pub fn is_given(&self) -> bool {
+        self.tokenfile.is_some() || self.password.is_some() || self.password_stdin
+    }
+
+    /// The secret of the source that the command line names; `None` where it names none.
+    ///
+    /// # Errors
+    /// The file or standard input cannot be read or holds no text.
+    pub fn read(&self, stdin: &mut dyn Read) -> Result<Option<Secret>> {
+        if let Some(path) = &self.tokenfile {
+            return if path == Path::new("-") {
+                first_line(stdin, "standard input")
+            } else {
+                from_file(path)
+            }
+            .map(|secret| Some(secret.unwrap_or_else(empty)));
+        }
+        if self.password_stdin {
+            return whole_stdin(stdin).map(Some);
+        }
+        Ok(self.password.clone().map(Secret::new))
+    }
+}
+
+impl Streams<'_> {
+    /// Without an option: the terminal without echo, or one line of what is piped in. `None`: nothing came.
+    ///
+    /// # Errors
+    /// The stream cannot be read, or holds no text.
+    pub fn read(&mut self) -> Result<Option<Secret>> {
+        if !self.terminal {
+            return first_line(self.stdin, "standard input");
+        }
+        let answer = self.prompt.secret().fail_context(|| "reading the terminal")?;
+        // A pasted token often brings a blank along.
+        Ok(answer.and_then(|text| Secret::non_empty(text.trim().to_string())))
+    }
+}
+
+/// What a token may be: 1 to 8192 characters of RFC 6750's b64token. So a file of another purpose, named
+/// by mistake, is never sent anywhere.
+///
+/// # Errors
+/// Which rule is broken, and `source`, which says where the text came from.
+pub fn check_token(token: Secret, source: &str) -> Result<Secret> {
+    let text = token.expose();
+    let body = text.trim_end_matches('=');
+    let problem = if text.is_empty() {
+        "is empty"
+    } else if text.len() > 8192 {
+        "is longer than 8192 characters"
+    } else if text.contains([' ', '\t']) {
+        "has blanks in it"
+    } else if body.is_empty() || !body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b)) {
+        "has characters that no token has (only letters, digits and - . _ ~ + / with = at the end)"
+    } else {
+        return Ok(token);
+    };
+    Err(Failure::new(format!("the token from {source} {problem}; nothing was sent")))
+}
+
+/// Says where the options would take a secret from, for messages.
+pub fn source_name(options: &SecretOptions, terminal: bool) -> String {
+    match &options.tokenfile {
+        Some(path) if path != Path::new("-") => path.display().to_string(),
+        None if options.password.is_some() => "the command line".into(),
+        None if terminal && !options.password_stdin => "the terminal".into(),
+        _ => "standard input".into(),
+    }
+}
+
+fn empty() -> Secret {
+    Secret::new(String::new())
+}
+
+/// The first line of a file. Pipes are files too: `--tokenfile <(pass show site)`.
+fn from_file(path: &Path) -> Result<Option<Secret>> {
+    let failed = || format!("while reading token file {}", path.display());
+    let mut file = File::open(path).fail_context(failed)?;
+    if file.metadata().fail_context(failed)?.is_dir() {
+        return Err(Failure::new("it is a directory").context(failed()));
+    }
+    first_line(&mut file, &path.display().to_string())
+        .map_err(|failure| failure.context("while reading token file"))
+}
+
+fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
+    match read_line(input).fail_context(|| name.to_string())? {
+        Some(line) => text(line.to_vec(), name).map(|secret| (!secret.is_empty()).then_some(secret)),
+        None => Ok(None),
+    }
+}
+
+/// All of standard input, without one LF or CR LF at its end.
+fn whole_stdin(stdin: &mut dyn Read) -> Result<Secret> {
+    let name = "standard input";
+    let mut bytes = Zeroizing::new(Vec::with_capacity(crate::prompt::LINE_LIMIT));
+    stdin.take(crate::prompt::LINE_LIMIT as u64).read_to_end(&mut bytes).fail_context(|| name)?;
+    if bytes.last() == Some(&b'\n') {
+        bytes.pop();
+        if bytes.last() == Some(&b'\r') {
+            bytes.pop();
+        }
+    }
+    text(bytes.to_vec(), name)
+}
+
+fn text(bytes: Vec<u8>, name: &str) -> Result<Secret> {
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Secret::new(text)),
+        Err(error) => {
+            drop(Zeroizing::new(error.into_bytes()));
+            Err(Failure::new(format!("what {name} holds is not text (UTF-8)")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        let error = check_token(Secret::new(text.into()), "f").unwrap_err().message();
+        assert!(text.is_empty() || !error.contains(text), "{error}");
+        error
+    }
+
+    #[test]
+    fn only_what_can_be_a_token_is_one() {
+        for good in ["a", "eyJ0eXAi.abc-_~+/9==", &"x".repeat(8192)] {
+            assert_eq!(check_token(Secret::new(good.into()), "f").unwrap().expose(), good);
+        }
+        assert!(refused("").contains("empty"));
+        assert!(refused(&"x".repeat(9000)).contains("8192"));
+        assert!(refused("two words").contains("blanks"));
+        for bad in ["root:$6$salt$hash:19000:0", "==", "a=b", "tökén", "a\rb"] {
+            assert!(refused(bad).contains("characters"));
+        }
+    }
+
+    #[test]
+    fn standard_input_loses_one_line_end_only() {
+        for (input, expected) in [("pw\r\n", "pw"), ("pw\n\n", "pw\n"), ("p w", "p w"), ("", "")] {
+            assert_eq!(whole_stdin(&mut input.as_bytes()).unwrap().expose(), expected);
+        }
+    }
+
+    #[test]
+    fn options_never_show_the_password() {
+        let options = SecretOptions { password: Some("canary".into()), ..SecretOptions::default() };
+        assert!(!format!("{options:?}").contains("canary"));
+    }
+}
