@@ -1,0 +1,222 @@
+//! `remote add`: options to effects, the whole file on disk, and bad input.
+
+use crate::world::{As, World, mode};
+use apptainer_remote::persona::Persona;
+
+const ONE: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
+
+#[test]
+fn a_first_remote_makes_file_and_directory_private_and_is_the_default() {
+    let world = World::new();
+    let shown = world.remote("add --no-login lab https://lab.example.com/").exits(0);
+    assert_eq!(shown.stdout, "");
+    assert_eq!(shown.stderr, "INFO:    Remote \"lab\" added.\n");
+    assert_eq!(world.user(), ONE);
+    assert_eq!((mode(&world.user_file()), mode(&world.user_dir())), (0o600, 0o700));
+}
+
+#[test]
+fn options_stand_anywhere() {
+    for line in [
+        "add lab lab.example.com --no-login",
+        "add lab --no-login lab.example.com",
+        "add --no-login -- lab lab.example.com",
+    ] {
+        let world = World::new();
+        world.remote(line).exits(0);
+        assert_eq!(world.user(), ONE, "{line}");
+    }
+}
+
+#[test]
+fn addresses_are_stored_in_the_form_that_the_real_programs_can_use() {
+    for (options, typed, stored, says) in [
+        ("", "lab.example.com:8443/x/../y/", "//lab.example.com:8443/y", ""),
+        ("", "[::1]", "//[::1]", ""),
+        ("", "https://bücher.example/%41b", "bücher.example/%41b", ""),
+        ("-i", "http://localhost:5000", "//localhost:5000", ""),
+        ("-i", "localhost", "localhost", ""),
+        ("", "https://ada:sesame@lab.example.com/?q#f", "lab.example.com", "user info"),
+        ("-i", "https://lab.example.com", "lab.example.com", "--insecure ignored for https remote"),
+    ] {
+        let world = World::new();
+        let shown = world
+            .remote(&format!("add --no-login {options} lab {typed}"))
+            .exits(0)
+            .says(says)
+            .never_shows("sesame");
+        assert!(
+            world.user().contains(&format!("        URI: {stored}\n")),
+            "{typed}: {} {shown:?}",
+            world.user()
+        );
+        let insecure = !options.is_empty() && !typed.starts_with("https");
+        assert_eq!(world.user().contains("Insecure: true"), insecure, "{typed}");
+        world.remote("use lab").exits(0);
+        assert!(world.remote("list").exits(0).stdout.contains(stored.trim_start_matches('/')));
+    }
+}
+
+#[test]
+fn bad_names_and_addresses_change_nothing() {
+    let world = World::new();
+    for (name, uri, says) in [
+        ("", "h", "not blank"),
+        ("a\nb", "h", "control characters"),
+        ("a\u{1b}[2J", "h", "control characters"),
+        ("docker://x", "h", "://"),
+        ("lab", "", "empty URI"),
+        ("lab", "ftp://h", "only https and http"),
+        ("lab", "h:0", "1 to 65535"),
+        ("lab", "h:99999", "1 to 65535"),
+        ("lab", "a b", "blanks"),
+        ("lab", "h\u{1b}[2J", "control characters"),
+        ("lab", "http://h", "http URI requires --insecure or APPTAINER_ADD_INSECURE=true"),
+        ("lab", "https://ada:sesame@h:0", "1 to 65535"),
+    ] {
+        let shown = world
+            .run(As::User, &["remote", "add", "--no-login", name, uri])
+            .exits(255)
+            .says("FATAL:   ")
+            .says(says);
+        assert_eq!(shown.stdout, "");
+        shown.never_shows("\u{1b}").never_shows("sesame");
+        assert!(!world.user_dir().exists(), "{name} {uri}");
+    }
+    world
+        .run(As::User, &["remote", "add", "--no-login", "--", "-x", "h"])
+        .exits(255)
+        .says("cannot begin with");
+    assert!(!world.user_dir().exists());
+}
+
+#[test]
+fn wrong_command_lines_exit_1_with_usage() {
+    let world = World::new();
+    for (line, says) in [
+        ("add", "NAME"),
+        ("add lab", "URI"),
+        ("add lab h --nosuch", "--nosuch"),
+        ("add -g --tokenfile f lab h", "--tokenfile"),
+        ("add --no-login --tokenfile f lab h", "--tokenfile"),
+        ("add --if-absent --replace lab h", "--replace"),
+        ("ad lab h", "add"),
+    ] {
+        let shown = world.remote(line).exits(1).says(says).says("Usage: apptainer remote");
+        assert_eq!(shown.stdout, "", "{line}");
+    }
+    assert!(!world.user_dir().exists());
+}
+
+#[test]
+fn an_existing_name_is_an_error_and_its_file_stays_as_it_is() {
+    let world = World::new();
+    // Indented otherwise than we write, so that a needless write would show.
+    let file = "Active: lab\nRemotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n";
+    world.write_user(file);
+    world
+        .remote("add --no-login lab other.example.com")
+        .exits(255)
+        .says("FATAL:   lab is already a remote\n")
+        .says("--replace");
+    world
+        .remote("add --no-login --if-absent lab other.example.com")
+        .exits(255)
+        .says("lab is already a remote");
+    world
+        .remote("add --no-login --if-absent lab https://LAB.example.com:443/")
+        .exits(0)
+        .says("nothing was changed");
+    assert_eq!(world.user(), file);
+    let shown = world.remote("add --no-login --if-absent --json lab lab.example.com").exits(0);
+    assert_eq!(shown.stdout, "{\"version\":1,\"changed\":false}\n");
+}
+
+#[test]
+fn replace_keeps_the_token_only_at_the_same_address() {
+    for (uri, kept) in
+        [("LAB.example.com", true), ("other.example.com", false), ("lab.example.com:444", false)]
+    {
+        let world = World::new();
+        world.write_user("Remotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n");
+        world.remote(&format!("add --no-login --replace lab {uri}")).exits(0);
+        assert_eq!(world.user().contains("t0ken"), kept, "{uri}");
+        assert!(world.user().starts_with("Active: lab\n"));
+    }
+}
+
+#[test]
+fn global_is_roots_and_never_opens_the_user_layer() {
+    let world = World::new();
+    world.remote("add -g lab lab.example.com").exits(255).says("not root user").says("sudo");
+    world.write_user(": broken");
+    let shown = world.root_remote("add --global lab lab.example.com").exits(0);
+    assert_eq!(
+        shown.stderr,
+        "INFO:    Remote \"lab\" added.\nINFO:    Global option detected. Will not automatically log into remote.\n"
+    );
+    assert_eq!(
+        world.global(),
+        "Active: lab\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n    lab:\n        URI: lab.example.com\n        System: true\n        Exclusive: false\n"
+    );
+    assert_eq!(mode(&world.global_file()), 0o644);
+    assert_eq!(world.user(), ": broken");
+}
+
+#[test]
+fn the_first_global_write_puts_the_built_in_remote_into_the_file() {
+    for (persona, built_in) in
+        [(Persona::Apptainer, "cloud.apptainer.org"), (Persona::Singularity, "cloud.sylabs.io")]
+    {
+        let world = World::bare(persona);
+        world.root_remote("add -g -n lab lab.example.com").exits(0);
+        assert!(
+            world.global().contains(built_in) && world.global().contains("lab.example.com"),
+            "{}",
+            world.global()
+        );
+        assert!(!world.global().starts_with("Active: lab"));
+    }
+}
+
+#[test]
+fn a_name_that_is_global_is_the_users_own_for_apptainer_and_refused_for_singularity() {
+    let world = World::new();
+    world.remote("add --no-login DefaultRemote mine.example.com").exits(0);
+    world.remote("list").exits(0).prints("mine.example.com").says("INFO:    DefaultRemote is defined both");
+    let world = World::singularity();
+    world.remote("add --no-login SylabsCloud mine.example.com").exits(255).says("already a remote");
+    assert!(!world.user_dir().exists());
+}
+
+#[test]
+fn a_copy_of_a_global_remote_is_no_own_remote() {
+    let world = World::new();
+    world.write_user("Remotes:\n  DefaultRemote: {URI: cloud.apptainer.org, System: true}\n");
+    world.remote("add --no-login DefaultRemote mine.example.com").exits(0);
+    assert!(world.user().contains("URI: mine.example.com") && !world.user().contains("System: true"));
+}
+
+#[test]
+fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
+    let world = World::new();
+    world.root_remote("use --exclusive DefaultRemote").exits(0);
+    world
+        .remote("add --no-login lab lab.example.com")
+        .exits(0)
+        .says("lab cannot be used")
+        .says("DefaultRemote has been set exclusive");
+    assert!(world.user().contains("lab.example.com"));
+}
+
+#[test]
+fn the_environment_stands_for_options() {
+    let world = World::new().with_env("APPTAINER_ADD_INSECURE", "true");
+    world.remote("add --no-login lab http://lab.example.com").exits(0);
+    assert!(world.user().contains("Insecure: true"));
+    let world = World::new().with_env("SINGULARITY_ADD_INSECURE", "1");
+    world
+        .remote("add --no-login lab http://lab.example.com")
+        .exits(0)
+        .says("APPTAINER_ADD_INSECURE is preferred");
+}

@@ -1,0 +1,128 @@
+//! What is not ours goes to the next program of this name in PATH: the same process, arguments,
+//! environment and streams; never in a circle.
+
+use crate::world::{As, World, finish, skipped};
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::{Command, Stdio};
+
+/// A program that shows how it was called.
+const ECHO: &str =
+    "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\"; printf '\\nX=%s PPID=%s\\n' \"$X\" \"$PPID\"; cat; exit 7\n";
+
+fn place(world: &World, directory: &str, text: &str, mode: u32) {
+    let directory = world.path(directory);
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("apptainer"), text).unwrap();
+    fs::set_permissions(directory.join("apptainer"), fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn run(world: &World, path: &str, args: &[&str]) -> Option<crate::world::Shown> {
+    let path: Vec<String> = path.split(':').map(|entry| world.path(entry).display().to_string()).collect();
+    let mut command = world.command(As::User)?;
+    Some(finish(command.args(args).env("PATH", path.join(":") + ":/usr/bin:/bin").env("X", "kept")))
+}
+
+#[test]
+fn arguments_environment_and_exit_status_arrive_untouched() {
+    let world = World::new();
+    place(&world, "real", ECHO, 0o755);
+    let shown = run(&world, "bin:real", &["-d", "exec", "a b", "--x=ü", ""]).unwrap().exits(7);
+    assert!(shown.stdout.contains("|-d|exec|a b|--x=ü||\nX=kept"), "{shown:?}");
+    for args in [
+        &["--version"][..],
+        &["version"],
+        &["help"],
+        &["help", "pull"],
+        &[],
+        &["--nosuch", "remote", "list"],
+        &["keyserver", "list"],
+    ] {
+        assert_eq!(run(&world, "bin:real", args).unwrap().code, 7, "{args:?}");
+    }
+    for args in [&["remote", "list"][..], &["remote", "--version"], &["help", "remote"], &["-q", "remote"]] {
+        assert_eq!(run(&world, "bin:real", args).unwrap().code, 0, "{args:?}");
+    }
+}
+
+#[test]
+fn never_in_a_circle() {
+    let world = World::new();
+    place(&world, "real", ECHO, 0o755);
+    world.install();
+    fs::create_dir(world.path("link")).unwrap();
+    symlink(world.exe(), world.path("link/apptainer")).unwrap();
+    fs::create_dir(world.path("copy")).unwrap();
+    fs::copy(world.exe(), world.path("copy/apptainer")).unwrap();
+    assert_eq!(run(&world, "bin:link:bin:real", &["exec"]).unwrap().code, 7);
+    assert_eq!(run(&world, "bin:copy:real", &["exec"]).unwrap().code, 7, "through the copy to the real one");
+    for path in ["bin", "bin:link:bin", "bin:copy", "copy:bin", "real:bin"] {
+        run(&world, path, &["exec"]).unwrap().exits(255).says(
+            "FATAL:   \"exec\" is not a command of this program, and no other apptainer was found in PATH\n",
+        );
+    }
+}
+
+#[test]
+fn alone_it_answers_for_itself() {
+    let world = World::new();
+    let version = env!("CARGO_PKG_VERSION");
+    let alone = |args: &[&str]| run(&world, "bin", args).unwrap();
+    assert_eq!(alone(&["--version"]).exits(0).stdout, format!("apptainer version {version}\n"));
+    assert_eq!(alone(&["version"]).exits(0).stdout, format!("{version}\n"));
+    assert_eq!(alone(&["remote", "--version"]).exits(0).stdout, format!("apptainer version {version}\n"));
+    alone(&[]).exits(0).prints("Usage: apptainer");
+    alone(&["remote"]).exits(0).prints("Usage: apptainer remote");
+    alone(&["help", "remote", "add"]).exits(0).prints("$ apptainer remote add");
+}
+
+#[test]
+fn it_can_be_turned_off() {
+    let world = World::new().with_env("APPTAINER_REMOTE_PASSTHROUGH", "0");
+    place(&world, "real", ECHO, 0o755);
+    run(&world, "bin:real", &["exec"]).unwrap().exits(255).says("is not a command of this program");
+}
+
+#[test]
+fn what_is_not_executable_or_not_safe_for_root_is_passed_over() {
+    let world = World::new();
+    place(&world, "plain", ECHO, 0o644);
+    place(&world, "real", ECHO, 0o755);
+    assert_eq!(run(&world, "bin:plain:missing:real", &["exec"]).unwrap().code, 7);
+    place(&world, "loose", ECHO, 0o777);
+    let Some(mut root) = world.command(As::Root) else { return };
+    let path = format!("{}:{}", world.path("bin").display(), world.path("loose").display());
+    finish(root.arg("exec").env("PATH", &path)).exits(255).says("no other apptainer was found");
+    assert_eq!(run(&world, "bin:loose", &["exec"]).unwrap().code, 7, "a user may run it");
+}
+
+#[test]
+fn the_link_singularity_stays_apptainer_and_the_file_singularity_is_singularity() {
+    let world = World::new();
+    world.install();
+    symlink("apptainer", world.path("bin/singularity")).unwrap();
+    let run = |program: &str| {
+        finish(
+            Command::new(world.path(program))
+                .args(["remote", "list"])
+                .env_clear()
+                .env("HOME", world.home())
+                .stdin(Stdio::null()),
+        )
+    };
+    run("bin/singularity").exits(0).prints("cloud.apptainer.org");
+    fs::create_dir(world.path("sbin")).unwrap();
+    fs::copy(world.exe(), world.path("sbin/singularity")).unwrap();
+    run("sbin/singularity").exits(0).prints("SylabsCloud  cloud.sylabs.io");
+}
+
+#[test]
+fn set_uid_is_refused() {
+    if !crate::world::is_root() {
+        return skipped("set-uid: only root can make such a file");
+    }
+    let world = World::new();
+    world.install();
+    fs::set_permissions(world.exe(), fs::Permissions::from_mode(0o4755)).unwrap();
+    world.spawn(As::User, "list").unwrap().exits(255).says("set-uid");
+}

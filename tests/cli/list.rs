@@ -1,0 +1,97 @@
+//! `remote list`: the pipe's bytes, the terminal's sections, JSON, and that it never asks or writes.
+
+use crate::world::World;
+use std::fs;
+
+const TABLE: &str = "\nNAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\nDefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓\n";
+
+#[test]
+fn without_any_file_the_built_in_remote_is_there() {
+    use apptainer_remote::persona::Persona;
+    let world = World::bare(Persona::Apptainer);
+    let shown = world.remote("list").exits(0);
+    assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), (TABLE, ""));
+    let world = World::bare(Persona::Singularity);
+    world.remote("list").exits(0).prints("SylabsCloud  cloud.sylabs.io  ✓         ✓                    ✓\n");
+}
+
+#[test]
+fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
+    let world = World::new();
+    world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
+    let sections = format!(
+        "\nCloud Services Endpoints\n========================\n{TABLE}\nKeyservers\n==========\n\nURI                       GLOBAL  INSECURE  ORDER\nhttps://keys.openpgp.org  YES     NO        1*\n\n* Active cloud services keyserver\n\nAuthenticated Logins\n=================================\n\nURI                 INSECURE\ndocker://docker.io  NO\n"
+    );
+    assert_eq!(world.remote("list").exits(0).stdout, TABLE, "a pipe has the table alone");
+    assert_eq!(world.remote("list --all").exits(0).stdout, sections);
+    let world = World::new().on_terminal();
+    world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
+    assert_eq!(world.remote("list").exits(0).stdout, sections);
+}
+
+#[test]
+fn a_keyserver_that_only_the_endpoint_knows_is_said_to_be_unknown() {
+    let world = World::singularity();
+    world.remote("list --all").exits(0).prints("\n(unknown until \"remote status\" has asked)\n");
+    let world = World::new();
+    world.write_global("Active: g\nRemotes:\n  g:\n    URI: g.example.com\n    Keyservers:\n      - {URI: https://own.example, Skip: true, External: false, Insecure: false}\n      - {URI: hkp://more.example, Skip: false, External: true, Insecure: true}\n");
+    world.remote("list -a").exits(0).prints("hkp://more.example  YES     YES       1\n");
+}
+
+#[test]
+fn json_has_everything_but_secrets() {
+    let world = World::new();
+    world.write_user("Active: lab\nRemotes:\n  lab: {URI: //lab.example.com:8080, Token: t0ken, Insecure: true}\nCredentials:\n  - {URI: docker://r.example, Insecure: true}\n");
+    let shown = world.remote("list --json").exits(0).never_shows("t0ken");
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["version"], 1);
+    assert_eq!(document["files"]["global"], world.global_file().to_str().unwrap());
+    assert_eq!(document["files"]["user"], world.user_file().to_str().unwrap());
+    assert_eq!(
+        document["remotes"][1],
+        serde_json::json!({"name":"lab","uri":"lab.example.com:8080","default":true,"global":false,"exclusive":false,"insecure":true,"token":true})
+    );
+    assert_eq!(document["logins"], serde_json::json!([{"uri":"docker://r.example","insecure":true}]));
+    let empty = World::new();
+    empty.write_global("");
+    let document: serde_json::Value = serde_json::from_str(&empty.remote("list -j").exits(0).stdout).unwrap();
+    assert_eq!(
+        (&document["remotes"], &document["keyservers"], &document["logins"]),
+        (&serde_json::json!([]), &serde_json::json!([]), &serde_json::json!([]))
+    );
+}
+
+#[test]
+fn reading_writes_nothing() {
+    let world = World::new();
+    for line in ["list", "list --all", "list --json", "check", "-c nosuch.yaml list"] {
+        world.remote(line).exits(0);
+    }
+    assert_eq!(fs::read_dir(world.home()).unwrap().count(), 0);
+    assert_eq!(fs::read_dir(world.global_file().parent().unwrap()).unwrap().count(), 1);
+}
+
+#[test]
+fn another_user_layer_by_config_before_or_after_the_command() {
+    let world = World::new();
+    let file = world.path("x.yaml");
+    world.remote(&format!("-c {} add --no-login lab lab.example.com", file.display())).exits(0);
+    world.remote(&format!("list --config {}", file.display())).exits(0).prints("lab.example.com");
+    world.remote("list").exits(0).never_shows("lab.example.com");
+    assert!(!world.user_dir().exists());
+}
+
+#[test]
+fn odd_layers_are_shown_with_what_to_do() {
+    let world = World::new();
+    world.write_user("Active: gone\nRemotes:\n  hollow:\n  \"e\\e[31mvil\": {URI: \"h\\x07\"}\n  DefaultRemote: {URI: old.example.com, Token: t0ken, System: true}\n");
+    world
+        .remote("list")
+        .exits(0)
+        .says("WARNING: the default remote gone does not exist")
+        .says("WARNING: hollow has no URI; remove it and add it again")
+        .says("WARNING: the token for DefaultRemote was given to old.example.com; run: apptainer remote login DefaultRemote")
+        .prints("e\\x1b[31mvil   h\\x07")
+        .never_shows("\u{1b}")
+        .never_shows("t0ken");
+}

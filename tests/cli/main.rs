@@ -1,0 +1,19 @@
+//! The whole program, from its command line to the files on disk. One file a command or promise.
+#![allow(missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
+
+mod add;
+mod conformance;
+mod handover;
+mod homes;
+mod list;
+mod login;
+mod messages;
+#[path = "../peers/mod.rs"]
+mod peers;
+mod pty;
+mod reference;
+mod status;
+mod terminal;
+mod use_and_remove;
+mod world;

@@ -1,0 +1,105 @@
+//! Levels, colours, closed streams and the environment's share in them.
+
+use crate::world::{As, World, finish, words};
+use std::process::{Command, Stdio};
+
+#[test]
+fn levels_silence_talk_but_not_failures() {
+    let world = World::new();
+    let run = |line: &str| world.run(As::User, &words(line));
+    assert_eq!(run("-q remote add --no-login a a.example.com").exits(0).stderr, "");
+    assert_eq!(run("-s remote use nosuch").exits(255).stderr, "FATAL:   nosuch is not a remote\n");
+    run("remote use nosuch").exits(255).says("\nhint:    apptainer remote list\n");
+    run("-v remote list").exits(0).says("VERBOSE: user file: ");
+    run("--debug --nocolor -c /nosuch.conf --build-config remote list").exits(0);
+    assert_eq!(run("remote list").exits(0).stderr, "");
+}
+
+#[test]
+fn the_environment_sets_the_level() {
+    for (name, says) in [
+        ("APPTAINER_QUIET", ""),
+        ("SINGULARITY_SILENT", ""),
+        ("APPTAINER_VERBOSE", "VERBOSE:"),
+        ("APPTAINER_DEBUG", "VERBOSE:"),
+    ] {
+        let world = World::new().with_env(name, "1");
+        let shown = world.remote("list").exits(0);
+        assert_eq!(shown.stderr.contains("VERBOSE:"), !says.is_empty(), "{name} {shown:?}");
+    }
+    let world = World::new().with_env("APPTAINER_MESSAGELEVEL", "-3");
+    assert_eq!(world.remote("add --no-login a a.example.com").exits(0).stderr, "");
+}
+
+#[test]
+fn colours_only_where_standard_error_is_a_terminal() {
+    let coloured = |world: World| {
+        let mut world = world;
+        world.terminals.stderr = true;
+        world.remote("use nosuch").exits(255).stderr.starts_with("\u{1b}[31mFATAL:  \u{1b}[0m nosuch")
+    };
+    assert!(coloured(World::new()));
+    for (name, value) in [("NO_COLOR", "1"), ("TERM", "dumb"), ("APPTAINER_NOCOLOR", "true")] {
+        assert!(!coloured(World::new().with_env(name, value)), "{name}");
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_exit_141_without_a_word() {
+    let world = World::new();
+    let mut command = world.command(As::User).unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let shown = finish(command.args(["remote", "list"]).stdout(writer)).exits(141);
+    assert_eq!(shown.stderr, "");
+}
+
+#[test]
+fn a_full_standard_output_is_a_failure() {
+    let world = World::new();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    finish(world.command(As::User).unwrap().args(["remote", "list"]).stdout(full))
+        .exits(255)
+        .says("writing standard output");
+}
+
+#[test]
+fn closed_streams_are_no_reason_to_crash() {
+    let world = World::new();
+    world.install();
+    let line = format!("{} remote add --no-login a a.example.com 0<&- 1>&- 2>&-", world.exe().display());
+    let status = Command::new("/bin/sh")
+        .args(["-c", &line])
+        .env_clear()
+        .env("HOME", world.home())
+        .stdin(Stdio::null())
+        .status();
+    assert_eq!(status.unwrap().code(), Some(0));
+    assert!(world.user().contains("a.example.com"));
+}
+
+#[test]
+fn help_is_short_or_long_with_examples() {
+    let world = World::new();
+    let short = world.remote("add -h").exits(0);
+    let long = world.remote("add --help").exits(0).prints("\n  $ apptainer remote add mycloud");
+    assert!(short.stdout.len() < long.stdout.len() && !short.stdout.contains("$ apptainer"), "{short:?}");
+    assert_eq!(world.run(As::User, &["help", "remote", "add"]).exits(0).stdout, long.stdout);
+    World::singularity()
+        .remote("use --help")
+        .exits(0)
+        .prints("$ singularity remote use")
+        .prints("Usage: singularity remote use");
+}
+
+#[test]
+fn arguments_that_are_no_text_or_hold_escapes_are_shown_safely() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new();
+    let odd = std::ffi::OsStr::from_bytes(b"a\xff");
+    world.run(As::User, &["remote".as_ref(), "use".as_ref(), odd]).exits(1);
+    world.run(As::User, &["remote", "use", "--\u{1b}[2Jx"]).exits(1).never_shows("\u{1b}");
+    world.run(As::User, &["remote", "nosuch\nFATAL:   fake"]).exits(1).never_shows("\nFATAL:   fake");
+    world.run(As::User, &["remote", "use", "\u{1b}]0;x\u{7}"]).exits(255).never_shows("\u{1b}");
+    world.run(As::User, &["x\u{1b}[2J"]).exits(255).never_shows("\u{1b}");
+}

@@ -1,0 +1,107 @@
+//! A terminal of the test's own: a person's window, as far as the program can tell.
+
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// A program that runs on a terminal.
+pub struct Pty {
+    keyboard: File,
+    /// Kept open: what the terminal is set to can be looked at after the program ended.
+    screen: File,
+    shown: Arc<Mutex<Vec<u8>>>,
+    child: Child,
+}
+
+impl Pty {
+    /// Starts `command` with the terminal as its controlling one and all three streams on it.
+    pub fn start(command: &Command, columns: u16) -> Self {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&master).unwrap();
+        unlockpt(&master).unwrap();
+        let path = ptsname(&master, Vec::new()).unwrap();
+        let screen = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+        if crate::world::is_root() {
+            rustix::fs::fchmod(&screen, rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
+        }
+        tcsetwinsize(&screen, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        // setsid makes its standard input the controlling terminal of the session that it begins.
+        let mut leader = Command::new("setsid");
+        leader.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args()).env_clear();
+        leader.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        leader
+            .stdin(screen.try_clone().unwrap())
+            .stdout(screen.try_clone().unwrap())
+            .stderr(screen.try_clone().unwrap());
+        let child = leader.spawn().unwrap();
+        let keyboard = File::from(master);
+        let shown = Arc::new(Mutex::new(Vec::new()));
+        let (mut reader, sink) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                sink.lock().unwrap().extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { keyboard, screen, shown, child }
+    }
+
+    /// What was shown so far, in one kind of line end.
+    pub fn screen(&self) -> String {
+        String::from_utf8_lossy(&self.shown.lock().unwrap()).replace("\r\n", "\n")
+    }
+
+    /// Waits until `text` is on the screen.
+    #[track_caller]
+    pub fn expect(&self, text: &str) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while !self.screen().contains(text) {
+            assert!(Instant::now() < end, "{text:?} never came:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until what is typed is not shown.
+    #[track_caller]
+    pub fn expect_hidden(&self) {
+        let end = Instant::now() + Duration::from_secs(20);
+        while self.echoes() {
+            assert!(Instant::now() < end, "still echoing:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Types; `\u{3}` is Ctrl-C, `\u{4}` is Ctrl-D.
+    pub fn type_keys(&mut self, keys: &str) {
+        self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Waits for the end. Returns the exit status and the whole screen.
+    pub fn end(&mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        (status, self.screen())
+    }
+
+    /// Whether the terminal shows what is typed.
+    pub fn echoes(&self) -> bool {
+        tcgetattr(&self.screen).unwrap().local_modes.contains(LocalModes::ECHO)
+    }
+
+    /// Whether the terminal is as a shell needs it.
+    pub fn is_restored(&self) -> bool {
+        let needed = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
+        tcgetattr(&self.screen).unwrap().local_modes.contains(needed)
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

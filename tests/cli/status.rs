@@ -1,0 +1,240 @@
+//! `remote status` and `remote get-login-password`, against an endpoint that listens.
+
+use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS};
+use crate::world::{NOW, World};
+use std::fs;
+
+const TOKEN: &str = "tok3n";
+
+fn lab() -> (World, Endpoint) {
+    let (world, endpoint) = (World::new(), Endpoint::http());
+    endpoint.accept_token(TOKEN);
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}\n",
+        endpoint.host()
+    ));
+    (world, endpoint)
+}
+
+/// A token that ends `seconds` after the tests' clock. The payload is base64url of `{"exp":…}`.
+fn ending_in(seconds: u64) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let payload = format!("{{\"exp\":{}}}", NOW + seconds);
+    let encoded: String = payload
+        .as_bytes()
+        .chunks(3)
+        .flat_map(|chunk| {
+            let bits =
+                chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            (0..=chunk.len()).map(move |at| DIGITS[(bits >> (18 - 6 * at) & 63) as usize] as char)
+        })
+        .collect();
+    format!("e30.{encoded}.c2ln")
+}
+
+#[test]
+fn services_user_and_token() {
+    let (world, endpoint) = lab();
+    let shown = world.remote("status").exits(0).never_shows(TOKEN);
+    let url = endpoint.url();
+    let uri = |service: &str| format!("{url}/{service}");
+    assert_eq!(
+        shown.stdout,
+        format!(
+            "SERVICE    STATUS  VERSION          URI\nBuilder    OK      v1.2.3-builder   {}\nConsent    OK      v1.2.3-consent   {}\nKeyserver  OK      v1.2.3-keystore  {}\nLibrary    OK      v1.2.3-library   {}\nToken      OK      v1.2.3-token     {}\n\nLogged in as: ada <ada@example.com>\n\n\nValid authentication token set (logged in).\n",
+            uri("builder"),
+            uri("consent"),
+            uri("keystore"),
+            uri("library"),
+            uri("token")
+        )
+    );
+    assert_eq!(shown.stderr, "INFO:    Checking status of default remote.\n");
+    world.remote("status lab").exits(0).says("INFO:    Checking status of remote: lab\n");
+    world.remote("status nosuch").exits(255).says("nosuch is not a remote");
+}
+
+#[test]
+fn without_a_token_nothing_secret_is_asked() {
+    let (world, endpoint) = lab();
+    world.remote("logout").exits(0);
+    endpoint.forget();
+    world.remote("status").exits(0).prints("\nNo authentication token set (logged out).\n");
+    assert!(endpoint.requests().iter().all(|request| request.header("authorization").is_none()));
+    world.remote("status --strict").exits(255).says("no token is set").says("apptainer remote login lab");
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_na_with_a_reason() {
+    let (world, endpoint) = lab();
+    endpoint.set("/builder/version", Behaviour::Close);
+    endpoint.set("/consent/version", Behaviour::Body(200, "text/html", "<html>".into()));
+    endpoint.set("/keystore/version", Behaviour::Json(503, "{}".into()));
+    let shown =
+        world.remote("status").exits(0).prints("Keyserver  N/A                     ").prints("Token      OK");
+    assert_eq!(shown.stderr.matches("WARNING: ").count(), 3, "{shown:?}");
+    world.remote("status --strict").exits(255).says("FATAL:   not available: Builder, Consent, Keyserver");
+}
+
+#[test]
+fn a_token_that_is_not_valid_or_cannot_be_checked() {
+    let (world, endpoint) = lab();
+    endpoint.revoke_tokens();
+    world
+        .remote("status")
+        .exits(255)
+        .prints("Authentication token is invalid (please login again).\n")
+        .says("apptainer remote login lab")
+        .never_shows(TOKEN);
+    endpoint.set(TOKEN_STATUS, Behaviour::Json(500, r#"{"error":{"code":500,"message":"down"}}"#.into()));
+    world.remote("status").exits(255).prints("Authentication token could not be checked: ").says("down");
+    endpoint.set_services(&[("keystoreAPI", &format!("{}/keystore", endpoint.url()))]);
+    world.remote("status").exits(255).prints("Keyserver  OK").prints("the endpoint has no token service");
+    world.remote("logout").exits(0);
+    world.remote("status --strict").exits(0).prints("logged out");
+}
+
+#[test]
+fn a_token_tells_when_it_expires() {
+    let (world, endpoint) = lab();
+    let token = ending_in(2 * 3600);
+    endpoint.accept_token(&token);
+    world.pipe(token.clone()).remote("login").exits(0);
+    world
+        .remote("status --min-ttl 1h30m")
+        .exits(0)
+        .prints("Token expires: 2027-01-15T10:00:00Z (in 2h)\n")
+        .never_shows(&token);
+    world
+        .remote("status --min-ttl 7d")
+        .exits(255)
+        .says("which is sooner than in 7days")
+        .says("apptainer remote login lab");
+    world.remote("status --min-ttl nonsense").exits(1).says("--min-ttl");
+    world.pipe(TOKEN).remote("login").exits(0);
+    world.remote("status --min-ttl 1h").exits(0).says("WARNING: the token does not tell when it expires");
+    world.remote("status --min-ttl 1h --strict").exits(255).says("does not tell when it expires");
+    world.remote("logout").exits(0);
+    world.remote("status --min-ttl 1h").exits(255).says("no token is set");
+}
+
+#[test]
+fn json() {
+    let (world, endpoint) = lab();
+    endpoint.set("/builder/version", Behaviour::Close);
+    let shown = world.remote("status --json").exits(0).never_shows(TOKEN).never_shows("oci-canary");
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["remote"], "lab");
+    assert_eq!(document["uri"], endpoint.host());
+    assert_eq!(
+        document["services"][1],
+        serde_json::json!({"service":"Consent","ok":true,"version":"v1.2.3-consent","uri":format!("{}/consent", endpoint.url()),"problem":null})
+    );
+    assert_eq!(document["services"][0]["ok"], false);
+    assert!(document["services"][0]["problem"].as_str().unwrap().contains("/builder/version"));
+    assert_eq!(document["account"], serde_json::json!({"username":"ada","email":"ada@example.com"}));
+    assert_eq!(document["token"], serde_json::json!({"status":"valid","expires":null,"problem":null}));
+    endpoint.revoke_tokens();
+    let shown = world.remote("status --json").exits(255);
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["token"]["status"], "invalid");
+    endpoint.set(DISCOVERY, Behaviour::Close);
+    assert_eq!(world.remote("status --json").exits(255).stdout, "", "no document where nothing is known");
+}
+
+#[test]
+fn text_of_servers_cannot_drive_the_terminal() {
+    let (world, endpoint) = lab();
+    endpoint.set("/builder/version", Behaviour::Json(200, r#"{"data":{"version":"1\u001b[2J\n2"}}"#.into()));
+    endpoint.set(IDENTITY, Behaviour::Json(200, r#"{"username":"a\u001b[31m","email":"x\ny"}"#.into()));
+    endpoint.set(
+        "/consent/version",
+        Behaviour::Json(500, r#"{"error":{"code":1,"message":"\u001b]0;x\u0007"}}"#.into()),
+    );
+    world
+        .remote("status")
+        .exits(0)
+        .never_shows("\u{1b}")
+        .never_shows("\u{7}")
+        .prints("1\\x1b[2J\\n2")
+        .prints("a\\x1b[31m <x\\ny>");
+}
+
+#[test]
+fn reading_commands_create_nothing_and_login_keeps_a_copy() {
+    let (world, endpoint) = lab();
+    let cache = world.user_dir().join("remote-cache");
+    world.remote("status").exits(0);
+    world.remote("get-login-password").exits(0);
+    assert!(!cache.exists());
+    // As a process of its own: who owns the copy decides whether it is used.
+    let spawn = |line: &str| {
+        let mut command = world.command(crate::world::As::User).unwrap();
+        crate::world::finish_reading(command.args(crate::world::words(&format!("remote {line}"))), TOKEN)
+    };
+    spawn("login").exits(0);
+    assert_eq!(crate::world::mode(&cache), 0o700);
+    let file = fs::read_dir(&cache).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(crate::world::mode(&file), 0o600);
+    assert!(file.to_str().unwrap().ends_with(".services.json"));
+    spawn("list --all").exits(0).prints(&format!("{}/keystore", endpoint.url()));
+    endpoint.forget();
+    spawn("get-login-password").exits(0);
+    assert!(endpoint.requests_for(DISCOVERY).is_empty(), "a copy of up to a day will do");
+    spawn("status").exits(0);
+    assert_eq!(endpoint.requests_for(DISCOVERY).len(), 1, "status asks");
+}
+
+#[test]
+fn get_login_password_prints_the_secret_alone_or_nothing() {
+    let (world, endpoint) = lab();
+    let shown = world.remote("get-login-password").exits(0);
+    assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), ("oci-canary\n", ""));
+    for (behaviour, says) in [
+        (Behaviour::Json(401, "{}".into()), "401"),
+        (Behaviour::Json(404, "{}".into()), "404"),
+        (Behaviour::Json(200, "{}".into()), "no registry password"),
+        (Behaviour::Json(200, r#"{"oidc_user_meta":"oci-canary"}"#.into()), "no user document"),
+        (Behaviour::Close, "who you are"),
+    ] {
+        endpoint.set(IDENTITY, behaviour);
+        let shown = world
+            .remote("get-login-password")
+            .exits(255)
+            .says("FATAL:   ")
+            .says(says)
+            .never_shows("oci-canary");
+        assert_eq!(shown.stdout, "");
+    }
+    world.remote("logout").exits(0);
+    world
+        .remote("get-login-password")
+        .exits(255)
+        .says("not logged in to lab")
+        .says("apptainer remote login lab");
+    endpoint.set_services(&[("tokenAPI", "http://127.0.0.1:1")]);
+    let world = World::new();
+    assert_eq!(world.remote("get-login-password").exits(255).says("has no library").stdout, "");
+}
+
+#[test]
+fn a_token_of_the_environment_is_for_one_host() {
+    let (mut world, endpoint) = lab();
+    world.remote("logout").exits(0);
+    world.env.set("APPTAINER_TOKEN", TOKEN);
+    world
+        .remote("status")
+        .exits(0)
+        .says("APPTAINER_TOKEN is ignored: set APPTAINER_TOKEN_HOST")
+        .prints("logged out");
+    world.env.set("APPTAINER_TOKEN_HOST", "elsewhere.test");
+    world.remote("status").exits(0).prints("logged out");
+    for host in [endpoint.host(), "127.0.0.1".into()] {
+        world.env.set("APPTAINER_TOKEN_HOST", host);
+        world.remote("status").exits(0).prints("logged in").never_shows(TOKEN);
+        assert_eq!(world.remote("get-login-password").exits(0).stdout, "oci-canary\n");
+    }
+    world.env.set("APPTAINER_TOKEN", "no token: $6$x");
+    world.remote("status").exits(255).says("APPTAINER_TOKEN").never_shows("$6$x");
+    assert!(!world.user().contains("Token"));
+}

@@ -1,0 +1,115 @@
+//! On a terminal: colours, hidden input, Ctrl-C and Ctrl-D, and the terminal as it was afterwards.
+
+use crate::peers::endpoint::Endpoint;
+use crate::pty::Pty;
+use crate::world::{As, World, words};
+use std::os::unix::process::ExitStatusExt;
+
+const TOKEN: &str = "tok3n-canary";
+
+fn lab() -> (World, Endpoint) {
+    let (world, endpoint) = (World::new(), Endpoint::http());
+    endpoint.accept_token(TOKEN);
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        endpoint.host()
+    ));
+    (world, endpoint)
+}
+
+fn start(world: &World, line: &str) -> Pty {
+    let mut command = world.command(As::User).unwrap();
+    command.args(words(&format!("remote {line}"))).env("TERM", "xterm");
+    Pty::start(&command, 80)
+}
+
+#[test]
+fn a_token_is_typed_without_being_shown_and_stored() {
+    let (world, _endpoint) = lab();
+    let mut terminal = start(&world, "login");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    terminal.type_keys(&format!("{TOKEN}\n"));
+    let (status, screen) = terminal.end();
+    assert!(status.success(), "{screen}");
+    assert!(!screen.contains(TOKEN), "{screen}");
+    assert!(screen.contains("\u{1b}[34mINFO:   \u{1b}[0m Access Token Verified!"), "{screen:?}");
+    assert!(terminal.is_restored());
+    assert!(world.user().contains(TOKEN));
+}
+
+#[test]
+fn ctrl_c_at_the_hidden_question_restores_the_terminal_and_is_a_signal() {
+    let (world, _endpoint) = lab();
+    let before = world.user();
+    let mut terminal = start(&world, "login");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    terminal.type_keys("half a tok\u{3}");
+    let (status, screen) = terminal.end();
+    // setsid passes the signal on as the shell's 128 + 2, or dies of it itself.
+    assert!(status.code() == Some(130) || status.signal() == Some(2), "{status:?} {screen}");
+    assert!(terminal.is_restored());
+    assert_eq!(world.user(), before);
+}
+
+#[test]
+fn ctrl_d_is_no_answer() {
+    let (world, _endpoint) = lab();
+    let before = world.user();
+    let mut terminal = start(&world, "login");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    terminal.type_keys("\u{4}");
+    let (status, screen) = terminal.end();
+    assert!(status.success() && screen.contains("nothing was changed"), "{screen}");
+    assert!(terminal.is_restored());
+    assert_eq!(world.user(), before);
+}
+
+#[test]
+fn a_set_token_is_replaced_only_after_yes() {
+    let (world, _endpoint) = lab();
+    world.write_user(world.user().replace("Insecure", "Token: old, Insecure"));
+    for (keys, says) in [("\n", "nothing was changed"), ("\u{4}", "nothing was changed")] {
+        let mut terminal = start(&world, "login");
+        terminal.expect("Replace it? [y/N] ");
+        terminal.type_keys(keys);
+        let (status, screen) = terminal.end();
+        assert!(status.success() && screen.contains(says), "{screen}");
+        assert!(terminal.is_restored());
+    }
+    let mut terminal = start(&world, "login");
+    terminal.expect("Replace it? [y/N] ");
+    terminal.type_keys("\u{3}");
+    let (status, _) = terminal.end();
+    assert!(status.code() == Some(130) || status.signal() == Some(2), "{status:?}");
+    let mut terminal = start(&world, "login");
+    terminal.expect("Replace it? [y/N] ");
+    terminal.type_keys("y\n");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    terminal.type_keys(&format!("{TOKEN}\n"));
+    assert!(terminal.end().0.success());
+    assert!(world.user().contains(TOKEN));
+}
+
+#[test]
+fn list_has_sections_and_failures_have_a_coloured_label() {
+    let (world, _endpoint) = lab();
+    let (status, screen) = start(&world, "list").end();
+    assert!(status.success());
+    assert!(screen.contains("Cloud Services Endpoints\n====") && !screen.contains('\u{1b}'), "{screen:?}");
+    let (status, screen) = start(&world, "use nosuch").end();
+    assert_eq!(status.code(), Some(255));
+    assert!(screen.starts_with("\u{1b}[31mFATAL:  \u{1b}[0m nosuch is not a remote\n"), "{screen:?}");
+}
+
+#[test]
+fn a_narrow_terminal_keeps_names_whole() {
+    let (world, endpoint) = lab();
+    let mut command = world.command(As::User).unwrap();
+    command.args(["remote", "list"]);
+    let (_, screen) = Pty::start(&command, 40).end();
+    assert!(screen.contains("DefaultRemote") && screen.contains(&endpoint.host()), "{screen}");
+}

@@ -1,0 +1,378 @@
+//! One test's world: a relocated tree of its own (`bin`, `etc`, `home`), and the ways to run the program
+//! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
+
+use apptainer_remote::context::{Context, Env, Terminals, User};
+use apptainer_remote::message::Talk;
+use apptainer_remote::persona::Persona;
+use apptainer_remote::prompt::Prompt;
+use apptainer_remote::services::Limits;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, Cursor, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, UNIX_EPOCH};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// The ordinary user of worlds that root makes.
+pub const USER: u32 = 54_321;
+
+/// The clock of in-process runs: 2027-01-15T08:00:00Z.
+pub const NOW: u64 = 1_800_000_000;
+
+/// Who runs a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum As {
+    Root,
+    User,
+}
+
+/// What a run showed.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Shown {
+    /// Asserts the exit status; shows everything where it is another one.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+
+    /// Asserts that standard error holds `text`.
+    #[track_caller]
+    pub fn says(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "stderr lacks {text:?}: {self:#?}");
+        self
+    }
+
+    /// Asserts that standard output holds `text`.
+    #[track_caller]
+    pub fn prints(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "stdout lacks {text:?}: {self:#?}");
+        self
+    }
+
+    /// Asserts that neither stream holds `text`.
+    #[track_caller]
+    pub fn never_shows(self, text: &str) -> Self {
+        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "shows {text:?}: {self:#?}");
+        self
+    }
+}
+
+/// A tree of its own.
+pub struct World {
+    dir: TempDir,
+    pub persona: Persona,
+    pub env: Env,
+    /// What in-process runs read; taken by the next run.
+    pub stdin: RefCell<Vec<u8>>,
+    /// Answers to prompts of in-process runs; `None` is Ctrl-D.
+    pub answers: RefCell<VecDeque<Option<String>>>,
+    pub terminals: Terminals,
+}
+
+impl World {
+    /// Without a global file: the built-in remote stands in.
+    pub fn bare(persona: Persona) -> Self {
+        let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir().unwrap();
+        let world = Self {
+            dir,
+            persona,
+            env: Env::default(),
+            stdin: RefCell::default(),
+            answers: RefCell::default(),
+            terminals: Terminals::default(),
+        };
+        fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::create_dir_all(world.path("bin")).unwrap();
+        fs::create_dir_all(world.global_file().parent().unwrap()).unwrap();
+        fs::create_dir(world.home()).unwrap();
+        fs::set_permissions(world.home(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(world.exe(), "").unwrap();
+        let home = world.home();
+        world.with_env("HOME", home)
+    }
+
+    /// As an installation leaves it: the global file holds the remote that the real program ships.
+    pub fn new() -> Self {
+        let world = Self::bare(Persona::Apptainer);
+        world.write_global("Active: DefaultRemote\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n");
+        world
+    }
+
+    /// The same in persona singularity.
+    pub fn singularity() -> Self {
+        let world = Self::bare(Persona::Singularity);
+        world.write_global("Active: SylabsCloud\nRemotes:\n    SylabsCloud:\n        URI: cloud.sylabs.io\n        System: true\n        Exclusive: false\n");
+        world
+    }
+
+    pub fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.env.set(name, value);
+        self
+    }
+
+    pub fn on_terminal(mut self) -> Self {
+        self.terminals = Terminals { stdin: true, stdout: true, stderr: false };
+        self
+    }
+
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    pub fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    pub fn exe(&self) -> PathBuf {
+        self.path("bin").join(self.persona.name())
+    }
+
+    pub fn user_dir(&self) -> PathBuf {
+        self.home().join(self.persona.dot_directory())
+    }
+
+    pub fn user_file(&self) -> PathBuf {
+        self.user_dir().join("remote.yaml")
+    }
+
+    pub fn global_file(&self) -> PathBuf {
+        self.path("etc").join(self.persona.name()).join("remote.yaml")
+    }
+
+    pub fn write_user(&self, text: impl AsRef<[u8]>) {
+        let _ = fs::create_dir(self.user_dir());
+        fs::set_permissions(self.user_dir(), fs::Permissions::from_mode(0o700)).unwrap();
+        fs::write(self.user_file(), text).unwrap();
+        fs::set_permissions(self.user_file(), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    pub fn write_global(&self, text: impl AsRef<[u8]>) {
+        fs::write(self.global_file(), text).unwrap();
+        fs::set_permissions(self.global_file(), fs::Permissions::from_mode(0o644)).unwrap();
+    }
+
+    /// The user's file; empty where there is none.
+    pub fn user(&self) -> String {
+        fs::read_to_string(self.user_file()).unwrap_or_default()
+    }
+
+    pub fn global(&self) -> String {
+        fs::read_to_string(self.global_file()).unwrap_or_default()
+    }
+
+    pub fn pipe(&self, text: impl Into<Vec<u8>>) -> &Self {
+        *self.stdin.borrow_mut() = text.into();
+        self
+    }
+
+    pub fn answer(&self, text: &str) -> &Self {
+        self.answers.borrow_mut().push_back(Some(text.to_string()));
+        self
+    }
+
+    /// Runs `remote LINE` as the user, in process. Words are parted by blanks.
+    pub fn remote(&self, line: &str) -> Shown {
+        self.run(As::User, &words(&format!("remote {line}")))
+    }
+
+    /// Runs `remote LINE` as root, in process.
+    pub fn root_remote(&self, line: &str) -> Shown {
+        self.run(As::Root, &words(&format!("remote {line}")))
+    }
+
+    /// Runs a command line (without the program's name) in process.
+    pub fn run<S: AsRef<std::ffi::OsStr>>(&self, who: As, args: &[S]) -> Shown {
+        let (out, err) = (Sink::default(), Sink::default());
+        let argv: Vec<OsString> = std::iter::once(OsString::from(self.persona.name()))
+            .chain(args.iter().map(|arg| arg.as_ref().to_owned()))
+            .collect();
+        let home = self.home();
+        let mut ctx = Context {
+            exe: self.exe(),
+            persona: self.persona,
+            env: self.env.clone(),
+            user: User { uid: if who == As::Root { 0 } else { user_uid() }, gid: 0, elevated: false },
+            passwd_home: Box::new(move |_| Some(home.clone())),
+            stdin: Box::new(Cursor::new(self.stdin.take())),
+            stdout: Box::new(out.clone()),
+            talk: Talk::new(Box::new(err.clone()), 1, false),
+            prompt: Box::new(Answers(self.answers.take())),
+            terminals: self.terminals,
+            width: 100,
+            now: || UNIX_EPOCH + Duration::from_secs(NOW),
+            limits: limits(),
+            exec: Box::new(|program, args, _| {
+                io::Error::other(format!("would run {} {args:?}", program.display()))
+            }),
+        };
+        let code = apptainer_remote::run(&argv, &mut ctx);
+        drop(ctx);
+        Shown { code: code.into(), stdout: out.text(), stderr: err.text() }
+    }
+
+    /// The built program in the world's `bin`, as a process of `who`; `None` where this user cannot be
+    /// that one, which is printed.
+    pub fn command(&self, who: As) -> Option<Command> {
+        self.install();
+        let mut command = match (who, is_root()) {
+            (As::Root, true) | (As::User, false) => Command::new(self.exe()),
+            (As::User, true) => {
+                self.give_home_to_user();
+                let mut command = Command::new("setpriv");
+                command.args([format!("--reuid={USER}"), format!("--regid={USER}")]).arg("--clear-groups");
+                command.arg(self.exe());
+                command
+            }
+            (As::Root, false) if can_unshare() => {
+                let mut command = Command::new("unshare");
+                command.arg("-r").arg(self.exe());
+                command
+            }
+            (As::Root, false) => {
+                skipped("the half of root: no user namespaces here");
+                return None;
+            }
+        };
+        command.env_clear().envs(self.env.iter()).env("PATH", "/usr/bin:/bin").current_dir(self.path(""));
+        Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).to_owned_command())
+    }
+
+    /// Runs `remote LINE` as a process; `None` where it was skipped.
+    pub fn spawn(&self, who: As, line: &str) -> Option<Shown> {
+        let mut command = self.command(who)?;
+        Some(finish(command.args(words(&format!("remote {line}")))))
+    }
+
+    /// Puts the built program into the world's `bin`.
+    pub fn install(&self) {
+        if fs::metadata(self.exe()).is_ok_and(|meta| meta.len() == 0) {
+            fs::copy(env!("CARGO_BIN_EXE_apptainer"), self.exe()).unwrap();
+            fs::set_permissions(self.exe(), fs::Permissions::from_mode(0o755)).unwrap();
+        }
+    }
+
+    /// What root made in the home becomes the ordinary user's.
+    pub fn give_home_to_user(&self) {
+        if is_root() {
+            let mut stack = vec![self.home()];
+            while let Some(path) = stack.pop() {
+                if path.is_dir() && !path.is_symlink() {
+                    stack.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+                }
+                std::os::unix::fs::lchown(&path, Some(USER), Some(USER)).unwrap();
+            }
+        }
+    }
+}
+
+/// `Command` builders return references; a function wants to return the command.
+trait ToOwnedCommand {
+    fn to_owned_command(&mut self) -> Command;
+}
+
+impl ToOwnedCommand for Command {
+    fn to_owned_command(&mut self) -> Command {
+        std::mem::replace(self, Command::new("false"))
+    }
+}
+
+/// Waits for a command and takes what it showed. A signal is shown as in a shell: 128 and its number.
+pub fn finish(command: &mut Command) -> Shown {
+    use std::os::unix::process::ExitStatusExt;
+    let output = command.output().expect("the program starts");
+    let status = output.status;
+    Shown {
+        code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// As `finish`, with something to read.
+pub fn finish_reading(command: &mut Command, input: &str) -> Shown {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input.as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    finish(command.stdin(file))
+}
+
+pub fn words(line: &str) -> Vec<String> {
+    line.split_whitespace().map(String::from).collect()
+}
+
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Says that a half of a test cannot be made here: never shown as passed.
+pub fn skipped(what: &str) {
+    let _ = writeln!(io::stderr(), "skipped: {what}");
+}
+
+pub fn can_unshare() -> bool {
+    Command::new("unshare")
+        .args(["-r", "true"])
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// The mode bits of a file.
+pub fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Short waits, so that a test of a server that never answers takes a moment.
+fn limits() -> Limits {
+    let wait = Duration::from_millis(1500);
+    Limits { connect: wait, discovery: wait, token: wait, identity: wait, version: wait, ..Limits::default() }
+}
+
+fn user_uid() -> u32 {
+    if is_root() { USER } else { rustix::process::geteuid().as_raw() }
+}
+
+#[derive(Clone, Default)]
+struct Sink(Rc<RefCell<Vec<u8>>>);
+
+impl Sink {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.borrow().clone()).expect("what is shown is text")
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.borrow_mut().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Answers(VecDeque<Option<String>>);
+
+impl Prompt for Answers {
+    fn line(&mut self) -> io::Result<Option<String>> {
+        self.0.pop_front().ok_or_else(|| io::Error::other("a question that the test did not expect"))
+    }
+
+    fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>> {
+        Ok(self.line()?.map(Zeroizing::new))
+    }
+}
