@@ -3,7 +3,7 @@
 
 use super::place::DIRECTORY;
 use super::replace::{Temporary, is_temporary};
-use super::{Identity, meta};
+use super::{Identity, directory, meta};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
@@ -99,7 +99,7 @@ fn is_entry(name: &str) -> bool {
 
 fn open_cache(user: &OwnedFd, parent: &Stat, who: Identity, make: bool) -> io::Result<OwnedFd> {
     if make {
-        match super::make_directory(user, parent, OsStr::new(DIRECTORY_NAME), 0o700, who) {
+        match directory::make(user, parent, OsStr::new(DIRECTORY_NAME), 0o700, who) {
             Ok(()) | Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }

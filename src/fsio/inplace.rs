@@ -5,7 +5,8 @@
 //! fails half way is put back.
 
 use super::place::Place;
-use super::{Draft, Identity, Role, lock, meta};
+use super::update::Draft;
+use super::{Change, Identity, Role, lock, meta};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::Talk;
 use crate::signals;
@@ -22,7 +23,7 @@ use std::time::Duration;
 pub(super) fn write(
     place: &Place,
     draft: Draft,
-    change: super::Change<'_>,
+    change: Change<'_>,
     (role, who): (Role, Identity),
     (limit, patience): (u64, Duration),
     talk: &Talk,

@@ -11,7 +11,6 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// What a path led to at one moment.
-#[derive(Debug)]
 pub(super) enum Look {
     /// A directory that exists.
     Seen(Box<Seen>),
@@ -22,7 +21,6 @@ pub(super) enum Look {
 }
 
 /// A place, what stands there, and the judgement about both.
-#[derive(Debug)]
 pub(super) struct Seen {
     pub place: Place,
     /// Of the directory.
@@ -32,7 +30,6 @@ pub(super) struct Seen {
 }
 
 /// A regular file, opened for reading.
-#[derive(Debug)]
 pub(super) struct Found {
     pub file: File,
     pub stat: Stat,

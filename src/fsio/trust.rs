@@ -8,6 +8,7 @@ use super::place::{Link, Place};
 use super::{Identity, Role};
 use crate::error::Failure;
 use rustix::fs::Stat;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Why a file is not trusted, and what to type about it.
@@ -128,16 +129,16 @@ impl Judge {
 /// In a user namespace root's files outside belong to nobody in particular: the overflow uid. Asked only
 /// about an owner that is not trusted otherwise, so that the ordinary case reads no file.
 fn is_unmapped_root(owner: u32) -> bool {
-    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
-    in_user_namespace(&read("/proc/self/uid_map"))
-        && read("/proc/sys/kernel/overflowuid").trim().parse().unwrap_or(65534) == owner
+    // Without /proc: no, since that is the stricter answer.
+    let inside = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_namespace(&map));
+    let overflow = || fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
+    inside && overflow().unwrap_or(65534) == owner
 }
 
-/// Whether the uid map is another than the initial namespace's, which maps every uid to itself. No map at
-/// all (no /proc): no, since that is the stricter answer.
-fn in_user_namespace(uid_map: &str) -> bool {
-    let fields: Vec<_> = uid_map.split_whitespace().collect();
-    !fields.is_empty() && fields != ["0", "0", "4294967295"]
+/// Whether the uid map is another than the initial namespace's, which maps every uid to itself. A new
+/// namespace has an empty one.
+fn is_namespace(uid_map: &str) -> bool {
+    !uid_map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// A path as a shell takes it.
@@ -156,9 +157,9 @@ mod tests {
 
     #[test]
     fn the_initial_namespace_maps_every_uid_to_itself() {
-        assert!(!in_user_namespace("         0          0 4294967295\n"));
-        assert!(in_user_namespace("         0       1000          1\n"));
-        assert!(!in_user_namespace(""));
+        assert!(!is_namespace("         0          0 4294967295\n"));
+        assert!(is_namespace("         0       1000          1\n"));
+        assert!(is_namespace(""));
     }
 
     #[test]

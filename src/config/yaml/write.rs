@@ -4,6 +4,7 @@
 use crate::config::{Config, Credential, Endpoint, Keyserver};
 use std::cmp::Ordering;
 use std::fmt::Write;
+use std::ops::RangeInclusive;
 
 /// The bytes for the file. They hold every token of the layer.
 pub fn write(config: &Config) -> Vec<u8> {
@@ -170,42 +171,32 @@ fn reads_as_something_else(text: &str) -> bool {
 }
 
 fn is_number(text: &str) -> bool {
+    let between_digits = |at: usize| {
+        let digit =
+            |at: Option<usize>| at.and_then(|at| text.as_bytes().get(at)).is_some_and(u8::is_ascii_digit);
+        digit(at.checked_sub(1)) && digit(Some(at + 1))
+    };
     let digits = text.replace('_', "");
+    if text.starts_with('.') {
+        // Go is strict about underscores only where the number begins with its point.
+        return text.match_indices('_').all(|(at, _)| between_digits(at)) && is_float(&digits);
+    }
     is_integer(&digits) || is_float(&digits)
 }
 
 /// Integers as Go reads them: with a sign, in base 2, 8, 10 or 16.
 fn is_integer(text: &str) -> bool {
-    let (negative, rest) = match text.as_bytes().first() {
-        Some(b'-') => (true, &text[1..]),
-        Some(b'+') => (false, &text[1..]),
-        _ => (false, text),
+    let negative = text.starts_with('-');
+    let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let (digits, radix) = match rest.as_bytes() {
+        [b'0', b'b' | b'B', ..] => (&rest[2..], 2),
+        [b'0', b'o' | b'O', ..] => (&rest[2..], 8),
+        [b'0', b'x' | b'X', ..] => (&rest[2..], 16),
+        [b'0', _, ..] => (&rest[1..], 8),
+        _ => (rest, 10),
     };
-    let fits = |digits: &str, radix| {
-        !digits.starts_with(['+', '-'])
-            && if negative {
-                u64::from_str_radix(digits, radix).is_ok_and(|value| value <= 1 << 63)
-            } else {
-                u64::from_str_radix(digits, radix).is_ok()
-            }
-    };
-    let based = |letters: [&str; 2]| letters.iter().find_map(|letter| rest.strip_prefix(letter));
-    if let Some(digits) = based(["0b", "0B"]) {
-        // Go strips the small letter itself and so lets a sign stand behind it.
-        return fits(digits, 2)
-            || !text.starts_with('+') && i64::from_str_radix(digits, 2).is_ok() && rest.starts_with("0b");
-    }
-    if let Some(digits) = based(["0o", "0O"]) {
-        return fits(digits, 8)
-            || !text.starts_with('+') && i64::from_str_radix(digits, 8).is_ok() && rest.starts_with("0o");
-    }
-    if let Some(digits) = based(["0x", "0X"]) {
-        return fits(digits, 16);
-    }
-    match rest.strip_prefix('0') {
-        Some(octal) if !octal.is_empty() => fits(octal, 8),
-        _ => fits(rest, 10),
-    }
+    let most = if negative { 1 << 63 } else { u64::MAX };
+    !digits.starts_with(['+', '-']) && u64::from_str_radix(digits, radix).is_ok_and(|value| value <= most)
 }
 
 /// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and small enough to be one.
@@ -224,26 +215,29 @@ fn is_float(text: &str) -> bool {
     shaped && exponent.is_none_or(digits) && unsigned.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// What begins like `2006-1-2`: rather quoted without need than read as a date.
+/// A day of the calendar, `2006-1-2`, or one with a time behind it.
 fn is_date(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
-    let digits = |part: Option<&str>, least: usize, most: usize| {
-        part.is_some_and(|part| {
-            (least..=most).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    let (year, month, rest) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
+    let (day, time) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+    let number = |text: Option<&str>, lengths: RangeInclusive<usize>| {
+        let text = text
+            .filter(|text| lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()));
+        text.and_then(|text| text.parse::<u32>().ok())
     };
-    let (year, month) = (parts.next(), parts.next());
-    let rest = parts.next().unwrap_or_default();
-    let day = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let tail = &rest[day.min(rest.len())..];
-    let in_range = |part: &str, most: u8| part.parse::<u8>().is_ok_and(|value| (1..=most).contains(&value));
-    digits(year, 4, 4)
-        && digits(month, 1, 2)
-        && in_range(month.unwrap_or_default(), 12)
-        && (1..=2).contains(&day)
-        && in_range(&rest[..day], 31)
-        && (tail.is_empty()
-            || tail.starts_with(['T', 't', ' ']) && tail[1..].starts_with(|c: char| c.is_ascii_digit()))
+    let (Some(year), Some(month), Some(day)) =
+        (number(year, 4..=4), number(month, 1..=2), number(Some(day), 1..=2))
+    else {
+        return false;
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 => 28 + u32::from(leap),
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => 0,
+    };
+    (1..=days).contains(&day) && (time.is_empty() || time.starts_with(['T', 't', ' ']) && time.contains(':'))
 }
 
 /// `12:30` and its like, which YAML 1.1 reads as 750.

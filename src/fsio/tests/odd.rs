@@ -96,7 +96,7 @@ fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
     }
     let world = World::new();
     with_mounts(|| {
-        let dir = tmpfs(&world, "full", "size=64k,mode=700");
+        tmpfs(&world, "full", "size=64k,mode=700");
         let path = world.put("full/remote.yaml", "old", 0o600);
         let told = told(set(&path, &"x".repeat(100_000)));
         let name = path.display();
@@ -104,7 +104,6 @@ fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
         assert!(told.contains("No space left on device (os error 28)"), "{told}");
         assert_eq!(text(&path), "old");
         assert_eq!(world.names("full"), [".remote.yaml.lock", "remote.yaml"]);
-        drop(dir);
     });
 }
 
