@@ -7,7 +7,7 @@ use apptainer_remote::prompt::{Stdin, Terminal};
 use apptainer_remote::services::Limits;
 use apptainer_remote::{paths, run};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::mem::size_of;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -62,8 +62,9 @@ fn is_secure_execution() -> bool {
     const AT_SECURE: usize = 23;
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
-    match std::fs::read("/proc/self/auxv") {
-        Ok(vector) => vector
+    let mut vector = [0; 1024];
+    match std::fs::File::open("/proc/self/auxv").and_then(|mut file| file.read(&mut vector)) {
+        Ok(length) => vector[..length]
             .chunks_exact(2 * WORD)
             .any(|pair| word(&pair[..WORD]) == AT_SECURE && word(&pair[WORD..]) != 0),
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,

@@ -24,7 +24,8 @@ fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
     let own = std::fs::metadata(exe).ok().map(|meta| (meta.dev(), meta.ino()));
     let entries: Vec<PathBuf> = std::env::split_paths(path).filter(|entry| entry.is_absolute()).collect();
     let holds_us = |entry: &PathBuf| {
-        [Some(name), exe.file_name()].into_iter().flatten().any(|name| {
+        let other = exe.file_name().filter(|file| *file != name);
+        [Some(name), other].into_iter().flatten().any(|name| {
             let meta = std::fs::metadata(entry.join(name)).ok();
             meta.is_some() && meta.map(|meta| (meta.dev(), meta.ino())) == own
         })

@@ -132,7 +132,7 @@ impl Login<'_> {
         require_token_service(&name, &access, session)?;
         let Some(token) = self.obtain(&access, remote, session)? else { return Ok(Outcome::Declined) };
         let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin))?;
-        verify(&access, &token)?;
+        verify(&access, &token, remote.token.is_some())?;
         session.ctx.talk.info("Access Token Verified!");
         let changed = store(&name, remote, &token, session)?;
         session.ctx.talk.info(format!("Token stored in {}", file.display()));
@@ -214,14 +214,18 @@ fn confirm_replacement(session: &mut Session) -> Result<bool> {
     Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
 
-fn verify(access: &Access, token: &Secret) -> Result<()> {
+/// Asks the endpoint. `had_one`: another token is stored already.
+fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
     let service = access.service("token").expect("require_token_service found it");
     let verdict = wait(account::token_status(&access.http, &service.uri, access.insecure, token))?;
     match verdict.map_err(|error| failure(error).context("while verifying token"))? {
         TokenVerdict::Valid => Ok(()),
         TokenVerdict::Invalid(answer) => {
-            Err(Failure::new("while verifying token: error response from server: Invalid Credentials")
-                .hint(format!("{answer}; a token that was stored before is still there")))
+            let failure =
+                Failure::new("while verifying token: error response from server: Invalid Credentials")
+                    .hint(answer.to_string());
+            let kept = "the token that was stored before is still there";
+            Err(if had_one { failure.hint(kept) } else { failure })
         }
     }
 }

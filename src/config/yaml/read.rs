@@ -42,19 +42,16 @@ struct Reader {
 impl Reader {
     fn config(&mut self, root: &Node) -> Result<(), YamlError> {
         let mut config = Config::default();
-        for (key, at, value) in self.pairs(root)? {
-            self.path.push(key.to_string());
+        self.fields(root, |reader, key, at, value| {
             match key {
-                "Active" => config.active = self.text(value)?,
-                "Remotes" if value.is_null() => self.concern(Some(at), "there is nothing under it"),
-                "Remotes" => self.remotes(value, &mut config)?,
-                "Credentials" => {
-                    config.credentials = self.list(value, Self::credential)?;
-                }
-                _ => self.unknown(at),
+                "Active" => config.active = reader.text(value)?,
+                "Remotes" if value.is_null() => reader.concern(Some(at), "there is nothing under it"),
+                "Remotes" => reader.remotes(value, &mut config)?,
+                "Credentials" => config.credentials = reader.list(value, Self::credential)?,
+                _ => reader.unknown(at),
             }
-            self.path.pop();
-        }
+            Ok(())
+        })?;
         self.parsed.config = config;
         Ok(())
     }
@@ -83,51 +80,62 @@ impl Reader {
 
     fn endpoint(&mut self, node: &Node) -> Result<Endpoint, YamlError> {
         let mut endpoint = Endpoint::default();
-        for (key, at, value) in self.pairs(node)? {
-            self.path.push(key.to_string());
+        self.fields(node, |reader, key, at, value| {
             match key {
-                "URI" => endpoint.uri = self.text(value)?,
-                "Token" => endpoint.token = Secret::non_empty(self.text(value)?),
-                "System" => endpoint.system = self.boolean(value)?,
-                "Exclusive" => endpoint.exclusive = self.boolean(value)?,
-                "Insecure" => endpoint.insecure = self.boolean(value)?,
-                "Keyservers" => endpoint.keyservers = self.list(value, Self::keyserver)?,
-                _ => self.unknown(at),
+                "URI" => endpoint.uri = reader.text(value)?,
+                "Token" => endpoint.token = Secret::non_empty(reader.text(value)?),
+                "System" => endpoint.system = reader.boolean(value)?,
+                "Exclusive" => endpoint.exclusive = reader.boolean(value)?,
+                "Insecure" => endpoint.insecure = reader.boolean(value)?,
+                "Keyservers" => endpoint.keyservers = reader.list(value, Self::keyserver)?,
+                _ => reader.unknown(at),
             }
-            self.path.pop();
-        }
+            Ok(())
+        })?;
         Ok(endpoint)
     }
 
     fn keyserver(&mut self, node: &Node) -> Result<Keyserver, YamlError> {
         let mut keyserver = Keyserver::default();
-        for (key, at, value) in self.pairs(node)? {
-            self.path.push(key.to_string());
+        self.fields(node, |reader, key, at, value| {
             match key {
-                "URI" => keyserver.uri = self.text(value)?,
-                "Skip" => keyserver.skip = self.boolean(value)?,
-                "External" => keyserver.external = self.boolean(value)?,
-                "Insecure" => keyserver.insecure = self.boolean(value)?,
-                _ => self.unknown(at),
+                "URI" => keyserver.uri = reader.text(value)?,
+                "Skip" => keyserver.skip = reader.boolean(value)?,
+                "External" => keyserver.external = reader.boolean(value)?,
+                "Insecure" => keyserver.insecure = reader.boolean(value)?,
+                _ => reader.unknown(at),
             }
-            self.path.pop();
-        }
+            Ok(())
+        })?;
         Ok(keyserver)
     }
 
     fn credential(&mut self, node: &Node) -> Result<Credential, YamlError> {
         let mut credential = Credential::default();
+        self.fields(node, |reader, key, at, value| {
+            match key {
+                "URI" => credential.uri = reader.text(value)?,
+                "Auth" => credential.auth = Secret::non_empty(reader.text(value)?),
+                "Insecure" => credential.insecure = reader.boolean(value)?,
+                _ => reader.unknown(at),
+            }
+            Ok(())
+        })?;
+        Ok(credential)
+    }
+
+    /// Gives every pair of a mapping to `field`: the key, where it stands, the value.
+    fn fields(
+        &mut self,
+        node: &Node,
+        mut field: impl FnMut(&mut Self, &str, &Node, &Node) -> Result<(), YamlError>,
+    ) -> Result<(), YamlError> {
         for (key, at, value) in self.pairs(node)? {
             self.path.push(key.to_string());
-            match key {
-                "URI" => credential.uri = self.text(value)?,
-                "Auth" => credential.auth = Secret::non_empty(self.text(value)?),
-                "Insecure" => credential.insecure = self.boolean(value)?,
-                _ => self.unknown(at),
-            }
+            field(self, key, at, value)?;
             self.path.pop();
         }
-        Ok(credential)
+        Ok(())
     }
 
     /// The items of a list. Null ones hold nothing, and other commands of the real programs crash at them.
