@@ -95,3 +95,20 @@ fn odd_layers_are_shown_with_what_to_do() {
         .never_shows("\u{1b}")
         .never_shows("t0ken");
 }
+
+#[test]
+fn another_global_file_of_the_program_behind_is_said() {
+    let world = World::new();
+    let real = world.path("real/bin/apptainer");
+    fs::create_dir_all(real.parent().unwrap()).unwrap();
+    fs::write(&real, "#!/bin/sh\n").unwrap();
+    fs::set_permissions(&real, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let world = world.with_env("PATH", real.parent().unwrap());
+    assert_eq!(world.remote("list").exits(0).stderr, "", "it has no global file of its own");
+    let theirs = world.path("real/etc/apptainer/remote.yaml");
+    fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+    fs::write(&theirs, "Remotes: {}\n").unwrap();
+    let shown = world.remote("list").exits(0).says("WARNING: ").says(theirs.to_str().unwrap());
+    assert!(shown.stderr.contains(world.global_file().to_str().unwrap()));
+    assert_eq!(shown.stdout, TABLE);
+}

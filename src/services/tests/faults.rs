@@ -25,9 +25,9 @@ fn nobody_listens() {
 #[test]
 fn nobody_has_the_name() {
     // A name that no resolver may ever know; without any resolver the lookup fails as well.
-    let error = get(&http(), "http://nowhere.invalid", "/x").err().unwrap();
+    let error = get(&http(), &format!("http://{UNRESOLVABLE}"), "/x").err().unwrap();
     assert_eq!(error.kind, Kind::UnknownHost, "{error}");
-    assert_eq!(error.to_string(), "http://nowhere.invalid/x: the host name is not known");
+    assert_eq!(error.to_string(), format!("http://{UNRESOLVABLE}/x: the host name is not known"));
 }
 
 #[test]

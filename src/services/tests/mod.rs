@@ -95,3 +95,6 @@ fn tokens_seen(endpoint: &Endpoint, path: &str) -> Vec<Option<String>> {
     let requests = endpoint.requests_for(path);
     requests.iter().map(|request| request.header("authorization").map(str::to_string)).collect()
 }
+
+/// A label of more than 63 characters fails in the resolver itself: no name server is ever asked.
+const UNRESOLVABLE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test";
