@@ -3,7 +3,9 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;
+mod broken_files;
 mod conformance;
+mod disk;
 mod handover;
 mod homes;
 mod list;

@@ -1,0 +1,435 @@
+//! Files that are no layer, in the user's place and in the administrator's: what every command says, and
+//! that it leaves the disk as it was.
+
+use crate::disk::{Picture, chmod, process};
+use crate::world::{As, Shown, World, is_root, words};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Stands as a token in every broken text; no stream may ever show it.
+const CANARY: &str = "canary-7f3a";
+
+/// Every command that opens the user's layer.
+const OF_USERS: &[&str] = &[
+    "list",
+    "list --all",
+    "list --json",
+    "status",
+    "status --json lab",
+    "check",
+    "get-login-password",
+    "use DefaultRemote",
+    "add --no-login new new.example.com",
+    "add --no-login --replace lab new.example.com",
+    "remove lab",
+    "login lab",
+    "logout",
+    "logout --all",
+];
+
+/// Every command of root that opens the global layer alone.
+const OF_ROOT: &[&str] = &[
+    "check --global",
+    "use --global lab",
+    "use --exclusive lab",
+    "add --global new new.example.com",
+    "add --global --replace lab new.example.com",
+    "remove --global lab",
+];
+
+/// The two layers' files.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Layer {
+    User,
+    Global,
+}
+
+impl Layer {
+    const BOTH: [Self; 2] = [Self::User, Self::Global];
+
+    fn file(self, world: &World) -> PathBuf {
+        if self == Self::User { world.user_file() } else { world.global_file() }
+    }
+
+    /// A world with this content in the layer, and a good file in the other one.
+    fn holding(self, text: impl AsRef<[u8]>) -> World {
+        let world = World::new();
+        match self {
+            Self::User => world.write_user(text),
+            Self::Global => {
+                world.write_user(
+                    "Remotes:\n    own:\n        URI: own.example.com\n        Token: own-canary\n",
+                );
+                world.write_global(text);
+            }
+        }
+        world
+    }
+
+    /// The commands that have to refuse what cannot be read there, and who gives them.
+    fn commands(self) -> Vec<(As, &'static str)> {
+        let users = OF_USERS.iter().map(|line| (As::User, *line));
+        match self {
+            Self::User => users.collect(),
+            Self::Global => users.chain(OF_ROOT.iter().map(|line| (As::Root, *line))).collect(),
+        }
+    }
+}
+
+fn run(world: &World, who: As, line: &str) -> Shown {
+    world.pipe("piped-canary\n").run(who, &words(line))
+}
+
+/// Runs every command of the layer, plain and with `-d`. Each fails with one FATAL line that holds `says`
+/// right behind the name of the file, shows no secret, and leaves the disk as it was.
+#[track_caller]
+fn everything_refuses(world: &World, layer: Layer, says: &str) {
+    let before = Picture::of(world);
+    let fatal = format!("{}{says}", layer.file(world).display());
+    for (who, line) in layer.commands() {
+        for options in ["", "-d "] {
+            let shown = run(world, who, &format!("{options}remote {line}")).exits(255).never_shows("canary");
+            let lines: Vec<&str> = shown.stderr.lines().filter(|line| line.starts_with("FATAL:")).collect();
+            assert!(matches!(lines[..], [one] if one.contains(&fatal)), "{line}: no {fatal:?} in {shown:#?}");
+            assert_eq!(shown.stdout, "", "{line}");
+            before.is_still(world, line);
+        }
+    }
+}
+
+/// A remote with the canary, and room for a mistake.
+fn lab(mistake: &str) -> String {
+    format!(
+        "Active: lab\nRemotes:\n    lab:\n        Token: {CANARY}\n        URI: lab.example.com\n{mistake}"
+    )
+}
+
+#[test]
+fn broken_yaml_is_named_with_line_column_and_key() {
+    let cases: &[(String, &str)] = &[
+        // Not YAML at all.
+        (lab("   oops: 1\n"), ":6:4: this is not valid YAML"),
+        (lab("\tSystem: true\n"), ":5:14: this is not valid YAML"),
+        (format!("Remotes: {{lab: {{Token: {CANARY}\n"), ":1:16: this is not valid YAML"),
+        (format!("Remotes:\n  lab:\n    Token: \"{CANARY}\n"), ":3:12: this is not valid YAML"),
+        (format!("Remotes:\n  lab:\n    Token: a: {CANARY}\n"), ":3:13: this is not valid YAML"),
+        (format!("Remotes:\n  lab:\n    Token: @{CANARY}\n"), ":3:12: this is not valid YAML"),
+        (format!("Remotes:\n  lab:\n    Token: *{CANARY}\n"), ":3:12: this is not valid YAML"),
+        (format!("Remotes:\n  lab:\n    Token: !{CANARY}!x y\n"), ":3:12: this is not valid YAML"),
+        // Not a layer.
+        (CANARY.into(), ":1:1: a mapping belongs here"),
+        (format!("- {CANARY}\n"), ":1:1: a mapping belongs here"),
+        (format!("Remotes: {CANARY}\n"), ":1:10: Remotes: a mapping belongs here"),
+        (format!("Remotes: [{CANARY}]\n"), ":1:10: Remotes: a mapping belongs here"),
+        (format!("Remotes:\n  lab: {CANARY}\n"), ":2:8: Remotes.lab: a mapping belongs here"),
+        (
+            format!("Remotes:\n  lab:\n    Token: [{CANARY}]\n"),
+            ":3:12: Remotes.lab.Token: a text belongs here",
+        ),
+        (
+            format!("Remotes:\n  lab:\n    Token: {{a: {CANARY}}}\n"),
+            ":3:12: Remotes.lab.Token: a text belongs here",
+        ),
+        (
+            format!("Remotes:\n  lab:\n    System: {CANARY}\n"),
+            ":3:13: Remotes.lab.System: true or false belongs here",
+        ),
+        (format!("Active: [{CANARY}]\n"), ":1:9: Active: a text belongs here"),
+        (lab("        Keyservers: canary-x\n"), ":6:21: Remotes.lab.Keyservers: a list belongs here"),
+        (
+            lab("        Keyservers:\n            - canary-x\n"),
+            ":7:15: Remotes.lab.Keyservers.0: a mapping belongs here",
+        ),
+        (lab("Credentials: {a: canary-x}\n"), ":6:14: Credentials: a list belongs here"),
+        (
+            lab("Credentials:\n    - URI: docker://h\n      Auth: [canary-x]\n"),
+            ":8:13: Credentials.0.Auth: a text belongs here",
+        ),
+        (lab("    [canary-x]: {}\n"), ":6:5: Remotes: a key has to be a text"),
+        (lab("    ~: {URI: h}\n"), ":6:5: Remotes.~: a remote's name is null"),
+        // Twice.
+        (lab("    lab:\n        URI: canary-x\n"), ":6:5: Remotes.lab: this key stands there twice"),
+        (lab("        Token: canary-x\n"), ":6:9: Remotes.lab.Token: this key stands there twice"),
+        (lab("Active: canary-x\n"), ":6:1: Active: this key stands there twice"),
+        // Two documents.
+        (lab("---\nActive: canary-x\n"), ":6:1: a second document begins here"),
+        (lab("...\n---\n"), ":7:1: a second document begins here"),
+        // Quoted booleans.
+        (
+            lab("        System: \"true\"\n"),
+            ":6:17: Remotes.lab.System: true or false belongs here, without quotes",
+        ),
+        (
+            lab("        Exclusive: 'no'\n"),
+            ":6:20: Remotes.lab.Exclusive: true or false belongs here, without quotes",
+        ),
+        // Controls, which the real programs refuse, and which could drive a terminal.
+        (lab("        Keyservers: \u{1b}[2J\n"), ":6:21: control characters are not allowed"),
+        (lab("\0"), ":6:1: control characters are not allowed"),
+    ];
+    for layer in Layer::BOTH {
+        for (text, says) in cases {
+            everything_refuses(&layer.holding(text), layer, says);
+        }
+    }
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_named_with_its_place() {
+    let latin = [lab("").as_bytes(), b"        Keyservers: caf\xe9 canary\n"].concat();
+    let utf_16: Vec<u8> =
+        [0xff, 0xfe].into_iter().chain(lab("").encode_utf16().flat_map(u16::to_le_bytes)).collect();
+    for layer in Layer::BOTH {
+        everything_refuses(&layer.holding(&latin), layer, ":6:24: this is not text (UTF-8)");
+        everything_refuses(&layer.holding(&utf_16), layer, ":1:1: this is not text (UTF-8)");
+    }
+}
+
+#[test]
+fn huge_deep_and_aliased_files_are_refused_at_once() {
+    let laughs = |item: &str| -> String {
+        let level = |n: usize| {
+            let text = item.replace("PREVIOUS", &format!("[*a{0}, *a{0}, *a{0}]", n - 1));
+            format!("a{n}: &a{n} {text}\n")
+        };
+        (1..30).map(level).collect()
+    };
+    let merges = laughs("{<<: PREVIOUS}");
+    let steps: String = (0..100).map(|n| format!("{}k:\n", " ".repeat(n))).collect();
+    let remotes: String = (0..=100_000).map(|n| format!(" r{n}: {{}}\n")).collect();
+    let cases = [
+        (format!("Token: {}{CANARY}", "[".repeat(100_000)), ":1:40: this is nested more than 32 deep"),
+        (format!("{}{CANARY}", "{a: ".repeat(100_000)), ":1:129: this is nested more than 32 deep"),
+        (format!("{}{CANARY}", "- ".repeat(100_000)), ":1:65: this is nested more than 32 deep"),
+        (format!("{steps} # {CANARY}"), ":33:33: this is nested more than 32 deep"),
+        (format!("Remotes: &a\n  lab: *a # {CANARY}\n"), ":2:8: an alias stands inside of what it names"),
+        (
+            format!("a0: &a0 {{Token: {CANARY}}}\n{merges}Remotes:\n  lab: *a29\n"),
+            "there is more in this than 100,000 remotes need",
+        ),
+        (format!("Remotes:\n{remotes}"), ":2:2: Remotes: there are more than 100,000 remotes"),
+    ];
+    for (text, says) in &cases {
+        let world = Layer::User.holding(text);
+        let before = Picture::of(&world);
+        let start = Instant::now();
+        let file = world.user_file().display().to_string();
+        world.run(As::User, &words("-d remote list")).exits(255).says(&file).says(says).never_shows("canary");
+        assert!(start.elapsed() < Duration::from_secs(8), "{says}: {:?}", start.elapsed());
+        before.is_still(&world, says);
+    }
+    for layer in Layer::BOTH {
+        everything_refuses(&layer.holding(&cases[3].0), layer, cases[3].1);
+    }
+    // What is only said often is no harm.
+    let world = Layer::User.holding(format!("a0: &a0 [x, x, x]\n{}", laughs("PREVIOUS")));
+    let start = Instant::now();
+    world.remote("list").exits(0).says("unknown key a29");
+    assert!(start.elapsed() < Duration::from_secs(2));
+}
+
+#[test]
+fn a_file_beyond_64_mib_is_not_read() {
+    for layer in Layer::BOTH {
+        let world = layer.holding(lab(""));
+        File::options().write(true).open(layer.file(&world)).unwrap().set_len((64 << 20) + 1).unwrap();
+        let start = Instant::now();
+        everything_refuses(&world, layer, " is larger than 67108864 bytes");
+        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn anchors_and_merges_that_say_something_are_read() {
+    let world = World::new();
+    world.write_user(
+        "Remotes:\n  base: &b {URI: base.example.com, Insecure: true}\n  same: *b\n  other: {<<: *b, URI: other.example.com}\n",
+    );
+    world
+        .remote("list")
+        .exits(0)
+        .prints("base           base.example.com                                    ✗!\n")
+        .prints("same           base.example.com                                    ✗!\n")
+        .prints("other          other.example.com                                   ✗!\n");
+    world.remote("use same").exits(0);
+    assert!(
+        !world.user().contains('&') && world.user().matches("base.example.com").count() == 2,
+        "{}",
+        world.user()
+    );
+}
+
+#[test]
+fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
+    for layer in Layer::BOTH {
+        let world = layer.holding("Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Tokn: canary\nVersion: 2\n");
+        let file = layer.file(&world).display().to_string();
+        let before = Picture::of(&world);
+        for line in ["list", "list --json"] {
+            run(&world, As::User, &format!("-d remote {line}"))
+                .exits(0)
+                .says(&format!("WARNING: {file}:5:9: unknown key Remotes.lab.Tokn"))
+                .says(&format!("WARNING: {file}:6:1: unknown key Version"))
+                .prints("lab.example.com")
+                .never_shows("canary");
+            before.is_still(&world, line);
+        }
+        let writers: &[_] = match layer {
+            Layer::User => &[
+                (As::User, "use DefaultRemote"),
+                (As::User, "add --no-login new new.example.com"),
+                (As::User, "add --no-login --replace lab new.example.com"),
+                (As::User, "remove lab"),
+            ],
+            Layer::Global => &[
+                (As::Root, "use -g lab"),
+                (As::Root, "use -e lab"),
+                (As::Root, "add -g new new.example.com"),
+                (As::Root, "remove -g lab"),
+            ],
+        };
+        for (who, line) in writers {
+            run(&world, *who, &format!("-d remote {line}"))
+                .exits(255)
+                .says(&format!("FATAL:   {file}:5:9: unknown key Remotes.lab.Tokn: nothing was written"))
+                .says("hint:    correct or remove the key")
+                .never_shows("canary");
+            before.is_still(&world, line);
+        }
+        let check = if layer == Layer::User { "remote check" } else { "remote check --global" };
+        run(&world, As::User, check).exits(255).says(&format!("{file}:5:9: unknown key Remotes.lab.Tokn"));
+        before.is_still(&world, check);
+    }
+}
+
+#[test]
+fn a_remote_without_address_is_shown_and_told_apart() {
+    for layer in Layer::BOTH {
+        for text in [
+            "Active: lab\nRemotes:\n    lab:\n",
+            "Active: lab\nRemotes:\n    lab: {}\n",
+            "Active: lab\nRemotes:\n    lab:\n        Token: canary\n        System: false\n",
+            "Active: lab\nRemotes:\n    lab:\n        URI: \"\"\n",
+            "Active: lab\nRemotes:\n    lab:\n        URI: ~\n",
+        ] {
+            let world = layer.holding(text);
+            let before = Picture::of(&world);
+            let hint = match layer {
+                Layer::User => "apptainer remote remove lab; apptainer remote add lab URI",
+                Layer::Global => {
+                    "apptainer remote remove --global lab; apptainer remote add --global lab URI"
+                }
+            };
+            run(&world, As::User, "remote list")
+                .exits(0)
+                .says(&format!("WARNING: lab has no URI; remove it and add it again: {hint}\n"))
+                .prints("\nlab ");
+            for line in ["status", "login", "get-login-password", "status lab"] {
+                run(&world, As::User, &format!("-d remote {line}")).exits(255).never_shows("canary");
+            }
+            run(&world, As::User, "remote status").exits(255).says("FATAL:   lab has no URI").says(hint);
+            before.is_still(&world, text);
+            let (who, global) = if layer == Layer::User { (As::User, "") } else { (As::Root, "--global ") };
+            run(&world, who, &format!("remote remove {global}lab")).exits(0);
+            run(&world, who, &format!("remote add {global}--no-login lab lab.example.com")).exits(0);
+            run(&world, As::User, "remote list").exits(0).prints("lab.example.com");
+        }
+    }
+}
+
+#[test]
+fn a_default_that_does_not_exist_is_a_warning() {
+    for layer in Layer::BOTH {
+        let world = layer.holding("Active: gone\nRemotes:\n    lab:\n        URI: lab.example.com\n");
+        let before = Picture::of(&world);
+        let (whose, command) = match layer {
+            Layer::User => ("", "use NAME"),
+            Layer::Global => ("global ", "use --global NAME"),
+        };
+        run(&world, As::User, "remote list").exits(0).prints("lab.example.com").says(&format!(
+            "WARNING: the {whose}default remote gone does not exist; run: apptainer remote {command}\n"
+        ));
+        before.is_still(&world, "list");
+        run(&world, As::User, "remote use lab").exits(0);
+    }
+}
+
+#[test]
+fn no_file_and_an_empty_file_are_an_empty_layer() {
+    for text in
+        [None, Some(""), Some("\n\n"), Some("# nothing yet\n"), Some("---\n"), Some("~\n"), Some("\u{feff}")]
+    {
+        for layer in Layer::BOTH {
+            let world = layer.holding(text.unwrap_or_default());
+            if text.is_none() {
+                fs::remove_file(layer.file(&world)).unwrap();
+            }
+            let before = Picture::of(&world);
+            for line in ["remote list", "-d remote list --json", "remote list --all"] {
+                run(&world, As::User, line).exits(0);
+                before.is_still(&world, line);
+            }
+            let shown = run(&world, As::User, "remote list").exits(0);
+            // Without a global file the built-in remote stands in; an empty one is the administrator's word.
+            let shows_default = layer == Layer::User || text.is_none();
+            assert_eq!(shown.stdout.contains("DefaultRemote"), shows_default, "{text:?} {layer:?}");
+            run(&world, As::User, "remote add --no-login lab lab.example.com").exits(0);
+            run(&world, As::Root, "remote add -g -n org org.example.com").exits(0);
+            run(&world, As::User, "remote list").exits(0).prints("lab.example.com").prints("org.example.com");
+        }
+    }
+}
+
+#[test]
+fn what_is_no_file_is_named_and_never_waited_for() {
+    for layer in Layer::BOTH {
+        for (kind, says) in [("directory", "a directory"), ("fifo", "a named pipe"), ("socket", "a socket")] {
+            let world = layer.holding("");
+            let file = layer.file(&world);
+            fs::remove_file(&file).unwrap();
+            match kind {
+                "directory" => fs::create_dir(&file).unwrap(),
+                "fifo" => drop(crate::disk::run("mkfifo", &["-m", "600", file.to_str().unwrap()])),
+                _ => {
+                    // A socket's path may have 108 bytes; the world's is short enough.
+                    drop(std::os::unix::net::UnixListener::bind(&file).unwrap());
+                    chmod(&file, 0o600);
+                }
+            }
+            everything_refuses(&world, layer, &format!(" is {says}, not a regular file"));
+        }
+    }
+}
+
+#[test]
+fn an_unreadable_file_is_an_error_with_the_command_to_type() {
+    for layer in Layer::BOTH {
+        let world = layer.holding(lab(""));
+        world.give_home_to_user();
+        let file = layer.file(&world);
+        chmod(&file, 0o000);
+        let before = if is_root() { Some(Picture::of(&world)) } else { None };
+        let command = match (layer, is_root()) {
+            (Layer::User, _) => format!("hint:    chmod u+rw {}\n", file.display()),
+            (Layer::Global, _) => format!("hint:    sudo chmod a+r {}\n", file.display()),
+        };
+        for line in ["list", "-d list", "use lab", "add --no-login x h", "status", "check"] {
+            let (debug, line) = line.strip_prefix("-d ").map_or(("", line), |rest| ("-d", rest));
+            let mut process = crate::disk::behind(&world, As::User, &[]).unwrap();
+            process.args(words(&format!("{debug} remote {line}")));
+            crate::world::finish(&mut process)
+                .exits(255)
+                .says(&format!("FATAL:   reading {}: Permission denied", file.display()))
+                .says(&command)
+                .never_shows("canary");
+            if let Some(before) = &before {
+                before.is_still(&world, line);
+            }
+        }
+        chmod(&file, 0o600);
+        if layer == Layer::User || !is_root() {
+            process(&world, As::User, "list").unwrap().exits(0).prints("lab.example.com");
+        }
+    }
+}

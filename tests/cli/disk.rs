@@ -1,0 +1,172 @@
+//! What tests of files share: pictures of everything on disk, processes in odd surroundings, strangers.
+
+use crate::world::{As, Shown, USER, World, can_unshare, finish, is_root, skipped, words};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A user who is neither root nor the ordinary user of a world.
+pub const STRANGER: u32 = 54_322;
+
+/// Contents beyond this are compared by length alone.
+const MOST: u64 = 1 << 20;
+
+/// Everything below a directory at one moment: kinds, owners, modes, times, contents.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Picture(BTreeMap<PathBuf, String>);
+
+impl Picture {
+    /// Of the whole world but the program itself.
+    pub fn of(world: &World) -> Self {
+        let mut entries = BTreeMap::new();
+        for root in ["home", "etc"] {
+            add(&world.path(root), &mut entries);
+        }
+        Self(entries)
+    }
+
+    /// Asserts that not a byte, mode or time is another one now, and nothing came or went.
+    #[track_caller]
+    pub fn is_still(&self, world: &World, what: &str) {
+        let now = Self::of(world);
+        let other = |a: &Self, b: &Self| -> Vec<String> {
+            let differs = a.0.iter().filter(|(path, entry)| b.0.get(*path) != Some(entry));
+            differs.map(|(path, entry)| format!("{}: {entry}", path.display())).collect()
+        };
+        assert_eq!(*self, now, "{what}: was {:#?}, is {:#?}", other(self, &now), other(&now, self));
+    }
+}
+
+fn add(path: &Path, entries: &mut BTreeMap<PathBuf, String>) {
+    let meta = fs::symlink_metadata(path).unwrap();
+    let content = if meta.is_symlink() {
+        format!("{:?}", fs::read_link(path).unwrap())
+    } else if meta.is_file() && meta.len() < MOST {
+        fs::read(path)
+            .map_or_else(|error| error.to_string(), |bytes| format!("{:?}", String::from_utf8_lossy(&bytes)))
+    } else {
+        meta.len().to_string()
+    };
+    let entry = format!(
+        "inode {} mode {:o} owner {}:{} changed {}.{} {content}",
+        meta.ino(),
+        meta.mode(),
+        meta.uid(),
+        meta.gid(),
+        meta.mtime(),
+        meta.mtime_nsec()
+    );
+    entries.insert(path.to_path_buf(), entry);
+    if meta.is_dir()
+        && let Ok(listed) = fs::read_dir(path)
+    {
+        listed.for_each(|entry| add(&entry.unwrap().path(), entries));
+    }
+}
+
+/// The names in a directory, sorted.
+pub fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Files that a writer left beside a file: everything hidden but the lock.
+pub fn leftovers(dir: &Path) -> Vec<String> {
+    names(dir).into_iter().filter(|name| name.starts_with('.') && !name.ends_with(".lock")).collect()
+}
+
+/// The program as a process of `who`, behind the words of `wrapper`, without touching any owner. `None`
+/// where this user cannot be that one, which is printed.
+pub fn behind(world: &World, who: As, wrapper: &[&str]) -> Option<Command> {
+    world.install();
+    let mut all: Vec<String> = match (who, is_root()) {
+        (As::Root, true) | (As::User, false) => Vec::new(),
+        (As::User, true) => {
+            vec![
+                "setpriv".into(),
+                format!("--reuid={USER}"),
+                format!("--regid={USER}"),
+                "--clear-groups".into(),
+            ]
+        }
+        (As::Root, false) if can_unshare() => vec!["unshare".into(), "-r".into()],
+        (As::Root, false) => {
+            skipped("the half of root: no user namespaces here");
+            return None;
+        }
+    };
+    all.extend(wrapper.iter().map(ToString::to_string));
+    all.push(world.exe().into_os_string().into_string().unwrap());
+    let mut command = Command::new(&all[0]);
+    command.args(&all[1..]).env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    command.current_dir(world.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(command)
+}
+
+/// Runs `remote LINE` as a process of `who`, without touching any owner.
+pub fn process(world: &World, who: As, line: &str) -> Option<Shown> {
+    Some(finish(behind(world, who, &[])?.args(words(&format!("remote {line}")))))
+}
+
+/// Runs a shell script with mounts that nobody else sees. In it, `$W` is the world and `user …` runs the
+/// program as the ordinary user. `None` where there are no such namespaces, which is printed.
+pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
+    world.install();
+    world.give_home_to_user();
+    let mut command = Command::new("unshare");
+    let (namespaces, user) = if is_root() {
+        ("-m", format!("setpriv --reuid={USER} --regid={USER} --clear-groups"))
+    } else if can_unshare() {
+        ("-rm", format!("unshare -U --map-user={USER} --map-group={USER}"))
+    } else {
+        skipped("mounts: no user namespaces here");
+        return None;
+    };
+    let prelude = format!("user() {{ {user} {:?} \"$@\"; }}\n", world.exe());
+    command.args([namespaces, "--propagation", "private", "sh", "-c"]).arg(prelude + script);
+    command.env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    Some(finish(command.env("W", world.path("")).current_dir("/").stdin(Stdio::null())))
+}
+
+/// Whether a tool is here and works; prints that the test is skipped otherwise.
+pub fn has(tool: &str, arguments: &[&str]) -> bool {
+    let works = Command::new(tool)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !works {
+        skipped(&format!("{tool} is not here, or may not work here"));
+    }
+    works
+}
+
+/// Runs a system tool, which must succeed, and returns what it prints.
+#[track_caller]
+pub fn run<S: AsRef<OsStr>>(tool: &str, arguments: &[S]) -> String {
+    let output = Command::new(tool).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{tool}: {output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Gives a file, or the link itself, to another user; false, and a word, where only root could.
+pub fn give(path: &Path, uid: u32) -> bool {
+    if is_root() {
+        std::os::unix::fs::lchown(path, Some(uid), Some(uid)).unwrap();
+    } else {
+        skipped("a file of another user: only root can make one");
+    }
+    is_root()
+}
+
+pub fn chmod(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
