@@ -2,7 +2,7 @@
 //! exists: so whoever creates that directory has to.
 
 use crate::config::file::LIMIT;
-use crate::error::{Result, ResultExt};
+use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::{self, Identity, Role, Target};
 use crate::message::Talk;
 use std::path::Path;
@@ -24,9 +24,7 @@ pub fn migrate(legacy: &Path, fresh: &Path, identity: Identity, talk: &Talk) -> 
     for file in FILES {
         if let Err(failure) = copy(legacy, fresh, *file, identity, talk) {
             talk.warning(failure.message());
-            for hint in failure.hints {
-                talk.warning(format!("you can migrate it yourself: {hint}"));
-            }
+            failure.hints.iter().for_each(|hint| talk.hint(hint));
         }
     }
     Ok(())
@@ -43,6 +41,14 @@ fn copy(
     let failed = || format!("while migrating the {what} {} to {}", source.display(), target.display());
     let remedy = || format!("cp -a {} {}", source.display(), target.display());
     let state = fsio::read(&source, Role::User, identity, LIMIT).fail_context(failed).fail_hint(remedy)?;
+    // What may not be believed there must not become believable by being copied; and root must not make a
+    // user's file of whatever a link of that user leads to.
+    if let Some(distrust) = state.distrust {
+        return Err(distrust.into_failure().context(failed()));
+    }
+    if let Some(why) = state.unreachable {
+        return Err(Failure::new(why).context(failed()).hint(remedy()));
+    }
     let Some(bytes) = state.bytes else { return Ok(()) };
     let mut fill = |there: Option<&[u8]>| Ok(there.is_none().then(|| bytes.clone()));
     if fsio::update(&Target::user(&target, LIMIT), identity, talk, &mut fill)
