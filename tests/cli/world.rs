@@ -259,7 +259,10 @@ impl World {
     /// Puts the built program into the world's `bin`.
     pub fn install(&self) {
         if fs::metadata(self.exe()).is_ok_and(|meta| meta.len() == 0) {
-            fs::copy(env!("CARGO_BIN_EXE_apptainer"), self.exe()).unwrap();
+            // By a process of its own: a file that this one has open for writing cannot be run by the
+            // child that another thread forks meanwhile (ETXTBSY).
+            let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_apptainer")).arg(self.exe()).status();
+            assert!(copied.unwrap().success());
             fs::set_permissions(self.exe(), fs::Permissions::from_mode(0o755)).unwrap();
         }
     }
