@@ -17,5 +17,6 @@ mod pty;
 mod reference;
 mod status;
 mod terminal;
+mod trust;
 mod use_and_remove;
 mod world;
