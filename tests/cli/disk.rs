@@ -113,8 +113,9 @@ pub fn process(world: &World, who: As, line: &str) -> Option<Shown> {
     Some(finish(behind(world, who, &[])?.args(words(&format!("remote {line}")))))
 }
 
-/// Runs a shell script with mounts that nobody else sees. In it, `$W` is the world and `user …` runs the
-/// program as the ordinary user. `None` where there are no such namespaces, which is printed.
+/// Runs a shell script with mounts that nobody else sees. In it, `$W` is the world, `user …` runs the
+/// program as the ordinary user and says how it ended, and `$OWN` is that user for chown; `mount` ends it
+/// where the mount cannot be made. `None` then, or where there are no such namespaces, which is printed.
 pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     world.install();
     world.give_home_to_user();
@@ -127,10 +128,23 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
         skipped("mounts: no user namespaces here");
         return None;
     };
-    let prelude = format!("user() {{ {user} {:?} \"$@\"; }}\n", world.exe());
+    let prelude = format!(
+        "user() {{ {user} {:?} \"$@\"; echo \"exit $?\"; }}\nmount() {{ command mount \"$@\" || exit 99; }}\n",
+        world.exe()
+    );
     command.args([namespaces, "--propagation", "private", "sh", "-c"]).arg(prelude + script);
-    command.env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
-    Some(finish(command.env("W", world.path("")).current_dir("/").stdin(Stdio::null())))
+    command
+        .env_clear()
+        .envs(world.env.iter())
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .env("W", world.path(""));
+    command.env("OWN", if is_root() { format!("{USER}:{USER}") } else { "0:0".into() });
+    let shown = finish(command.current_dir("/").stdin(Stdio::null()));
+    if shown.code == 99 {
+        skipped(&format!("a mount cannot be made here: {}", shown.stderr));
+        return None;
+    }
+    Some(shown)
 }
 
 /// Whether a tool is here and works; prints that the test is skipped otherwise.

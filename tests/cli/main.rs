@@ -4,8 +4,10 @@
 
 mod add;
 mod broken_files;
+mod concurrency;
 mod conformance;
 mod disk;
+mod durability;
 mod handover;
 mod homes;
 mod list;

@@ -1,0 +1,301 @@
+//! Several programs at one file: the lock, writers and readers by the hundred, and what somebody else
+//! changed between a question and its answer.
+
+use crate::disk::{Picture, STRANGER, behind, give, has, leftovers, names, process, run};
+use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
+use crate::world::{As, Shown, USER, World, finish, is_root, skipped, words};
+use std::fs::{self, File};
+use std::io::Write;
+use std::os::unix::fs::symlink;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "canary-7f3a";
+
+fn lab() -> World {
+    let world = World::new();
+    world.write_user("Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n");
+    world
+}
+
+fn lock_of(world: &World) -> PathBuf {
+    world.user_dir().join(".remote.yaml.lock")
+}
+
+/// Takes the lock as another program would, from a process that is not the one under test.
+fn hold(world: &World) -> File {
+    let lock = File::options().create(true).truncate(false).write(true).open(lock_of(world)).unwrap();
+    lock.lock().unwrap();
+    world.give_home_to_user();
+    lock
+}
+
+fn start(world: &World, line: &str) -> Child {
+    behind(world, As::User, &[]).unwrap().args(words(line)).spawn().unwrap()
+}
+
+fn end(child: Child) -> Shown {
+    let output = child.wait_with_output().unwrap();
+    Shown {
+        code: output.status.code().unwrap_or_else(|| 128 + output.status.signal().unwrap_or_default()),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[test]
+fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait() {
+    let world = lab();
+    let held = hold(&world);
+    let before = Picture::of(&world);
+    let begun = Instant::now();
+    // All of them at once, so that the ten seconds are waited once.
+    let writers: Vec<Child> =
+        ["use DefaultRemote", "add --no-login new h", "remove lab", "-d remote use DefaultRemote"]
+            .map(|line| {
+                start(&world, &if line.starts_with('-') { line.into() } else { format!("remote {line}") })
+            })
+            .into();
+    let mut dying = ["TERM", "INT"].map(|signal| (signal, start(&world, "remote remove lab")));
+    for line in ["list", "list --json", "check", "use lab"] {
+        process(&world, As::User, line).unwrap().exits(0);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "a reader waited");
+    for (signal, child) in &mut dying {
+        run("kill", &["-s", signal, &child.id().to_string()]);
+    }
+    for (signal, child) in dying {
+        let number = if signal == "TERM" { 15 } else { 2 };
+        assert_eq!(end(child).code, 128 + number, "{signal} while it waits for the lock");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "a signal had to wait");
+    let lock = lock_of(&world).display().to_string();
+    for writer in writers {
+        end(writer)
+            .exits(255)
+            .says(&format!("FATAL:   {} was not changed: ", world.user_file().display()))
+            .says(&format!("another program has held the lock {lock} for more than 10 s\n"))
+            .says(&format!("hint:    see who holds it: fuser -v {lock}\n"));
+    }
+    let waited = begun.elapsed().as_secs_f32();
+    assert!((9.9..16.0).contains(&waited), "{waited} s");
+    before.is_still(&world, "the lock was taken");
+    if has("fuser", &["-V"]) {
+        // The command of the hint finds whoever it is: this test.
+        let shown = finish(Command::new("fuser").arg(&lock).stdin(Stdio::null()));
+        assert!(shown.stdout.contains(&std::process::id().to_string()), "{shown:#?}");
+    }
+    drop(held);
+    process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
+}
+
+#[test]
+fn a_lock_that_is_released_in_time_is_taken_and_the_change_made_to_what_is_there_then() {
+    let world = lab();
+    let held = hold(&world);
+    let mut writer = start(&world, "remote use DefaultRemote");
+    std::thread::sleep(Duration::from_millis(400));
+    assert!(writer.try_wait().unwrap().is_none(), "it did not wait");
+    fs::write(world.user_file(), "Active: lab\nRemotes:\n    lab:\n        URI: other.example.com\n")
+        .unwrap();
+    drop(held);
+    end(writer).exits(0);
+    assert!(
+        world.user().starts_with("Active: DefaultRemote\n") && world.user().contains("other.example.com")
+    );
+}
+
+#[test]
+fn a_lock_of_another_program_in_another_language_counts() {
+    if !has("/usr/bin/python3", &["-c", "import fcntl"]) {
+        return;
+    }
+    let world = lab();
+    drop(hold(&world));
+    let script = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(0.6)";
+    let mut other = Command::new("/usr/bin/python3");
+    let mut other = other.arg("-c").arg(script).arg(lock_of(&world)).stdout(Stdio::piped()).spawn().unwrap();
+    std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0; 4]).unwrap();
+    let begun = Instant::now();
+    process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
+    assert!(begun.elapsed() > Duration::from_millis(300), "{:?}", begun.elapsed());
+    assert!(other.wait().unwrap().success());
+}
+
+#[test]
+fn a_planted_lock_is_refused_and_never_waited_for() {
+    for kind in ["link", "dangling", "fifo", "directory", "stranger"] {
+        let world = lab();
+        let lock = lock_of(&world);
+        let victim = world.home().join("victim");
+        fs::write(&victim, "mine").unwrap();
+        match kind {
+            "link" => symlink(&victim, &lock).unwrap(),
+            "dangling" => symlink("nothing", &lock).unwrap(),
+            "fifo" => drop(run("mkfifo", &[lock.to_str().unwrap()])),
+            "directory" => fs::create_dir(&lock).unwrap(),
+            _ => {
+                fs::write(&lock, "").unwrap();
+                crate::disk::chmod(&lock, 0o666);
+            }
+        }
+        world.give_home_to_user();
+        if kind == "stranger" && !give(&lock, STRANGER) {
+            return;
+        }
+        let before = Picture::of(&world);
+        let says = match kind {
+            "stranger" => format!("the lock {} belongs to uid {STRANGER}\n", lock.display()),
+            _ => format!("the lock {} is not a regular file\n", lock.display()),
+        };
+        let begun = Instant::now();
+        process(&world, As::User, "use DefaultRemote").unwrap().exits(255).says(&says).says("\nhint:    ");
+        if is_root() {
+            process(&world, As::Root, "use DefaultRemote").unwrap().exits(255).says(&says);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        before.is_still(&world, kind);
+        process(&world, As::User, "list").unwrap().exits(0);
+    }
+}
+
+#[test]
+fn two_hundred_writers_and_twenty_readers_at_once() {
+    let world = World::new();
+    let mut remotes = String::from("Remotes:\n");
+    (0..20).for_each(|n| remotes += &format!("    old{n}: {{URI: old.example.com}}\n"));
+    world.write_user(remotes);
+    world.give_home_to_user();
+    let mut lines: Vec<String> =
+        (0..160).map(|n| format!("remote add --no-login -n r{n} h{n}.example.com")).collect();
+    lines.extend((0..20).map(|n| format!("remote remove old{n}")));
+    lines.extend((0..20).map(|_| "remote use DefaultRemote".into()));
+    // Shuffled by a stride that shares no factor with the count.
+    let writers: Vec<(&String, Child)> =
+        (0..200).map(|n| &lines[n * 77 % 200]).map(|line| (line, start(&world, line))).collect();
+    let readers: Vec<Child> = (0..40)
+        .map(|n| start(&world, if n % 2 == 0 { "remote list" } else { "remote list --json" }))
+        .collect();
+    for reader in readers {
+        end(reader).exits(0).prints("DefaultRemote");
+    }
+    for (line, writer) in writers {
+        let shown = end(writer);
+        assert_eq!(shown.code, 0, "{line}: {shown:#?}");
+    }
+    let shown = process(&world, As::User, "list").unwrap().exits(0);
+    for n in 0..160 {
+        assert!(shown.stdout.contains(&format!("h{n}.example.com ")), "r{n} is lost: {shown:#?}");
+    }
+    assert!(!shown.stdout.contains("old") && world.user().starts_with("Active: DefaultRemote\n"));
+    assert_eq!(world.user().matches("URI:").count(), 160);
+    assert_eq!(names(&world.user_dir()), [".remote.yaml.lock", "remote.yaml"]);
+}
+
+#[test]
+fn many_first_writers_make_one_directory() {
+    for _ in 0..3 {
+        let world = World::new();
+        world.give_home_to_user();
+        world.install();
+        let line = |n| format!("remote add --no-login -n r{n} h{n}.example.com");
+        let writers: Vec<Child> = (0..12).map(|n| start(&world, &line(n))).collect();
+        writers.into_iter().for_each(|writer| drop(end(writer).exits(0)));
+        assert_eq!(world.user().matches("URI:").count(), 12, "{}", world.user());
+        assert!(leftovers(&world.user_dir()).is_empty());
+    }
+}
+
+#[test]
+fn root_and_the_user_write_in_turns() {
+    let world = lab();
+    world.give_home_to_user();
+    if !is_root() {
+        return skipped("root in a user's home: only root can be that");
+    }
+    let writers: Vec<Child> = (0..40)
+        .map(|n| {
+            let who = if n % 2 == 0 { As::Root } else { As::User };
+            let mut command = behind(&world, who, &[]).unwrap();
+            command.args(words(&format!("remote add --no-login -n r{n} h{n}.example.com"))).spawn().unwrap()
+        })
+        .collect();
+    writers.into_iter().for_each(|writer| drop(end(writer).exits(0)));
+    assert_eq!(world.user().matches("URI:").count(), 41);
+    use std::os::unix::fs::MetadataExt;
+    for name in names(&world.user_dir()) {
+        assert_eq!(fs::metadata(world.user_dir().join(&name)).unwrap().uid(), USER, "{name}");
+    }
+}
+
+/// A login that the endpoint keeps waiting for its verdict, while `meanwhile` is done.
+fn login_with(world: &World, endpoint: &Endpoint, meanwhile: impl FnOnce()) -> Shown {
+    endpoint.accept_token(TOKEN);
+    endpoint.forget();
+    endpoint.set(TOKEN_STATUS, Behaviour::Delay(Duration::from_millis(700)));
+    let mut command = behind(world, As::User, &[]).unwrap();
+    let mut login = command.args(["-d", "remote", "login", "lab"]).stdin(Stdio::piped()).spawn().unwrap();
+    login.stdin.take().unwrap().write_all(TOKEN.as_bytes()).unwrap();
+    let begun = Instant::now();
+    while endpoint.requests_for(TOKEN_STATUS).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "the token was never checked: {:#?}", end(login));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    meanwhile();
+    end(login).never_shows(TOKEN)
+}
+
+#[test]
+fn a_token_is_not_stored_for_a_remote_that_was_changed_while_it_was_checked() {
+    let endpoint = Endpoint::http();
+    for (line, says) in [
+        (
+            "add --no-login --replace lab evil.example.com",
+            "lab was changed meanwhile: the token was not stored",
+        ),
+        ("remove lab", "lab is not a remote"),
+    ] {
+        let world = World::new();
+        world.give_home_to_user();
+        let add = format!("add --no-login -i lab {}", endpoint.url());
+        process(&world, As::User, &add).unwrap().exits(0);
+        let shown = login_with(&world, &endpoint, || drop(process(&world, As::User, line).unwrap().exits(0)));
+        shown.exits(255).says("Access Token Verified!").says(&format!("FATAL:   {says}"));
+        assert!(!world.user().contains(TOKEN) && leftovers(&world.user_dir()).is_empty());
+    }
+}
+
+#[test]
+fn a_token_is_not_stored_for_a_global_remote_that_root_moved_meanwhile() {
+    let endpoint = Endpoint::http();
+    let world = World::new();
+    world.give_home_to_user();
+    let add = format!("add -g -i lab {}", endpoint.url());
+    let Some(shown) = process(&world, As::Root, &add) else { return };
+    shown.exits(0);
+    let moved =
+        || drop(process(&world, As::Root, "add -g --replace lab other.example.com").unwrap().exits(0));
+    login_with(&world, &endpoint, moved).exits(255).says("FATAL:   lab was changed meanwhile");
+    assert!(!world.user().contains(TOKEN));
+}
+
+#[test]
+fn what_others_added_while_a_token_was_checked_stays() {
+    let endpoint = Endpoint::http();
+    let world = World::new();
+    world.give_home_to_user();
+    process(&world, As::User, &format!("add --no-login -i lab {}", endpoint.url())).unwrap().exits(0);
+    // No lock is held while the endpoint is asked: the other command is through at once.
+    let begun = Instant::now();
+    let shown = login_with(&world, &endpoint, || {
+        process(&world, As::User, "add --no-login -n new new.example.com").unwrap().exits(0);
+        process(&world, As::User, "use new").unwrap().exits(0);
+    });
+    shown.exits(0);
+    assert!(begun.elapsed() < Duration::from_secs(8));
+    let text = world.user();
+    assert!(text.contains("new.example.com") && text.starts_with("Active: new\n"), "{text}");
+    assert!(text.contains(&format!("Token: {TOKEN}\n")));
+}

@@ -1,0 +1,516 @@
+//! One write, whatever the disk is like and whatever comes in between: links, modes, attributes, full and
+//! read-only disks, mounts, signals and failures at every step.
+
+use crate::disk::{behind, chmod, give, has, leftovers, names, process, run, with_mounts};
+use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped, words};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::Path;
+use std::process::Child;
+use std::time::{Duration, SystemTime};
+
+/// A user layer in our own form, so that only a real change shows.
+const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Token: canary\n        System: false\n        Exclusive: false\n";
+
+fn lab() -> World {
+    let world = World::new();
+    world.write_user(OLD);
+    world
+}
+
+fn changed() -> String {
+    OLD.replace("Active: lab", "Active: DefaultRemote")
+}
+
+#[test]
+fn a_users_link_stays_and_its_target_is_replaced() {
+    for (target, beside) in
+        [("../dotfiles/remote.yaml", false), ("/dotfiles/remote.yaml", false), ("real.yaml", true)]
+    {
+        for dangling in [false, true] {
+            let world = lab();
+            let dotfiles = world.home().join("dotfiles");
+            fs::create_dir(&dotfiles).unwrap();
+            chmod(&dotfiles, 0o700);
+            let target = match target.strip_prefix('/') {
+                Some(below) => world.home().join(below),
+                None => Path::new(target).to_path_buf(),
+            };
+            let place = world.user_dir().join(&target);
+            if dangling { fs::remove_file(world.user_file()) } else { fs::rename(world.user_file(), &place) }
+                .unwrap();
+            symlink(&target, world.user_file()).unwrap();
+            let before = fs::metadata(&place).map(|meta| meta.ino()).ok();
+            world.remote("add --no-login new new.example.com").exits(0);
+            assert_eq!(fs::read_link(world.user_file()).unwrap(), target, "the link stays");
+            assert!(fs::read_to_string(&place).unwrap().contains("new.example.com"), "{target:?}");
+            assert_ne!(before, Some(fs::metadata(&place).unwrap().ino()), "replaced and not rewritten");
+            assert_eq!(mode(&place), 0o600);
+            let directory = place.parent().unwrap();
+            assert!(
+                leftovers(directory).is_empty()
+                    && directory.join(format!(".{}.lock", place.file_name().unwrap().display())).exists()
+            );
+            assert_eq!(names(&world.user_dir()).contains(&".remote.yaml.lock".to_string()), false);
+            assert_eq!(names(&dotfiles).is_empty(), beside);
+        }
+    }
+}
+
+#[test]
+fn a_link_to_the_directory_is_followed_and_one_into_nothing_is_an_error() {
+    let world = lab();
+    fs::rename(world.user_dir(), world.home().join("real")).unwrap();
+    symlink("real", world.user_dir()).unwrap();
+    world.remote("use DefaultRemote").exits(0);
+    assert_eq!(world.user(), changed());
+    assert!(fs::symlink_metadata(world.user_dir()).unwrap().is_symlink());
+
+    let world = World::new();
+    symlink("no/such/directory", world.user_dir()).unwrap();
+    world.remote("list").exits(0);
+    world.remote("use DefaultRemote").exits(255).says("FATAL:   ").says("there is no directory");
+    assert_eq!(names(&world.home()), [".apptainer"]);
+
+    let world = World::new();
+    fs::create_dir(world.user_dir()).unwrap();
+    symlink("remote.yaml", world.user_file()).unwrap();
+    for line in ["list", "use DefaultRemote"] {
+        world.remote(line).exits(255).says("FATAL:   ").says("remote.yaml");
+    }
+}
+
+#[test]
+fn what_is_made_is_private_whatever_the_umask() {
+    for umask in ["000", "022", "077"] {
+        let world = World::new();
+        world.give_home_to_user();
+        let script = format!("umask {umask}; exec \"$@\"");
+        let mut add = behind(&world, As::User, &["sh", "-c", &script, "sh"]).unwrap();
+        finish(add.args(words("remote add --no-login lab lab.example.com"))).exits(0);
+        assert_eq!((mode(&world.user_dir()), mode(&world.user_file())), (0o700, 0o600), "umask {umask}");
+        assert_eq!(mode(&world.user_dir().join(".remote.yaml.lock")), 0o600, "umask {umask}");
+
+        let global = World::new();
+        fs::remove_file(global.global_file()).unwrap();
+        let Some(mut add) = behind(&global, As::Root, &["sh", "-c", &script, "sh"]) else { continue };
+        finish(add.args(words("remote add -g lab lab.example.com"))).exits(0);
+        assert_eq!(mode(&global.global_file()), 0o644, "umask {umask}");
+        assert_eq!(mode(&global.global_file().parent().unwrap().join(".remote.yaml.lock")), 0o600);
+        process(&global, As::User, "list").unwrap().exits(0).prints("lab.example.com");
+    }
+}
+
+#[test]
+fn files_are_private_from_birth() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    let world = World::new();
+    world.give_home_to_user();
+    let trace = world.home().join("trace");
+    let calls = "trace=openat,open,creat,mkdir,mkdirat";
+    let strace = [
+        "sh",
+        "-c",
+        "umask 000; exec \"$@\"",
+        "sh",
+        "strace",
+        "-f",
+        "-qq",
+        "-e",
+        calls,
+        "-o",
+        trace.to_str().unwrap(),
+    ];
+    let mut add = behind(&world, As::User, &strace).unwrap();
+    finish(add.args(words("remote add --no-login lab lab.example.com"))).exits(0);
+    let text = fs::read_to_string(&trace).unwrap();
+    let made: Vec<&str> =
+        text.lines().filter(|line| line.contains("O_CREAT") || line.contains("mkdir")).collect();
+    // The directory, the lock and the temporary, each with its mode in the call that makes it.
+    assert_eq!(made.len(), 3, "{text}");
+    for call in made {
+        let private =
+            if call.contains("mkdir") { call.contains(", 0700)") } else { call.contains(", 0600)") };
+        assert!(private && (call.contains("mkdir") || call.contains("O_EXCL")), "{call}");
+    }
+}
+
+#[test]
+fn group_and_other_bits_and_acls_of_a_user_layer_go_and_the_rest_stays() {
+    let world = lab();
+    let file = world.user_file();
+    chmod(&file, 0o644);
+    let tools = has("setfattr", &["--version"]) && has("setfacl", &["--version"]);
+    let path = file.to_str().unwrap();
+    let attributes = tools && has("setfattr", &["-n", "user.note", "-v", "kept", path]);
+    let acl = tools && has("setfacl", &["-m", "u:1:r", path]);
+    // Reading changes no mode.
+    world.remote("list").exits(0);
+    assert_eq!(mode(&file), 0o644);
+    world.remote("use DefaultRemote").exits(0);
+    assert_eq!((world.user(), mode(&file)), (changed(), 0o600));
+    if attributes {
+        assert!(run("getfattr", &["--absolute-names", "-d", path]).contains("user.note=\"kept\""));
+    }
+    if acl {
+        assert!(!run("getfacl", &["--absolute-names", path]).contains("user:1:"));
+    }
+}
+
+#[test]
+fn owner_mode_attributes_and_acl_of_the_global_file_stay() {
+    let world = World::new();
+    let file = world.global_file();
+    let path = file.to_str().unwrap();
+    chmod(&file, 0o640);
+    let tools = has("setfattr", &["--version"]) && has("setfacl", &["--version"]);
+    let attributes = tools && has("setfattr", &["-n", "user.note", "-v", "kept", path]);
+    let acl = tools && has("setfacl", &["-m", "u:1:r", path]);
+    let group_kept = is_root();
+    if group_kept {
+        std::os::unix::fs::chown(&file, None, Some(USER)).unwrap();
+    }
+    let Some(shown) = process(&world, As::Root, "add -g lab lab.example.com") else { return };
+    shown.exits(0);
+    assert_eq!(mode(&file), 0o640);
+    assert!(world.global().contains("lab.example.com"));
+    assert!(!group_kept || fs::metadata(&file).unwrap().gid() == USER);
+    if attributes {
+        assert!(run("getfattr", &["--absolute-names", "-d", path]).contains("user.note=\"kept\""));
+    }
+    if acl {
+        assert!(
+            run("getfacl", &["--absolute-names", path]).contains("user:daemon:r--"),
+            "{}",
+            run("getfacl", &[path])
+        );
+    }
+}
+
+#[test]
+fn the_owner_of_a_users_file_is_kept_when_root_writes_it() {
+    let world = lab();
+    world.give_home_to_user();
+    if !is_root() {
+        return skipped("root in a user's home: only root can be that");
+    }
+    process(&world, As::Root, "use DefaultRemote").unwrap().exits(0);
+    let meta = fs::metadata(world.user_file()).unwrap();
+    assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o7777), (USER, USER, 0o600));
+    assert_eq!(world.user(), changed());
+}
+
+#[test]
+fn a_read_only_home_is_read_and_not_written() {
+    let world = lab();
+    let Some(shown) = with_mounts(
+        &world,
+        "mount --bind $W/home $W/home; mount -o remount,bind,ro $W/home
+         user remote list; user remote list --json; user remote check
+         user remote use DefaultRemote; user remote add --no-login x h; user remote remove lab; user remote logout
+         user remote use lab",
+    ) else {
+        return;
+    };
+    let shown = shown.prints("lab            lab.example.com").prints("\"name\":\"lab\"");
+    assert_eq!(ends(&shown), ["0", "0", "0", "255", "255", "255", "255", "0"], "{shown:#?}");
+    let file = world.user_file().display().to_string();
+    let fatal: Vec<&str> = shown.stderr.lines().filter(|line| line.starts_with("FATAL:")).collect();
+    assert!(
+        fatal.iter().all(|line| line.contains(&file) && line.contains("Read-only file system")),
+        "{fatal:#?}"
+    );
+    shown.says("hint:    export APPTAINER_CONFIGDIR=DIRECTORY").never_shows("canary");
+    assert_eq!((world.user().as_str(), names(&world.user_dir())), (OLD, vec!["remote.yaml".to_string()]));
+}
+
+/// How the commands of a script ended.
+fn ends(shown: &Shown) -> Vec<&str> {
+    shown.stdout.lines().filter_map(|line| line.strip_prefix("exit ")).collect()
+}
+
+#[test]
+fn a_read_only_home_without_a_file_reads_as_empty() {
+    let world = World::new();
+    let script = "mount --bind $W/home $W/home; mount -o remount,bind,ro $W/home
+        user remote list; user remote use DefaultRemote";
+    let Some(shown) = with_mounts(&world, script) else { return };
+    assert_eq!(ends(&shown), ["0", "255"], "{shown:#?}");
+    shown.says(".apptainer: Read-only file system").says("hint:    export APPTAINER_CONFIGDIR=DIRECTORY");
+}
+
+#[test]
+fn a_full_disk_leaves_the_old_file_whole_and_nothing_behind() {
+    let world = lab();
+    let name = "n".repeat(3000);
+    let Some(shown) = with_mounts(
+        &world,
+        &format!(
+            "cp -a $W/home $W/copy; mount -t tmpfs -o size=16k,mode=700 none $W/home
+             cp -a $W/copy/.apptainer $W/home; chown -R $OWN $W/home
+             dd if=/dev/zero of=$W/home/fill bs=4k 2>/dev/null
+             user remote list; user remote use lab; user remote use DefaultRemote
+             user remote add --no-login {name} h; user remote remove lab
+             ls -A $W/home/.apptainer | sed 's/^/left /'; cat $W/home/.apptainer/remote.yaml >$W/after
+             rm $W/home/fill
+             user remote use DefaultRemote; cat $W/home/.apptainer/remote.yaml >$W/later"
+        ),
+    ) else {
+        return;
+    };
+    assert_eq!(ends(&shown), ["0", "0", "255", "255", "255", "0"], "{shown:#?}");
+    let file = world.user_file().display().to_string();
+    let fatal: Vec<&str> = shown.stderr.lines().filter(|line| line.starts_with("FATAL:")).collect();
+    let named = |line: &&str| {
+        line.contains(&format!("{file} was not changed")) && line.contains("No space left on device")
+    };
+    assert!(fatal.iter().all(named), "{fatal:#?}");
+    assert_eq!(fs::read_to_string(world.path("after")).unwrap(), OLD);
+    assert_eq!(fs::read_to_string(world.path("later")).unwrap(), changed());
+    let left: Vec<&str> = shown.stdout.lines().filter_map(|line| line.strip_prefix("left ")).collect();
+    assert_eq!(left, [".remote.yaml.lock", "remote.yaml"]);
+}
+
+#[test]
+fn a_single_file_that_is_mounted_is_written_in_place_with_a_warning() {
+    let world = lab();
+    let Some(shown) = with_mounts(
+        &world,
+        "cp -a $W/home/.apptainer/remote.yaml $W/mounted; mount --bind $W/mounted $W/home/.apptainer/remote.yaml
+         stat -c 'inode %i' $W/mounted
+         user remote use DefaultRemote; user remote add --no-login -n new new.example.com; user remote remove new
+         user remote use DefaultRemote; user remote list
+         stat -c 'inode %i' $W/mounted; ls -A $W/home/.apptainer | sed 's/^/left /'",
+    ) else {
+        return;
+    };
+    assert_eq!(ends(&shown), ["0"; 5], "{shown:#?}");
+    assert_eq!(fs::read_to_string(world.path("mounted")).unwrap(), changed());
+    assert_eq!(world.user(), OLD, "what lies below the mount stays");
+    let warning = format!(
+        "WARNING: {} was written in place, since the file is a mount point (Device or resource busy (os error 16)): this write was not crash-safe\n",
+        world.user_file().display()
+    );
+    assert_eq!(shown.stderr.matches(&warning).count(), 3, "{shown:#?}");
+    let lines = |prefix: &str| -> Vec<&str> {
+        shown.stdout.lines().filter_map(|line| line.strip_prefix(prefix)).collect()
+    };
+    assert_eq!(lines("left "), [".remote.yaml.lock", "remote.yaml"]);
+    let inodes = lines("inode ");
+    assert_eq!(inodes[0], inodes[1]);
+}
+
+#[test]
+fn a_writable_file_in_a_directory_that_forbids_creation_is_written_in_place() {
+    let world = lab();
+    world.give_home_to_user();
+    chmod(&world.user_dir(), 0o500);
+    let shown = process(&world, As::User, "use DefaultRemote").unwrap().exits(0).says("was not crash-safe");
+    assert!(shown.stderr.contains("WARNING: "), "{shown:#?}");
+    assert_eq!((world.user(), names(&world.user_dir())), (changed(), vec!["remote.yaml".to_string()]));
+    // Neither may be written: that is the file's failure.
+    chmod(&world.user_file(), 0o400);
+    process(&world, As::User, "use lab").unwrap().exits(255).says("Permission denied").says("remote.yaml");
+    chmod(&world.user_dir(), 0o700);
+    assert_eq!(world.user(), changed());
+    // A read-only file in one's own directory can be replaced, and stays read-only.
+    process(&world, As::User, "use lab").unwrap().exits(0);
+    assert_eq!((world.user().as_str(), mode(&world.user_file())), (OLD, 0o400));
+    if give(&world.user_dir(), 0) {
+        chmod(&world.user_dir(), 0o755);
+        chmod(&world.user_file(), 0o600);
+        process(&world, As::User, "use DefaultRemote").unwrap().exits(0).says("was not crash-safe");
+        assert_eq!(world.user(), changed());
+    }
+}
+
+/// Runs `remote use DefaultRemote` under strace, which does `what` at the `nth` call of `call`.
+fn interrupted(world: &World, call: &str, nth: usize, what: &str) -> Shown {
+    let (trace, inject) = (format!("trace={call}"), format!("inject={call}:{what}:when={nth}"));
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject];
+    finish(behind(world, As::User, &strace).unwrap().args(words("remote use DefaultRemote")))
+}
+
+/// Asserts that the file is the old one or the new one.
+#[track_caller]
+fn is_whole(world: &World, what: &str) -> bool {
+    let now = world.user();
+    assert!(now == OLD || now == changed(), "{what}: {now:?}");
+    now != OLD
+}
+
+/// What a write asks the kernel for, from the lock to the end.
+const CALLS: &[&str] = &["flock", "openat", "write", "fchmod", "fsync", "renameat", "close", "exit_group"];
+
+#[test]
+fn a_kill_at_any_call_leaves_the_old_file_or_the_new_one() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    let world = lab();
+    world.give_home_to_user();
+    let (mut killed, mut swept) = (0, 0);
+    for call in CALLS {
+        for nth in 1.. {
+            let shown = interrupted(&world, call, nth, "signal=KILL");
+            let new = is_whole(&world, &format!("{call} {nth}: {shown:#?}"));
+            if shown.code == 0 {
+                assert!(new, "{call} {nth}: {shown:#?}");
+                break;
+            }
+            assert_eq!(shown.code, 128 + 9, "{call} {nth}: {shown:#?}");
+            killed += 1;
+            swept += leftovers(&world.user_dir()).len();
+            // The next writer goes on where nothing is held, and cleans up.
+            process(&world, As::User, "add --no-login -n next h").unwrap().exits(0);
+            assert!(leftovers(&world.user_dir()).is_empty(), "{call} {nth}");
+            world.write_user(OLD);
+            world.give_home_to_user();
+        }
+        world.write_user(OLD);
+        world.give_home_to_user();
+    }
+    assert!(killed > 20 && swept > 2, "{killed} killed, {swept} swept");
+}
+
+#[test]
+fn a_signal_at_any_call_removes_the_temporary_and_ends_the_program() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    let world = lab();
+    world.give_home_to_user();
+    for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
+        for (call, nth) in [("flock", 1), ("fsync", 1), ("renameat", 1)] {
+            // The call takes its time, as on a slow disk.
+            let shown = interrupted(&world, call, nth, &format!("signal={name}:delay_exit=200000"));
+            assert_eq!(shown.code, 128 + number, "{name} at {call}: {shown:#?}");
+            is_whole(&world, &format!("{name} at {call}"));
+            assert!(
+                leftovers(&world.user_dir()).is_empty(),
+                "{name} at {call}: {:?}",
+                names(&world.user_dir())
+            );
+            process(&world, As::User, "use lab").unwrap().exits(0);
+        }
+    }
+    // Whoever started it with nohup wants it to go on.
+    let strace = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", "strace", "-f", "-qq", "-o", "/dev/null"];
+    let inject = ["-e", "trace=fsync", "-e", "inject=fsync:signal=HUP:delay_exit=200000:when=1"];
+    let wrapper: Vec<&str> = strace.into_iter().chain(inject).collect();
+    finish(behind(&world, As::User, &wrapper).unwrap().args(words("remote use DefaultRemote"))).exits(0);
+    assert_eq!(world.user(), changed());
+}
+
+#[test]
+fn a_signal_in_the_middle_of_a_write_in_place_waits_for_its_end() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    for (call, nth) in [("pwrite64", 1), ("fsync", 1), ("ftruncate", 1), ("fsync", 2)] {
+        let world = lab();
+        world.give_home_to_user();
+        chmod(&world.user_dir(), 0o500);
+        let shown = interrupted(&world, call, nth, "signal=TERM:delay_exit=200000");
+        assert_eq!((shown.code, world.user()), (128 + 15, changed()), "{call} {nth}: {shown:#?}");
+    }
+}
+
+#[test]
+fn a_failure_at_any_call_is_told_and_leaves_no_half() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    let world = lab();
+    world.give_home_to_user();
+    for (call, errors) in [
+        ("write", &["ENOSPC", "EDQUOT", "EIO"][..]),
+        ("fsync", &["EIO", "ENOSPC"]),
+        ("renameat", &["EIO", "ENOSPC", "EXDEV"]),
+        ("flock", &["EIO"]),
+    ] {
+        for error in errors {
+            for nth in 1.. {
+                let shown = interrupted(&world, call, nth, &format!("error={error}"));
+                let new = is_whole(&world, &format!("{call} {nth} {error}"));
+                assert!(
+                    leftovers(&world.user_dir()).is_empty(),
+                    "{call} {nth} {error}: {:?}",
+                    names(&world.user_dir())
+                );
+                if shown.code == 0 {
+                    assert!(new && nth > 1, "{call} {nth} {error}: {shown:#?}");
+                    process(&world, As::User, "use lab").unwrap().exits(0);
+                    break;
+                }
+                let says =
+                    if new { "is written, but might not survive a power failure" } else { "was not changed" };
+                shown.exits(255).says("FATAL:   ").says(&world.user_file().display().to_string()).says(says);
+                process(&world, As::User, "use lab").unwrap().exits(0);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_filesystem_does_not_know_is_no_failure() {
+    if !has("strace", &["true"]) {
+        return;
+    }
+    let world = lab();
+    world.give_home_to_user();
+    for (call, nth, error) in [
+        ("flock", 1, "ENOLCK"),
+        ("flock", 1, "EOPNOTSUPP"),
+        ("flock", 1, "ENOSYS"),
+        ("fsync", 2, "EINVAL"),
+        ("fsync", 2, "EOPNOTSUPP"),
+        ("fsync", 2, "EACCES"),
+    ] {
+        let shown = interrupted(&world, call, nth, &format!("error={error}")).exits(0);
+        assert_eq!(world.user(), changed(), "{call} {error}");
+        assert_eq!(shown.stderr, "INFO:    Remote \"DefaultRemote\" now in use.\n", "{call} {error}");
+        process(&world, As::User, "use lab").unwrap().exits(0);
+    }
+    let (trace, inject) = ("trace=fsync", "inject=fsync:error=EINVAL:when=2");
+    let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", inject];
+    finish(behind(&world, As::User, &strace).unwrap().args(words("-v remote use DefaultRemote")))
+        .exits(0)
+        .says("VERBOSE: not syncing the directory");
+}
+
+/// Numbers that nobody chose.
+fn random() -> impl FnMut() -> u64 {
+    let mut state = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
+#[test]
+fn killed_at_random_moments_writers_leave_a_whole_file() {
+    let world = lab();
+    world.give_home_to_user();
+    let mut random = random();
+    let mut killed = 0;
+    for round in 0..60 {
+        let start = |line: &str| -> Child {
+            behind(&world, As::User, &[]).unwrap().args(words(line)).spawn().unwrap()
+        };
+        let mut writers = [start("remote use DefaultRemote"), start("remote use lab")];
+        for writer in &mut writers {
+            std::thread::sleep(Duration::from_micros(random() % 12_000));
+            writer.kill().unwrap();
+            killed += usize::from(!writer.wait().unwrap().success());
+        }
+        is_whole(&world, &format!("round {round}"));
+    }
+    process(&world, As::User, "add --no-login new new.example.com").unwrap().exits(0);
+    assert_eq!(names(&world.user_dir()), [".remote.yaml.lock", "remote.yaml"]);
+    assert!(killed > 20, "{killed} of 120 were killed in time");
+}
