@@ -11,6 +11,7 @@ use crate::passthrough;
 use crate::persona::Persona;
 use clap::error::ErrorKind;
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 
 /// The groups that this program serves; everything else goes to the next program in PATH.
@@ -87,7 +88,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
     }
     let argv0 = args.first().cloned().unwrap_or_else(|| ctx.program().into());
     if let Some(next) = passthrough::next_program(ctx, &argv0) {
-        let error = (ctx.exec)(&next, args, &ctx.env);
+        let error = (ctx.exec)(&next, args);
         return Err(Failure::from(error).context(format!("cannot run {}", next.display())));
     }
     match route {
@@ -109,7 +110,22 @@ pub fn version() -> &'static str {
 
 /// The clap tree in the persona's words.
 pub fn tree(persona: Persona) -> Command {
-    in_words_of(Cli::command().name(persona.name()), persona)
+    repeatable(in_words_of(Cli::command().name(persona.name()), persona))
+}
+
+/// Lets options stand there twice, the last one counting, as in the real programs: but not those that name
+/// a secret, of which two are one too many.
+fn repeatable(command: Command) -> Command {
+    let secret =
+        |arg: &clap::Arg| matches!(arg.get_id().as_str(), "tokenfile" | "password" | "password_stdin");
+    let command = command.mut_args(|arg| {
+        if secret(&arg) || arg.is_positional() {
+            return arg;
+        }
+        let id = arg.get_id().clone();
+        arg.overrides_with(id)
+    });
+    command.mut_subcommands(repeatable)
 }
 
 /// Puts the program's name into every help text that shows what to type.
@@ -142,20 +158,14 @@ fn route(args: &[OsString]) -> Route {
             _ if text.starts_with("--config=") => {}
             "version" => return Route::Version(false),
             "help" => return help_of(words.as_slice()),
-            _ if text.starts_with('-') => {
-                // Short options may stand together: -dq. One with a value ends the cluster.
-                let cluster = text.strip_prefix('-').filter(|cluster| !cluster.starts_with('-'));
-                let known = cluster.is_some_and(|cluster| {
-                    let flags = cluster.split('c').next().unwrap_or_default();
-                    !cluster.is_empty() && flags.chars().all(|flag| "dvqs".contains(flag))
-                });
-                if !known {
-                    return Route::Other(word.clone());
-                }
-                if text.ends_with('c') {
+            _ if text.starts_with("--") && is_flag_with_value(text) => {}
+            _ if text.starts_with('-') => match cluster(text) {
+                Some(Cluster::Complete) => {}
+                Some(Cluster::WantsValue) => {
                     words.next();
                 }
-            }
+                None => return Route::Other(word.clone()),
+            },
             _ if GROUPS.contains(&text) => return Route::Ours,
             _ => return Route::Other(word.clone()),
         }
@@ -163,12 +173,80 @@ fn route(args: &[OsString]) -> Route {
     Route::Help
 }
 
+/// `--debug=true`, as the real program's parser takes it.
+fn is_flag_with_value(text: &str) -> bool {
+    const FLAGS: [&str; 6] = ["--debug", "--verbose", "--quiet", "--silent", "--nocolor", "--build-config"];
+    text.split_once('=').is_some_and(|(flag, value)| FLAGS.contains(&flag) && go_bool(value).is_some())
+}
+
+/// Short global options that stand together: `-dq`, `-qcFILE`.
+enum Cluster {
+    /// Nothing is missing.
+    Complete,
+    /// The file of `-c` is the next word.
+    WantsValue,
+}
+
+/// `None` where one of the options is not ours.
+fn cluster(text: &str) -> Option<Cluster> {
+    let letters =
+        text.strip_prefix('-').filter(|letters| !letters.is_empty() && !letters.starts_with('-'))?;
+    let (flags, rest) = match letters.split_once('c') {
+        Some((flags, file)) => (flags, Some(file)),
+        None => (letters.split_once('=').map_or(letters, |(flags, _)| flags), None),
+    };
+    flags.chars().all(|flag| "dvqs".contains(flag)).then_some(match rest {
+        Some("") => Cluster::WantsValue,
+        _ => Cluster::Complete,
+    })
+}
+
+/// What Go's parser of flags takes for a boolean.
+fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
+
+/// The arguments without the values that the real program's parser lets a switch have: `--global=true` is
+/// `--global`, `--global=false` is nothing. What follows `--` stays.
+fn without_switch_values(args: &[OsString], tree: &Command) -> Vec<OsString> {
+    let switches = switches(tree);
+    let mut options = true;
+    let mut kept = Vec::with_capacity(args.len());
+    for word in args {
+        options &= word != "--";
+        let given = word.to_str().filter(|_| options).and_then(|text| text.split_once('='));
+        match given
+            .map(|(switch, value)| (switch, switches.contains(switch).then(|| go_bool(value)).flatten()))
+        {
+            Some((switch, Some(true))) => kept.push(switch.into()),
+            Some((_, Some(false))) => {}
+            _ => kept.push(word.clone()),
+        }
+    }
+    kept
+}
+
+/// Every `-x` and `--long` of the tree that takes no value.
+fn switches(command: &Command) -> HashSet<String> {
+    let own = command.get_arguments().filter(|arg| !arg.get_action().takes_values());
+    let names = own.flat_map(|arg| {
+        let (short, long) =
+            (arg.get_short().map(|c| format!("-{c}")), arg.get_long().map(|l| format!("--{l}")));
+        short.into_iter().chain(long)
+    });
+    names.chain(command.get_subcommands().flat_map(switches)).collect()
+}
+
 /// `help`, `help GROUP COMMAND`: ours for our groups.
 fn help_of(words: &[OsString]) -> Route {
     match words.first() {
         None => Route::Help,
         Some(group) if GROUPS.iter().any(|ours| group == ours) => Route::Ours,
-        Some(_) => Route::Other("help".into()),
+        Some(other) => Route::Other(other.clone()),
     }
 }
 
@@ -183,6 +261,7 @@ fn not_ours(word: &OsStr, ctx: &Context) -> Failure {
 /// Parses with clap and dispatches.
 fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
     let command = tree(ctx.persona).term_width(ctx.width);
+    let args = &without_switch_values(args, &command);
     let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => return clap_answer(&error, args, ctx),
@@ -199,12 +278,24 @@ fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Res
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
         return ctx.print(&text);
     }
-    // clap repeats what was typed; line breaks are its own, everything else of that kind is not.
-    for word in args.iter().map(|word| word.to_string_lossy()).filter(|word| word.contains('\n')) {
-        text = text.replace(&*word, &escape(&word));
+    // clap repeats what was typed: line breaks and secrets of it are not to be shown.
+    for word in args.iter().map(|word| word.to_string_lossy()) {
+        for part in [Some(&*word), word.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
+            if may_be_secret(part, args) {
+                text = text.replace(&format!("'{part}'"), "'…'");
+            } else if part.contains('\n') && !part.trim().is_empty() {
+                text = text.replace(part, &escape(part));
+            }
+        }
     }
     let text: Vec<_> = text.trim_end().split('\n').map(escape).collect();
     Err(Failure::usage(text.join("\n")))
+}
+
+/// An address may hold a password; and whatever stands behind `login` and is no option may be a token.
+fn may_be_secret(word: &str, args: &[OsString]) -> bool {
+    let login = args.iter().any(|arg| arg == "login");
+    word.contains('@') || login && !word.starts_with('-') && !["remote", "login"].contains(&word)
 }
 
 /// Sets threshold and colours from options, then from the environment.
@@ -221,7 +312,7 @@ fn set_messages(ctx: &mut Context, options: &GlobalOptions) {
     } else {
         quiet_variable(ctx, "MESSAGELEVEL")
             .and_then(|value| value.to_str()?.parse::<i8>().ok())
-            .unwrap_or(Level::Info as i8)
+            .map_or(Level::Info as i8, |level| level.max(Level::Error as i8))
     };
     let plain = on(ctx, options.nocolor, "NOCOLOR")
         || ctx.env.get("NO_COLOR").is_some()
@@ -254,13 +345,28 @@ mod tests {
 
     #[test]
     fn words_before_the_group_decide() {
-        for ours in
-            ["remote", "-d remote list", "-dq --nocolor -c f remote", "--config=f remote", "help remote add"]
-        {
+        for ours in [
+            "remote",
+            "-d remote list",
+            "-dq --nocolor -c f remote",
+            "--config=f remote",
+            "help remote add",
+            "-cx.c remote",
+            "-qc x remote",
+            "--debug=true -q=1 remote",
+        ] {
             assert_eq!(routed(ours), Route::Ours, "{ours}");
         }
-        for other in ["exec x", "--humm remote", "-x remote", "-", "help pull", "-c remote exec", "-qcf run"]
-        {
+        for other in [
+            "exec x",
+            "--humm remote",
+            "-x remote",
+            "-",
+            "help pull",
+            "-c remote exec",
+            "-qcf run",
+            "--debug=x remote",
+        ] {
             assert!(matches!(routed(other), Route::Other(_)), "{other}");
         }
         for help in ["", "-q", "help", "-h", "--help remote"] {

@@ -29,7 +29,7 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
-    /// All pairs, for a program that takes over.
+    /// All pairs, for a child process.
     pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
         self.0.iter()
     }
@@ -45,8 +45,6 @@ impl Env {
 pub struct User {
     /// The effective uid: 0 is root.
     pub uid: u32,
-    /// The effective gid.
-    pub gid: u32,
     /// Run set-uid or set-gid, or with capabilities of the file: refused.
     pub elevated: bool,
 }
@@ -60,9 +58,9 @@ pub struct Terminals {
     pub stderr: bool,
 }
 
-/// Replaces this process by another program; returns only if that failed. Arguments: the program's file,
-/// the whole argument vector, the environment.
-pub type Exec = Box<dyn Fn(&Path, &[OsString], &Env) -> std::io::Error>;
+/// Replaces this process by another program, which keeps the environment; returns only if that failed.
+/// Arguments: the program's file, the whole argument vector.
+pub type Exec = Box<dyn Fn(&Path, &[OsString]) -> std::io::Error>;
 
 /// The process.
 pub struct Context {

@@ -51,7 +51,6 @@ fn user() -> User {
     use rustix::process::{getegid, geteuid, getgid, getuid};
     User {
         uid: geteuid().as_raw(),
-        gid: getegid().as_raw(),
         elevated: geteuid() != getuid() || getegid() != getgid() || is_secure_execution(),
     }
 }
@@ -77,8 +76,8 @@ fn width(terminal: bool) -> usize {
     size.map_or(100, |size| usize::from(size.ws_col)).clamp(40, 100)
 }
 
-/// The same process, streams and signals for the program that takes over.
-fn exec(program: &Path, args: &[OsString], _env: &Env) -> io::Error {
+/// The same process, arguments and environment for the program that takes over.
+fn exec(program: &Path, args: &[OsString]) -> io::Error {
     let mut command = Command::new(program);
     if let Some((argv0, rest)) = args.split_first() {
         command.arg0(argv0).args(rest);

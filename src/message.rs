@@ -148,6 +148,31 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// `text` as one word for a shell, for commands to type. Borrowed where it is one as it stands.
+pub fn quoted(text: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+}
+
+/// `value` as one line of JSON, in which no character can drive a terminal: they are written as escapes,
+/// which mean the same.
+pub fn json_line(value: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string(value).expect("documents of text, numbers and booleans are JSON");
+    let mut safe = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if is_unsafe(c) {
+            let _ = write!(safe, "\\u{:04x}", c as u32);
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.push('\n');
+    safe
+}
+
 /// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and the characters that turn the
 /// direction of text round, which can make one name look like another.
 fn is_unsafe(c: char) -> bool {
@@ -201,6 +226,22 @@ mod tests {
         assert_eq!(said(-3, false, |t| t.warning("x")), "");
         assert_eq!(said(-3, false, |t| t.fatal("x")), "FATAL:   x\n");
         assert_eq!(said(-3, false, |t| t.prompt("Access Token: ")), "Access Token: ");
+    }
+
+    #[test]
+    fn commands_to_type_are_safe_to_paste() {
+        assert_eq!(quoted("my-cloud"), "my-cloud");
+        assert_eq!(quoted("a;b $(id)"), "'a;b $(id)'");
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn json_cannot_drive_the_terminal_and_means_the_same() {
+        let text = "c\u{9b}31m\u{7f}\u{202e}\u{1b}ü";
+        let line = json_line(&text);
+        assert!(!line.trim_end().chars().any(is_unsafe), "{line:?}");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
     }
 
     #[test]

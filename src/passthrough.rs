@@ -42,12 +42,13 @@ fn fits(file: &Path, user: User) -> bool {
         return false;
     }
     let only_roots = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
-    user.uid != 0
-        || (only_roots(&meta)
-            && file
-                .parent()
-                .and_then(|directory| std::fs::metadata(directory).ok())
-                .is_some_and(|d| only_roots(&d)))
+    user.uid != 0 || only_roots(&meta) && holders(file).is_some_and(|holders| holders.iter().all(only_roots))
+}
+
+/// The directory of PATH that names `file`, and the one that really holds it.
+fn holders(file: &Path) -> Option<[std::fs::Metadata; 2]> {
+    let real = std::fs::canonicalize(file).ok()?;
+    Some([std::fs::metadata(file.parent()?).ok()?, std::fs::metadata(real.parent()?).ok()?])
 }
 
 #[cfg(test)]
@@ -56,7 +57,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    const SOMEBODY: User = User { uid: 1000, gid: 1000, elevated: false };
+    const SOMEBODY: User = User { uid: 1000, elevated: false };
 
     struct World(tempfile::TempDir);
     impl World {
@@ -104,7 +105,7 @@ mod tests {
     fn root_runs_only_what_root_can_trust() {
         let world = World::new();
         let real = world.program("real", 0o775);
-        let root = User { uid: 0, gid: 0, elevated: false };
+        let root = User { uid: 0, elevated: false };
         assert!(fits(&real, SOMEBODY));
         assert!(!fits(&real, root), "its group can write it");
     }

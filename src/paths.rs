@@ -1,19 +1,37 @@
 //! Which files the two layers are: the persona's directories, the home, the prefix.
 
 use crate::context::Context;
-use crate::error::{Failure, Result};
 use crate::persona::Persona;
+use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The name of both layers' file.
 const FILE: &str = "remote.yaml";
 
+/// Why there is no directory of the user.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoHome {
+    /// Nothing tells where the home of this uid is: a command that needs it cannot go on.
+    Unknown(u32),
+    /// It is known and no place for files: the layer is empty.
+    Unusable(String),
+}
+
+impl fmt::Display for NoHome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(uid) => write!(f, "uid {uid} has no home directory: set HOME"),
+            Self::Unusable(why) => f.write_str(why),
+        }
+    }
+}
+
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct Paths {
     /// The user's directory, or why there is none that could be used.
-    pub user_dir: std::result::Result<PathBuf, String>,
+    pub user_dir: Result<PathBuf, NoHome>,
     /// `--config FILE` of a group: another user layer.
     pub chosen_file: Option<PathBuf>,
     /// A `~/.singularity` that stands in until the first write makes `~/.apptainer` of it.
@@ -26,22 +44,22 @@ pub struct Paths {
 
 impl Paths {
     /// Works out all paths; opens nothing.
-    ///
-    /// # Errors
-    /// There is no home at all: neither HOME nor an entry of the password database.
-    pub fn resolve(ctx: &Context, chosen_file: Option<PathBuf>) -> Result<Self> {
-        let (user_dir, legacy_dir) = user_dir(ctx)?;
-        Ok(Self {
+    pub fn resolve(ctx: &Context, chosen_file: Option<PathBuf>) -> Self {
+        let (user_dir, legacy_dir) = user_dir(ctx);
+        Self {
             user_dir,
             chosen_file,
             legacy_dir,
             global_file: global_file(&ctx.exe, ctx.persona),
             exe_owner: std::fs::metadata(&ctx.exe).ok().map(|meta| meta.uid()),
-        })
+        }
     }
 
     /// The file that a user's write changes.
-    pub fn user_file(&self) -> std::result::Result<PathBuf, String> {
+    ///
+    /// # Errors
+    /// There is no usable home.
+    pub fn user_file(&self) -> Result<PathBuf, NoHome> {
         match &self.chosen_file {
             Some(file) => Ok(file.clone()),
             None => self.user_dir.clone().map(|directory| directory.join(FILE)),
@@ -49,7 +67,10 @@ impl Paths {
     }
 
     /// The file that a user's layer is read from: the one of `~/.singularity` until it is migrated.
-    pub fn user_file_to_read(&self) -> std::result::Result<PathBuf, String> {
+    ///
+    /// # Errors
+    /// There is no usable home.
+    pub fn user_file_to_read(&self) -> Result<PathBuf, NoHome> {
         match (&self.chosen_file, &self.legacy_dir) {
             (None, Some(legacy)) => Ok(legacy.join(FILE)),
             _ => self.user_file(),
@@ -58,44 +79,45 @@ impl Paths {
 }
 
 /// The user's directory and, where it is not there yet, the one of Singularity that stands in.
-type UserDir = (std::result::Result<PathBuf, String>, Option<PathBuf>);
-
-fn user_dir(ctx: &Context) -> Result<UserDir> {
+fn user_dir(ctx: &Context) -> (Result<PathBuf, NoHome>, Option<PathBuf>) {
     if let Some(found) = ctx.variable("CONFIGDIR") {
-        return Ok((Ok(PathBuf::from(found.value)), None));
+        return (Ok(PathBuf::from(found.value)), None);
     }
-    let Some(home) = home(ctx)? else {
-        return Ok((Err("the home directory is /".into()), None));
+    let home = match home(ctx) {
+        Ok(home) => home,
+        Err(why) => return (Err(why), None),
     };
     let directory = home.join(ctx.persona.dot_directory());
     let legacy = home.join(Persona::Singularity.dot_directory());
     let stands_in = ctx.persona == Persona::Apptainer
         && directory.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         && legacy.is_dir();
-    Ok((Ok(directory), stands_in.then_some(legacy)))
+    (Ok(directory), stands_in.then_some(legacy))
 }
 
-/// The home; `None` where it is `/`, which is no place for a user's files.
-fn home(ctx: &Context) -> Result<Option<PathBuf>> {
-    let from_env = match ctx.persona {
-        Persona::Apptainer => ctx.env.get("HOME").map(PathBuf::from),
-        // SingularityCE does not look at HOME.
-        Persona::Singularity => None,
+/// HOME, then the password database; the other way round for SingularityCE, which looks at HOME only
+/// where that has no entry. `/` is no place for a user's files, and a relative path is none at all.
+fn home(ctx: &Context) -> Result<PathBuf, NoHome> {
+    let variable = || ctx.env.get("HOME").map(PathBuf::from);
+    let database = || (ctx.passwd_home)(ctx.user.uid);
+    let sources: [&dyn Fn() -> Option<PathBuf>; 2] = match ctx.persona {
+        Persona::Apptainer => [&variable, &database],
+        Persona::Singularity => [&database, &variable],
     };
-    let usable = |home: &PathBuf| home.is_absolute() && home != Path::new("/");
-    if let Some(home) = from_env.clone().filter(usable) {
-        return Ok(Some(home));
-    }
-    match (ctx.passwd_home)(ctx.user.uid) {
-        Some(home) if usable(&home) => Ok(Some(home)),
-        Some(_) => Ok(None),
-        None if from_env.is_some() => Ok(None),
-        None => {
-            let failure = Failure::new(format!("uid {} has no home directory: set HOME", ctx.user.uid));
-            Err(failure
-                .hint(format!("export HOME=DIRECTORY, or {}CONFIGDIR=DIRECTORY", ctx.persona.prefixes()[0])))
+    let mut unusable = None;
+    for home in sources.iter().filter_map(|source| source()) {
+        if home.is_absolute() && home != Path::new("/") {
+            return Ok(home);
         }
+        unusable.get_or_insert(home);
     }
+    Err(match unusable {
+        Some(home) => NoHome::Unusable(format!(
+            "the home directory is {:?}, which is no place for files",
+            home.display()
+        )),
+        None => NoHome::Unknown(ctx.user.uid),
+    })
 }
 
 /// `<prefix>/etc/<persona>/remote.yaml` where that directory exists, `<prefix>` being the parent of the

@@ -4,7 +4,7 @@
 //! what is wrong with it, never what it is.
 
 use crate::error::{Failure, Result, ResultExt};
-use crate::prompt::{Prompt, read_line};
+use crate::prompt::{LINE_LIMIT, Prompt, read_line};
 use crate::secret::Secret;
 use clap::Args;
 use std::fmt;
@@ -20,8 +20,8 @@ pub struct SecretOptions {
     #[arg(long, value_name = "FILE", group = "secret")]
     pub tokenfile: Option<PathBuf>,
     /// The password or token itself; visible in the process list, so prefer --password-stdin
-    #[arg(short, long, value_name = "PASSWORD", group = "secret")]
-    pub password: Option<String>,
+    #[arg(short, long, value_name = "PASSWORD", group = "secret", value_parser = secret)]
+    pub password: Option<Secret>,
     /// Read the password or token from standard input
     #[arg(long, group = "secret")]
     pub password_stdin: bool,
@@ -65,7 +65,7 @@ impl SecretOptions {
         if self.password_stdin {
             return whole_stdin(stdin).map(Some);
         }
-        Ok(self.password.clone().map(Secret::new))
+        Ok(self.password.clone())
     }
 }
 
@@ -116,6 +116,11 @@ pub fn source_name(options: &SecretOptions, terminal: bool) -> String {
     }
 }
 
+/// A value of the command line, which is a secret from there on.
+fn secret(text: &str) -> std::result::Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(text.to_string()))
+}
+
 fn empty() -> Secret {
     Secret::new(String::new())
 }
@@ -141,8 +146,11 @@ fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
 /// All of standard input, without one LF or CR LF at its end.
 fn whole_stdin(stdin: &mut dyn Read) -> Result<Secret> {
     let name = "standard input";
-    let mut bytes = Zeroizing::new(Vec::with_capacity(crate::prompt::LINE_LIMIT));
-    stdin.take(crate::prompt::LINE_LIMIT as u64).read_to_end(&mut bytes).fail_context(|| name)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_LIMIT + 1));
+    stdin.take(LINE_LIMIT as u64 + 1).read_to_end(&mut bytes).fail_context(|| name)?;
+    if bytes.len() > LINE_LIMIT {
+        return Err(Failure::new(format!("{name} holds more than 64 KiB, which is no password")));
+    }
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
         if bytes.last() == Some(&b'\r') {
@@ -194,7 +202,8 @@ mod tests {
 
     #[test]
     fn options_never_show_the_password() {
-        let options = SecretOptions { password: Some("canary".into()), ..SecretOptions::default() };
+        let options =
+            SecretOptions { password: Some(Secret::new("canary".into())), ..SecretOptions::default() };
         assert!(!format!("{options:?}").contains("canary"));
     }
 }

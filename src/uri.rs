@@ -24,7 +24,9 @@ impl RemoteName {
         } else {
             return Ok(Self(text.to_string()));
         };
-        Err(UriError(format!("invalid name {text:?}: {rule}")))
+        // Whoever swaps name and address may have typed a password here.
+        let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
+        Err(UriError(format!("invalid name{shown}: {rule}")))
     }
 
     /// The text.

@@ -7,7 +7,8 @@ use crate::config::layers::{Effective, Note, Origin, Remote, merge};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::fsio::{Distrust, Identity, Role};
-use crate::paths::Paths;
+use crate::message::quoted;
+use crate::paths::{NoHome, Paths};
 use crate::uri::EndpointUri;
 use std::path::PathBuf;
 
@@ -32,22 +33,11 @@ pub struct Layers {
     pub global_distrust: Option<Distrust>,
 }
 
-/// A layer, as an option of the command line chooses it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Which {
-    User,
-    Global,
-}
-
 impl<'a> Session<'a> {
     /// Resolves the paths; `config` is `--config FILE` of the group.
-    ///
-    /// # Errors
-    /// There is no home.
-    pub fn new(ctx: &'a mut Context, config: Option<PathBuf>) -> Result<Self> {
-        let paths = Paths::resolve(ctx, config)?;
-        Ok(Self { ctx, paths })
+    pub fn new(ctx: &'a mut Context, config: Option<PathBuf>) -> Self {
+        let paths = Paths::resolve(ctx, config);
+        Self { ctx, paths }
     }
 
     /// Who acts, for the rules of trust.
@@ -77,10 +67,12 @@ impl<'a> Session<'a> {
     pub fn user_file(&self) -> Result<ConfigFile> {
         let elsewhere = format!("export {}CONFIGDIR=DIRECTORY", self.ctx.persona.prefixes()[0]);
         match self.paths.user_file() {
-            Ok(path) => Ok(self.layer_of_user(path, Some(elsewhere))),
-            Err(why) => {
+            // A file that was named is not moved by that variable.
+            Ok(path) => Ok(self.layer_of_user(path, self.paths.chosen_file.is_none().then_some(elsewhere))),
+            Err(NoHome::Unusable(why)) => {
                 Err(Failure::new(format!("there is no place for your settings: {why}")).hint(elsewhere))
             }
+            Err(unknown) => Err(Failure::new(unknown).hint("export HOME=DIRECTORY").hint(elsewhere)),
         }
     }
 
@@ -105,6 +97,14 @@ impl<'a> Session<'a> {
         Ok(loaded)
     }
 
+    /// The global layer once more, to be compared with: its warnings were said when it was loaded.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn reload_global(&self) -> Result<Config> {
+        self.global_file().load(self.identity()).map(|loaded| loaded.config)
+    }
+
     /// Reads the user layer, with its warnings. One in a home that cannot be read is empty.
     ///
     /// # Errors
@@ -117,7 +117,8 @@ impl<'a> Session<'a> {
                 self.warn_unknown(&file, &loaded);
                 loaded
             }
-            Err(why) => Loaded { unreachable: Some(why), ..Loaded::default() },
+            Err(NoHome::Unusable(why)) => Loaded { unreachable: Some(why), ..Loaded::default() },
+            Err(NoHome::Unknown(_)) => return self.user_file().map(|_| Loaded::default()),
         };
         if let Some(why) = &loaded.unreachable {
             self.ctx.talk.warning(format!("your own settings are left out: {why}"));
@@ -140,6 +141,15 @@ impl<'a> Session<'a> {
             user_distrust: user.distrust,
             global_distrust: global.distrust,
         })
+    }
+
+    /// The user's file as it is now, together with `global`; its warnings were said before.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn merged_with(&self, global: Config) -> Result<Effective> {
+        let user = self.user_file()?.load(self.identity())?;
+        Ok(merge(user.config, global, self.ctx.persona))
     }
 
     /// Says what the merge noticed: all of it, or only what is about `name`.
@@ -178,7 +188,8 @@ impl<'a> Session<'a> {
         else {
             return Ok(true);
         };
-        let before = self.load_user()?.config;
+        let path = legacy.join("remote.yaml");
+        let before = self.layer_of_user(path, None).load_to_write(self.identity())?;
         let mut config = before.clone();
         change(&mut config)?;
         if config == before {
@@ -188,23 +199,20 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
-    /// Changes the global layer; root only.
+    /// Changes the global layer; root only. `again` is what to type with sudo.
     ///
     /// # Errors
     /// Those of `change` and of the write; somebody else than root asks.
-    pub fn edit_global(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
-        self.require_root()?;
-        self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
-    }
-
-    /// # Errors
-    /// Somebody else than root asks.
-    pub fn require_root(&self) -> Result<()> {
-        if self.ctx.is_root() {
-            return Ok(());
+    pub fn edit_global(
+        &self,
+        again: &str,
+        change: &mut dyn FnMut(&mut Config) -> Result<()>,
+    ) -> Result<bool> {
+        if !self.ctx.is_root() {
+            let failure = Failure::new("Unable to modify global endpoint configuration file: not root user");
+            return Err(failure.hint(format!("sudo {}", self.command(again))));
         }
-        Err(Failure::new("Unable to modify global endpoint configuration file: not root user")
-            .hint("repeat the command with sudo"))
+        self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
     }
 
     fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {
@@ -214,15 +222,8 @@ impl<'a> Session<'a> {
 
     fn warn_unknown(&self, file: &ConfigFile, loaded: &Loaded) {
         for unknown in &loaded.unknown {
-            let place = &unknown.place;
-            self.ctx.talk.warning(format!(
-                "{}:{}:{}: unknown key {}; {} refuses this file",
-                file.path.display(),
-                place.line,
-                place.column,
-                unknown.key,
-                self.ctx.persona.title()
-            ));
+            let program = self.ctx.persona.title();
+            self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(&file.path)));
         }
     }
 }
@@ -249,19 +250,6 @@ impl Layers {
             _ => None,
         })
     }
-
-    /// Refuses `name` where another remote is exclusive.
-    ///
-    /// # Errors
-    /// The administrator's word.
-    pub fn require_usable(&self, name: &str) -> Result<()> {
-        match &self.effective.exclusive {
-            Some(exclusive) if exclusive != name => Err(Failure::new(format!(
-                "could not use {name}: remote {exclusive} has been set exclusive by the system administrator"
-            ))),
-            _ => Ok(()),
-        }
-    }
 }
 
 impl Remote {
@@ -278,7 +266,7 @@ impl Remote {
             let global = if self.origin == Origin::Global { "--global " } else { "" };
             Failure::from(error)
                 .context(format!("the address of {name} cannot be used"))
-                .hint(session.command(&format!("add {global}--replace {name} URI")))
+                .hint(session.command(&format!("add {global}--replace {} URI", quoted(name))))
         })
     }
 }
@@ -287,5 +275,5 @@ impl Remote {
 pub fn no_remote(session: &Session, name: &str) -> Failure {
     Failure::new(format!("{name} is not a remote"))
         .hint(session.command("list"))
-        .hint(session.command(&format!("add {name} URI")))
+        .hint(session.command(&format!("add {} URI", quoted(name))))
 }

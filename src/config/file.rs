@@ -84,16 +84,27 @@ impl ConfigFile {
         Target { elsewhere: self.elsewhere.clone(), ..target }
     }
 
+    /// The content as a write would find it, without the lock.
+    ///
+    /// # Errors
+    /// As `load`, and a key that the write would lose.
+    pub fn load_to_write(&self, identity: Identity) -> Result<Config> {
+        match fsio::read(&self.path, self.role, identity, LIMIT)?.bytes {
+            Some(bytes) => self.parse_to_write(&bytes),
+            None => Ok(self.absent.clone()),
+        }
+    }
+
     /// An unknown key would be lost by the write, so it stops it.
     fn parse_to_write(&self, bytes: &[u8]) -> Result<Config> {
         let parsed = parse(&self.path, bytes)?;
         match parsed.unknown.first() {
             None => Ok(parsed.config),
             Some(unknown) => {
-                let (path, place) = (self.path.display(), &unknown.place);
-                let what = format!("{path}:{}:{}: unknown key {}", place.line, place.column, unknown.key);
-                Err(Failure::new(format!("{what}: nothing was written, since that would lose it"))
-                    .hint(format!("correct or remove the key in {path}, then repeat the command")))
+                let what = unknown.at(&self.path);
+                Err(Failure::new(format!("{what}: nothing was written, since that would lose it")).hint(
+                    format!("correct or remove the key in {}, then repeat the command", self.path.display()),
+                ))
             }
         }
     }
@@ -105,15 +116,7 @@ impl ConfigFile {
 /// `FILE:LINE:COLUMN: KEY: what is wrong`.
 pub fn parse(path: &Path, bytes: &[u8]) -> Result<yaml::Parsed> {
     yaml::read(bytes).map_err(|error| {
-        let path = path.display();
-        let place =
-            error.place.map_or_else(String::new, |place| format!("{}:{}: ", place.line, place.column));
-        let key = error.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
-        Failure::new(format!(
-            "while parsing remote config data: {path}:{}{place}{key}{}",
-            if place.is_empty() { " " } else { "" },
-            error.message
-        ))
-        .hint(format!("correct {path}; nothing in it was changed"))
+        Failure::new(format!("while parsing remote config data: {}", error.at(path)))
+            .hint(format!("correct {}; nothing in it was changed", path.display()))
     })
 }

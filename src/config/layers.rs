@@ -1,6 +1,8 @@
 //! The two layers as one: pure (user, global) → [`Effective`]. Never written back.
 
 use super::{Config, Credential, Endpoint, Keyserver};
+use crate::error::{Failure, Result};
+use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret::Secret;
 use crate::uri::{EndpointUri, shown};
@@ -75,15 +77,16 @@ impl Note {
 
     /// The words for it. `program` is the command to type.
     pub fn text(&self, program: &str) -> String {
+        let word = quoted(self.remote());
         match self {
             Self::OwnFirst(name) => {
                 format!("{name} is defined both globally and by you: your own is used")
             }
             Self::OwnBehindExclusive(name) => format!(
-                "{name} is exclusive and global, so your own remote of that name is not used; run: {program} remote remove {name}"
+                "{name} is exclusive and global, so your own remote of that name is not used; run: {program} remote remove {word}"
             ),
             Self::BreaksSingularity(name) => format!(
-                "{name} is defined both globally and by you, and SingularityCE fails at every command with that; run: {program} remote remove {name}"
+                "{name} is defined both globally and by you, and SingularityCE fails at every command with that; run: {program} remote remove {word}"
             ),
             Self::Leftover(name) => {
                 format!(
@@ -91,19 +94,18 @@ impl Note {
                 )
             }
             Self::DanglingActive(name, global) => {
-                let (whose, global) = if *global { ("global", " --global") } else { ("", "") };
+                let (whose, global) = if *global { ("global ", " --global") } else { ("", "") };
                 format!(
-                    "the {whose}{}default remote {name} does not exist; run: {program} remote use{global} NAME",
-                    if whose.is_empty() { "" } else { " " }
+                    "the {whose}default remote {name} does not exist; run: {program} remote use{global} NAME"
                 )
             }
             Self::TokenForOther(name, old) => {
-                format!("the token for {name} was given to {old}; run: {program} remote login {name}")
+                format!("the token for {name} was given to {old}; run: {program} remote login {word}")
             }
             Self::NoUri(name, origin) => {
                 let global = if *origin == Origin::Global { " --global" } else { "" };
                 format!(
-                    "{name} has no URI; remove it and add it again: {program} remote remove{global} {name}; {program} remote add{global} {name} URI"
+                    "{name} has no URI; remove it and add it again: {program} remote remove{global} {word}; {program} remote add{global} {word} URI"
                 )
             }
         }
@@ -123,6 +125,21 @@ pub struct Effective {
     pub credentials: Vec<Credential>,
     /// In the order of names.
     pub notes: Vec<Note>,
+}
+
+impl Effective {
+    /// Refuses `name` where another remote is exclusive.
+    ///
+    /// # Errors
+    /// The administrator's word.
+    pub fn require_usable(&self, name: &str) -> Result<()> {
+        match &self.exclusive {
+            Some(exclusive) if exclusive != name => Err(Failure::new(format!(
+                "could not use {name}: remote {exclusive} has been set exclusive by the system administrator"
+            ))),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Merges the two layers.
@@ -176,7 +193,7 @@ fn place(
             Some(token) if same_place(&entry.uri, entry.insecure, &global.uri, global.insecure) => {
                 global.token = Some(token);
             }
-            Some(_) => notes.push(Note::TokenForOther(name.into(), shown(&entry.uri))),
+            Some(_) => notes.push(Note::TokenForOther(name.into(), other_place(&entry, global))),
             None => {}
         }
         return None;
@@ -190,6 +207,16 @@ fn place(
         Persona::Singularity => Note::BreaksSingularity(name.into()),
     });
     Some(Remote::own(entry, Origin::Own))
+}
+
+/// The address that a token was given to; with its scheme where that is all that differs.
+fn other_place(entry: &Endpoint, global: &Remote) -> String {
+    let address = shown(&entry.uri);
+    if address == shown(&global.uri) {
+        format!("{}://{address}", if entry.insecure { "http" } else { "https" })
+    } else {
+        address
+    }
 }
 
 /// Whether two stored addresses name the same scheme, host, port and path. One that cannot be read names

@@ -101,7 +101,7 @@ impl Writer<'_> {
             return Err(self
                 .target
                 .elsewhere(Failure::new(format!("there is no directory {}", path.display())))
-                .hint(format!("mkdir -p {}", trust::quoted(dir))));
+                .hint(format!("mkdir -p -m {:o} {}", self.target.dir_mode, trust::quoted(dir))));
         }
         match directory::make(&missing.parent, &parent, &missing.leaf, self.target.dir_mode, self.who) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),

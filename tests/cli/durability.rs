@@ -51,7 +51,7 @@ fn a_users_link_stays_and_its_target_is_replaced() {
                 leftovers(directory).is_empty()
                     && directory.join(format!(".{}.lock", place.file_name().unwrap().display())).exists()
             );
-            assert_eq!(names(&world.user_dir()).contains(&".remote.yaml.lock".to_string()), false);
+            assert!(!names(&world.user_dir()).contains(&".remote.yaml.lock".to_string()));
             assert_eq!(names(&dotfiles).is_empty(), beside);
         }
     }

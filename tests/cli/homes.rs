@@ -144,3 +144,18 @@ fn a_name_of_the_global_file_follows_the_programs_own_file() {
     let shown = world.remote("list --json").exits(0);
     assert!(shown.stdout.contains(world.global_file().to_str().unwrap()));
 }
+
+#[test]
+fn a_named_file_needs_no_home() {
+    if !is_root() {
+        return skipped("a uid without an entry: only root can become one");
+    }
+    let world = World::new();
+    world.install();
+    fs::write(world.path("layer.yaml"), "Remotes: {}\n").unwrap();
+    for args in [&["remote", "-c", "layer.yaml", "list"][..], &["remote", "check", "layer.yaml"]] {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=65111", "--regid=65111", "--clear-groups"]).arg(world.exe()).args(args);
+        finish(command.env_clear().env("PATH", "/usr/bin:/bin").current_dir(world.path(""))).exits(0);
+    }
+}

@@ -94,6 +94,26 @@ fn odd_layers_are_shown_with_what_to_do() {
         .prints("e\\x1b[31mvil   h\\x07")
         .never_shows("\u{1b}")
         .never_shows("t0ken");
+    world.write_user("Remotes:\n  \"c\\x9B31m\\x7F\\u202E\": {URI: h}\n");
+    let shown = world.remote("list --json").exits(0);
+    assert!(!shown.stdout.trim_end().chars().any(|c| c.is_control() || c == '\u{202e}'), "{shown:?}");
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["remotes"][1]["name"], "c\u{9b}31m\u{7f}\u{202e}");
+}
+
+#[test]
+fn a_token_that_lost_its_blank_is_not_shown_as_a_key() {
+    let world = World::new();
+    for text in [
+        "Remotes:\n  a: {URI: h, Token:canary}\n",
+        "Remotes:\n  a: {Token:canary: x, Token:canary: y}\n",
+        "Token:canary: {}\n",
+    ] {
+        world.write_user(text);
+        world.remote("list").never_shows("canary");
+        world.remote("use a").never_shows("canary");
+        world.remote("check").exits(255).never_shows("canary");
+    }
 }
 
 #[test]

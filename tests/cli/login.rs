@@ -429,3 +429,65 @@ fn a_proxy_is_used_and_its_password_never_shown() {
     world.env.set("HTTP_PROXY", "http://me:sesame@127.0.0.1:1");
     world.pipe(TOKEN).remote("login far").exits(255).never_shows("sesame");
 }
+
+#[test]
+fn an_own_remote_behind_an_exclusive_one_keeps_its_address_and_its_token() {
+    let (world, company, own) = (World::new(), Endpoint::http(), Endpoint::http());
+    company.accept_token(TOKEN);
+    own.accept_token(TOKEN);
+    world.root_remote(&format!("add -g -i corp {}", company.url())).exits(0);
+    world.root_remote("use -e corp").exits(0);
+    world.pipe(TOKEN).remote(&format!("add -i corp {}", own.url())).exits(0).says("corp cannot be used");
+    assert!(
+        company.requests().is_empty() && own.requests().is_empty(),
+        "nobody is logged in to the other one"
+    );
+    assert!(world.user().contains(&own.host()) && !world.user().contains(TOKEN));
+    world.write_user(world.user().replace("System: false", "Token: mine\n        System: false"));
+    let before = world.user();
+    world
+        .pipe(TOKEN)
+        .remote("login corp")
+        .exits(255)
+        .says("your own remote corp")
+        .says("apptainer remote remove corp");
+    assert!(company.requests().is_empty());
+    world.remote("logout corp").exits(0).says("nothing to remove");
+    assert_eq!(world.user(), before);
+    world.remote("logout --all").exits(0);
+    assert!(!world.user().contains("mine"));
+}
+
+#[test]
+fn a_token_on_the_command_line_is_warned_of_and_stray_words_are_not_repeated() {
+    let (world, _endpoint) = lab();
+    world
+        .remote(&format!("login -p {TOKEN}"))
+        .exits(0)
+        .says("WARNING: a token on the command line is visible");
+    for line in [
+        "login --password-stdin=canary lab",
+        "login lab canary",
+        "login canary lab x",
+        "login --nosuch=canary",
+        "add a b https://user:canary@h",
+        "use a https://user:canary@h",
+    ] {
+        world.remote(line).exits(1).never_shows("canary").says("Usage: ");
+    }
+    world.remote("add --no-login https://user:canary@h x.example").exits(255).never_shows("canary");
+}
+
+#[test]
+fn a_token_file_with_replace_logs_in_also_where_the_address_stays() {
+    let (world, _endpoint) = lab();
+    let file = world.path("token");
+    fs::write(&file, TOKEN).unwrap();
+    let address = world.user().split("//").nth(1).unwrap().split('\n').next().unwrap().to_string();
+    let line = format!("add -i --replace --json --tokenfile {} lab {address}", file.display());
+    assert_eq!(
+        world.remote(&line).exits(0).says("Token stored in").stdout,
+        "{\"version\":1,\"changed\":true}\n"
+    );
+    assert!(world.user().contains(TOKEN));
+}

@@ -103,3 +103,29 @@ fn arguments_that_are_no_text_or_hold_escapes_are_shown_safely() {
     world.run(As::User, &["remote", "use", "\u{1b}]0;x\u{7}"]).exits(255).never_shows("\u{1b}");
     world.run(As::User, &["x\u{1b}[2J"]).exits(255).never_shows("\u{1b}");
 }
+
+#[test]
+fn switches_are_taken_as_the_real_programs_take_them() {
+    let world = World::new();
+    let run = |line: &str| world.run(As::User, &words(line));
+    run("-d -d --quiet=false --nocolor=1 -cx.c remote list").exits(0);
+    run("remote add --no-login=true --no-login -n=false --global=F a a.example.com").exits(0);
+    assert!(world.user().starts_with("Active: a\n"));
+    run("remote use -g=false a").exits(0);
+    run("remote use --global=nonsense a").exits(1);
+    run("remote list -c one.yaml -c two.yaml").exits(0);
+    run("remote add --no-login -- b --global=true").exits(0);
+    assert!(world.user().contains("URI: --global=true\n"), "what follows -- is no option");
+}
+
+#[test]
+fn commands_to_type_can_be_pasted() {
+    let world = World::new();
+    let shown = world.run(As::User, &["remote", "use", "a;b $(id)"]).exits(255);
+    assert!(shown.stderr.contains("hint:    apptainer remote add 'a;b $(id)' URI\n"), "{shown:?}");
+    let shown = world.run(As::User, &["remote", "add", "-g", "it's", "h.example"]).exits(255);
+    assert!(
+        shown.stderr.contains("hint:    sudo apptainer remote add --global 'it'\\''s' h.example\n"),
+        "{shown:?}"
+    );
+}

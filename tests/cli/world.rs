@@ -204,7 +204,7 @@ impl World {
             exe: self.exe(),
             persona: self.persona,
             env: self.env.clone(),
-            user: User { uid: if who == As::Root { 0 } else { user_uid() }, gid: 0, elevated: false },
+            user: User { uid: if who == As::Root { 0 } else { user_uid() }, elevated: false },
             passwd_home: Box::new(move |_| Some(home.clone())),
             stdin: Box::new(Cursor::new(self.stdin.take())),
             stdout: Box::new(out.clone()),
@@ -214,7 +214,7 @@ impl World {
             width: 100,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
             limits: limits(),
-            exec: Box::new(|program, args, _| {
+            exec: Box::new(|program, args| {
                 io::Error::other(format!("would run {} {args:?}", program.display()))
             }),
         };

@@ -4,6 +4,7 @@ use super::{JsonOption, login};
 use crate::commands::session::Session;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
+use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
 use crate::uri::{EndpointUri, RemoteName, Scheme};
@@ -67,24 +68,25 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let (uri, insecure) = address(&options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let changed = if options.global {
-        session.edit_global(&mut |config| put(config, &name, endpoint.clone(), &options, session))?
+        let again = format!("add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
+        session.edit_global(&again, &mut |config| put(config, &name, endpoint.clone(), &options, session))?
     } else {
         add_own(&name, &endpoint, &options, session)?
     };
-    if !changed {
-        session.ctx.talk.info(format!("Remote \"{name}\" is already there, nothing was changed."));
-        return options.json.changed(session, false);
-    }
-    session.ctx.talk.info(format!("Remote \"{name}\" added."));
-    options.json.changed(session, true)?;
+    session.ctx.talk.info(if changed {
+        format!("Remote \"{name}\" added.")
+    } else {
+        format!("Remote \"{name}\" is already there, nothing was changed.")
+    });
     if options.global {
         session.ctx.talk.info("Global option detected. Will not automatically log into remote.");
     }
-    if options.global || options.no_login {
-        return Ok(());
+    if options.global || options.no_login || options.if_absent && !changed {
+        return options.json.changed(session, changed);
     }
     let secret = SecretOptions { tokenfile: options.tokenfile, ..SecretOptions::default() };
-    login::after_add(name.as_str(), &secret, session)
+    let stored = login::after_add(name.as_str(), &secret, session)?;
+    options.json.changed(session, changed || stored)
 }
 
 /// The address as typed; http only when it is meant.
@@ -104,9 +106,9 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
             let variable = format!("{}ADD_INSECURE", session.ctx.persona.prefixes()[0]);
             Err(Failure::new(format!("http URI requires --insecure or {variable}=true")).hint(
                 session.command(&format!(
-                    "add --insecure {} {}",
-                    options.name,
-                    options.uri.rsplit('@').next().unwrap_or_default()
+                    "add --insecure {} http://{}",
+                    quoted(&options.name),
+                    quoted(&typed.uri.to_string())
                 )),
             ))
         }
@@ -121,7 +123,7 @@ fn add_own(name: &RemoteName, endpoint: &Endpoint, options: &Options, session: &
         return Err(Failure::new(format!(
             "{name} is already a remote, a global one: SingularityCE would fail at every command"
         ))
-        .hint(session.command(&format!("use {name}"))));
+        .hint(session.command(&format!("use {}", quoted(name.as_str())))));
     }
     let changed = session.edit_user(&global, &mut |config| {
         let is_global = global.remotes.contains_key(name.as_str());
@@ -131,8 +133,9 @@ fn add_own(name: &RemoteName, endpoint: &Endpoint, options: &Options, session: &
         }
         put(config, name, endpoint.clone(), options, session)
     })?;
-    let exclusive = global.remotes.iter().find(|(_, remote)| remote.exclusive);
-    if let Some((exclusive, _)) = exclusive {
+    let effective = session.merged_with(global)?;
+    session.say_notes(&effective, Some(name.as_str()));
+    if let Some(exclusive) = &effective.exclusive {
         session.ctx.talk.warning(format!(
             "{name} cannot be used: remote {exclusive} has been set exclusive by the system administrator"
         ));
@@ -183,12 +186,12 @@ fn already(name: &RemoteName, before: Before, options: &Options, session: &Sessi
     let failure = Failure::new(format!("{name} is already a remote"));
     let global = if options.global { "--global " } else { "" };
     match before {
-        Before::Same => failure.hint(session.command(&format!("use {global}{name}"))),
+        Before::Same => failure.hint(session.command(&format!("use {global}{}", quoted(name.as_str())))),
         _ if options.if_absent => failure
             .context("another address is there")
-            .hint(session.command(&format!("add {global}--replace {name} URI"))),
+            .hint(session.command(&format!("add {global}--replace {} URI", quoted(name.as_str())))),
         _ => failure
-            .hint(session.command(&format!("add {global}--replace {name} URI")))
-            .hint(session.command(&format!("remove {global}{name}"))),
+            .hint(session.command(&format!("add {global}--replace {} URI", quoted(name.as_str()))))
+            .hint(session.command(&format!("remove {global}{}", quoted(name.as_str())))),
     }
 }

@@ -3,6 +3,7 @@
 use crate::commands::endpoint::{Keep, failure, wait};
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
+use crate::message::quoted;
 use crate::services::account;
 use crate::services::policy::Freshness;
 use clap::Args;
@@ -26,7 +27,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let (name, remote) = layers.find(session, None)?;
     session.say_notes(&layers.effective, Some(&name));
-    let log_in = session.command(&format!("login {name}"));
+    let log_in = session.command(&format!("login {}", quoted(&name)));
     if session.is_cloud_apptainer(remote) {
         return Err(Failure::new(format!(
             "{name} ({}) has no library, so no registry password either",
@@ -46,7 +47,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     )?;
     let Some(library) = access.service("library") else {
         return Err(Failure::new(format!("{name} has no library, so no registry password either"))
-            .hint(session.command(&format!("status {name}"))));
+            .hint(session.command(&format!("status {}", quoted(&name)))));
     };
     access.may_get_token(library)?;
     let account = wait(account::identity(&access.http, &library.uri, access.insecure, Some(&token)))?

@@ -3,6 +3,7 @@
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::Result;
+use crate::message::json_line;
 use crate::passthrough;
 use crate::paths;
 use crate::table;
@@ -229,5 +230,5 @@ fn document(session: &Session, effective: &Effective) -> String {
             .map(|login| LoginRow { uri: &login.uri, insecure: login.insecure })
             .collect(),
     };
-    serde_json::to_string(&document).expect("a document of strings and booleans") + "\n"
+    json_line(&document)
 }

@@ -4,8 +4,9 @@ use super::JsonOption;
 use crate::commands::endpoint::{Access, Keep, failure, wait};
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
-use crate::config::layers::{Origin, Remote};
+use crate::config::layers::{Note, Origin, Remote, merge};
 use crate::error::{Failure, Result, ResultExt};
+use crate::message::quoted;
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
 use crate::services::account::{self, TokenVerdict};
@@ -70,8 +71,8 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
         ))
         .hint(session.command("login --help")));
     }
-    let login =
-        Login { target: options.target.as_deref(), secret: &options.secret, ca_file: options.ca_file };
+    let target = options.target.as_deref();
+    let login = Login { target, secret: &options.secret, piped: None, ca_file: options.ca_file };
     match login.run(session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
@@ -81,33 +82,33 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     }
 }
 
-/// The login that follows `remote add`. The remote stays added, whatever comes of it.
-pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> Result<()> {
-    let later = session.command(&format!("login {name}"));
+/// The login that follows `remote add`. The remote stays added, whatever comes of it. Returns whether a
+/// token was stored.
+pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
+    let later = session.command(&format!("login {}", quoted(name)));
+    let layers = session.load()?;
+    if layers.effective.remotes.get(name).is_none_or(|remote| remote.origin == Origin::Global) {
+        // It stands behind an exclusive global one of this name, which is what a login would log in to.
+        return Ok(false);
+    }
     let no_token = |session: &Session| {
         session
             .ctx
             .talk
             .info(format!("No token was entered, so you are not logged in; to do it later: {later}"));
+        Ok(false)
     };
     // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
-    let mut piped = SecretOptions::default();
-    let mut secret = secret;
+    let mut piped = None;
     if !secret.is_given() && !session.ctx.terminals.stdin {
-        let Some(token) = streams(session).read()? else {
-            no_token(session);
-            return Ok(());
-        };
-        piped.password = Some(token.expose().to_string());
-        secret = &piped;
-    }
-    let login = Login { target: Some(name), secret, ca_file: None };
-    match login.run(session) {
-        Ok(Outcome::Stored(_)) => Ok(()),
-        Ok(Outcome::Declined) => {
-            no_token(session);
-            Ok(())
+        piped = streams(session).read()?;
+        if piped.is_none() {
+            return no_token(session);
         }
+    }
+    match (Login { target: Some(name), secret, piped, ca_file: None }).run(session) {
+        Ok(Outcome::Stored(changed)) => Ok(changed),
+        Ok(Outcome::Declined) => no_token(session),
         Err(failure) => Err(failure.hint(format!("{name} stays added; to log in later: {later}"))),
     }
 }
@@ -116,12 +117,14 @@ pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> R
 struct Login<'a> {
     target: Option<&'a str>,
     secret: &'a SecretOptions,
+    /// Read from standard input already.
+    piped: Option<Secret>,
     ca_file: Option<PathBuf>,
 }
 
 impl Login<'_> {
     /// Find the remote; make sure that it has a token service; obtain, verify, store.
-    fn run(self, session: &mut Session) -> Result<Outcome> {
+    fn run(mut self, session: &mut Session) -> Result<Outcome> {
         let layers = session.load()?;
         let (name, remote) = layers.find(session, self.target)?;
         session.say_notes(&layers.effective, Some(&name));
@@ -140,12 +143,15 @@ impl Login<'_> {
     }
 
     /// The token from the command line's source, else from a person or the pipe.
-    fn obtain(&self, access: &Access, remote: &Remote, session: &mut Session) -> Result<Option<Secret>> {
-        if self.secret.password.is_some() && session.ctx.terminals.stdin {
+    fn obtain(&mut self, access: &Access, remote: &Remote, session: &mut Session) -> Result<Option<Secret>> {
+        if self.secret.password.is_some() {
             session
                 .ctx
                 .talk
                 .warning("a token on the command line is visible in the process list; use --tokenfile");
+        }
+        if let Some(token) = self.piped.take() {
+            return Ok(Some(token));
         }
         if let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
             return Ok(Some(token));
@@ -182,10 +188,19 @@ fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session
             .hint(session.command("add mycloud URI: adds a remote with a library"))
             .hint(session.command("use mycloud: makes it the default")));
     }
-    match layers.token_bar(remote) {
-        Some(distrust) => Err(distrust.clone().into_failure()),
-        None => Ok(()),
+    if let Some(distrust) = layers.token_bar(remote) {
+        return Err(distrust.clone().into_failure());
     }
+    // The token of a global remote is an entry of its name in the user's file, which has room for one.
+    let taken = Note::OwnBehindExclusive(name.into());
+    if remote.origin == Origin::Global && layers.effective.notes.contains(&taken) {
+        let word = quoted(name);
+        return Err(Failure::new(format!(
+            "your own remote {name} takes the place of the token for the global one"
+        ))
+        .hint(session.command(&format!("remove {word}"))));
+    }
+    Ok(())
 }
 
 /// Refuses an endpoint without a token service, or with one that must not get a token.
@@ -194,7 +209,7 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
         return Err(Failure::new(format!(
             "while verifying token: no authentication service found: {name} has none to log in to"
         ))
-        .hint(session.command(&format!("status {name}"))));
+        .hint(session.command(&format!("status {}", quoted(name)))));
     };
     if access.may_get_token(service)? == Exposure::Open {
         session.ctx.talk.warning(format!(
@@ -232,13 +247,13 @@ fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
 
 /// Stores the token, if the remote is still the one that it was verified with.
 fn store(name: &str, remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
-    let global = session.load_global()?.config;
+    let global = session.reload_global()?;
     let moved = || {
         Failure::new(format!("{name} was changed meanwhile: the token was not stored"))
-            .hint(session.command(&format!("login {name}")))
+            .hint(session.command(&format!("login {}", quoted(name))))
     };
     session.edit_user(&global, &mut |config| {
-        let now = crate::config::layers::merge(config.clone(), global.clone(), session.ctx.persona);
+        let now = merge(config.clone(), global.clone(), session.ctx.persona);
         let now = now.remotes.get(name).ok_or_else(|| no_remote(session, name))?;
         if (now.origin, &now.uri, now.insecure) != (remote.origin, &remote.uri, remote.insecure) {
             return Err(moved());
@@ -246,6 +261,9 @@ fn store(name: &str, remote: &Remote, token: &Secret, session: &Session) -> Resu
         match remote.origin {
             Origin::Own | Origin::Leftover => {
                 config.remotes.get_mut(name).ok_or_else(moved)?.token = Some(token.clone());
+            }
+            Origin::Global if config.remotes.get(name).is_some_and(|entry| !entry.system) => {
+                return Err(moved());
             }
             // The form with which both real programs work too.
             Origin::Global => {

@@ -3,6 +3,7 @@
 use super::JsonOption;
 use crate::commands::session::{Session, no_remote};
 use crate::config::Config;
+use crate::config::layers::Origin;
 use crate::error::{Failure, Result};
 use crate::uri::is_service;
 use clap::Args;
@@ -44,23 +45,26 @@ fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
         Some(name) => name,
         None => layers.find(session, None)?.0,
     };
-    if !layers.effective.remotes.contains_key(&name) {
-        return Err(no_remote(session, &name));
-    }
+    let Some(remote) = layers.effective.remotes.get(&name) else { return Err(no_remote(session, &name)) };
+    let is_global = remote.origin == Origin::Global;
     if let Some(distrust) = &layers.user_distrust {
         return Err(distrust.clone().into_failure());
     }
-    let global = session.load_global()?.config;
+    let global = session.reload_global()?;
+    // An own remote behind an exclusive global one of the same name keeps its token: it is another remote.
+    let holds = |config: &Config| {
+        config.remotes.get(&name).is_some_and(|entry| entry.token.is_some() && (entry.system || !is_global))
+    };
     let mut forgotten = false;
     let changed = session.edit_user(&global, &mut |config| {
-        forgotten = forget(config, &name, global.remotes.contains_key(&name));
+        forgotten = holds(config) && forget(config, &name, is_global);
         Ok(())
     })?;
     if !forgotten {
         session.ctx.talk.warning(format!("no token is stored for {name}: there was nothing to remove"));
         return options.json.changed(session, false);
     }
-    confirm_gone(session, |config| config.remotes.get(&name).is_some_and(|entry| entry.token.is_some()))?;
+    confirm_gone(session, holds)?;
     let file = session.user_file()?.path;
     session.ctx.talk.info(format!("The token for {name} was removed from {}", file.display()));
     session.ctx.talk.info("Logout succeeded");
@@ -104,7 +108,7 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
     if !left.is_empty() {
         return Err(Failure::new(format!("these logins were not removed: {}", left.join(", ")))
             .context("this version does not manage keyservers and registries yet")
-            .hint(format!("use a {} installation for them", session.ctx.persona.title())));
+            .hint(format!("use an installation of {} for them", session.ctx.persona.title())));
     }
     if tokens.is_empty() {
         talk.warning("no token or login is stored: there was nothing to remove");
@@ -116,7 +120,7 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
 
 /// Reads the file again: a logout that left the secret behind must not say that it succeeded.
 fn confirm_gone(session: &Session, still_there: impl Fn(&Config) -> bool) -> Result<()> {
-    let config = session.load_user()?.config;
+    let config = session.user_file()?.load(session.identity())?.config;
     if still_there(&config) {
         return Err(Failure::new("a token is there again: another program wrote it meanwhile")
             .hint(session.command("logout")));

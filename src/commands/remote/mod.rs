@@ -115,7 +115,7 @@ pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
         let help = tree.find_subcommand_mut("remote").map(|remote| remote.render_help().to_string());
         return ctx.print(&help.unwrap_or_default());
     };
-    let mut session = Session::new(ctx, group.user_layer)?;
+    let mut session = Session::new(ctx, group.user_layer);
     let session = &mut session;
     match command {
         Command::Add(options) => add::run(options, session),
@@ -137,5 +137,5 @@ fn not_yet(command: &str, session: &Session) -> Failure {
     Failure::new(format!(
         "remote {command}: this version does not manage keyservers and registries yet; nothing was done"
     ))
-    .hint(format!("use the command of a {} installation for it", session.ctx.persona.title()))
+    .hint(format!("use the command of an installation of {} for it", session.ctx.persona.title()))
 }

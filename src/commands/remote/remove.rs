@@ -3,6 +3,7 @@
 use super::JsonOption;
 use crate::commands::session::{Session, no_remote};
 use crate::error::{Failure, Result};
+use crate::message::quoted;
 use clap::Args;
 
 /// Remove a remote endpoint
@@ -28,7 +29,9 @@ pub struct Options {
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     if options.global {
-        session.edit_global(&mut |config| match config.remove(name) {
+        session.edit_global(&format!("remove --global {}", quoted(name)), &mut |config| match config
+            .remove(name)
+        {
             Some(_) => Ok(()),
             None => Err(no_remote(session, name)),
         })?;
@@ -40,8 +43,6 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 }
 
 fn remove_own(name: &str, session: &Session) -> Result<()> {
-    // A global file that is broken must not keep a user from removing what is the user's own; it only
-    // tells whether an entry stands for a global remote.
     let global = session.load_global()?.config;
     session.edit_user(&global, &mut |config| {
         let own =
@@ -51,7 +52,7 @@ fn remove_own(name: &str, session: &Session) -> Result<()> {
             return Ok(());
         }
         if global.remotes.contains_key(name) {
-            let command = session.command(&format!("remove --global {name}"));
+            let command = session.command(&format!("remove --global {}", quoted(name)));
             return Err(Failure::new(format!("{name} is global and can't be removed"))
                 .hint(format!("sudo {command}")));
         }

@@ -4,7 +4,7 @@ use crate::commands::endpoint::{Access, Keep, wait};
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
-use crate::message::escape;
+use crate::message::{escape, json_line, quoted};
 use crate::secret::Secret;
 use crate::services::account::{self, Account, TokenVerdict};
 use crate::services::health::{self, Row};
@@ -200,12 +200,12 @@ impl Report {
                 .map(|account| Who { username: &account.username, email: &account.email }),
             token: TokenRow { status, expires: self.expires.map(rfc3339), problem },
         };
-        serde_json::to_string(&document).expect("a document of strings") + "\n"
+        json_line(&document)
     }
 
     /// The exit status: what was found, measured by what was asked.
     fn judge(&self, options: &Options, session: &Session) -> Result<()> {
-        let login = || session.command(&format!("login {}", self.name));
+        let login = || session.command(&format!("login {}", quoted(&self.name)));
         match &self.token {
             Token::Invalid(why) => {
                 return Err(Failure::new(format!("error response from server: Invalid Credentials: {why}"))

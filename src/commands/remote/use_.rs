@@ -1,9 +1,10 @@
 //! `remote use NAME`
 
 use super::JsonOption;
-use crate::commands::session::{Layers, Session, no_remote};
+use crate::commands::session::{Session, no_remote};
 use crate::config::layers::merge;
 use crate::error::{Failure, Result};
+use crate::message::quoted;
 use clap::Args;
 
 /// Set the default remote endpoint
@@ -35,7 +36,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     let changed = if options.exclusive && !session.ctx.is_root() {
         return Err(Failure::new("unable to set endpoint as exclusive: not root user")
-            .hint("repeat the command with sudo"));
+            .hint(format!("sudo {}", session.command(&format!("use --exclusive {}", quoted(name))))));
     } else if options.exclusive || options.global {
         use_globally(name, options.exclusive, session)?
     } else {
@@ -47,21 +48,28 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 
 fn use_own(name: &str, session: &Session) -> Result<bool> {
     let global = session.load_global()?.config;
-    session.edit_user(&global, &mut |config| {
+    let mut notes = None;
+    let changed = session.edit_user(&global, &mut |config| {
         let effective = merge(config.clone(), global.clone(), session.ctx.persona);
         if !effective.remotes.contains_key(name) {
             return Err(no_remote(session, name));
         }
-        Layers { effective, user_distrust: None, global_distrust: None }.require_usable(name)?;
+        effective.require_usable(name)?;
+        notes = Some(effective);
         config.active = name.to_string();
         Ok(())
-    })
+    })?;
+    if let Some(effective) = notes {
+        session.say_notes(&effective, Some(name));
+    }
+    Ok(changed)
 }
 
 /// Sets the global default. Whatever was exclusive before is so no longer, unless it is asked for again.
 fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> {
     let mut released = Vec::new();
-    let changed = session.edit_global(&mut |config| {
+    let again = format!("use --global {}", quoted(name));
+    let changed = session.edit_global(&again, &mut |config| {
         if !config.remotes.contains_key(name) {
             return Err(no_remote(session, name));
         }

@@ -12,6 +12,7 @@ mod tests;
 
 use super::Config;
 use std::fmt;
+use std::path::Path;
 
 pub use read::read;
 pub use write::write;
@@ -35,6 +36,14 @@ pub struct YamlError {
     pub message: String,
 }
 
+impl YamlError {
+    /// `FILE:LINE:COLUMN: KEY: what is wrong`.
+    pub fn at(&self, file: &Path) -> String {
+        let between = if self.place.is_some() { ":" } else { ": " };
+        format!("{}{between}{self}", file.display())
+    }
+}
+
 impl fmt::Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = self.place {
@@ -56,6 +65,14 @@ pub struct UnknownKey {
     pub place: Place,
     /// With the keys above it.
     pub key: String,
+}
+
+impl UnknownKey {
+    /// `FILE:LINE:COLUMN: unknown key KEY`.
+    pub fn at(&self, file: &Path) -> String {
+        let Place { line, column } = self.place;
+        format!("{}:{line}:{column}: unknown key {}", file.display(), self.key)
+    }
 }
 
 /// What a text says.

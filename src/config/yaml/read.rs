@@ -251,8 +251,19 @@ impl Reader {
         YamlError { key, ..fail(node.place, message.into()) }
     }
 
+    /// The keys above and this one. A key that holds a colon or a blank may be a key and its value that
+    /// lack the blank between them: what follows may be a token, so it is left out.
     fn key(&self) -> String {
-        self.path.join(".")
+        let shown = |part: &String| match part.find([':', ' ', '=']) {
+            Some(at) if !self.is_name(part) => format!("{}…", &part[..at]),
+            _ => part.clone(),
+        };
+        self.path.iter().map(shown).collect::<Vec<_>>().join(".")
+    }
+
+    /// Whether this part of the path is the name of a remote, which may hold anything and is no secret.
+    fn is_name(&self, part: &str) -> bool {
+        self.path.len() > 1 && self.path[0] == "Remotes" && self.path[1] == part && !part.starts_with("Token")
     }
 
     fn step(&mut self, node: &Node) -> Result<(), YamlError> {

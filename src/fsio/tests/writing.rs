@@ -75,7 +75,7 @@ fn only_the_last_directory_is_made() {
     let world = World::new();
     let told = told(set(&world.path("home/.apptainer/remote.yaml"), "x"));
     let (home, dir) = (world.path("home"), world.path("home/.apptainer"));
-    assert_eq!(told, format!("there is no directory {}\nmkdir -p {}", home.display(), dir.display()));
+    assert_eq!(told, format!("there is no directory {}\nmkdir -p -m 700 {}", home.display(), dir.display()));
     assert!(world.names("").is_empty());
 }
 
