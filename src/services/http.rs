@@ -176,6 +176,11 @@ impl Http {
             let wrong = |text: &str| {
                 Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::shown(&next)))))
             };
+            if get.token.is_some_and(|token| holds(&next, token)) {
+                // Every message names the address.
+                let text = "the server sends requests on to an address with the token in it";
+                return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
+            }
             if url.scheme() == "https" && next.scheme() != "https" {
                 return wrong("the server sends requests on from https to");
             }
@@ -281,6 +286,12 @@ impl Http {
             .build()
             .map_err(|error| format!("cannot prepare requests: {}", error.without_url()))
     }
+}
+
+/// Whether the token stands in the address; hosts come in small letters.
+fn holds(url: &Url, token: &Secret) -> bool {
+    let token = zeroize::Zeroizing::new(token.expose().to_ascii_lowercase());
+    token.len() >= 4 && url.as_str().to_ascii_lowercase().contains(&*token)
 }
 
 /// Where a redirect leads; none for every other answer, and for one that does not say where.
