@@ -99,7 +99,7 @@ impl Session<'_> {
             Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using what it said earlier")),
         }
         for skipped in services.skipped() {
-            self.ctx.talk.debug(format!("{url} names {skipped}, which is no service"));
+            self.ctx.talk.debug(format!("{url}: {skipped}"));
         }
         Ok(services)
     }
