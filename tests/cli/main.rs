@@ -17,6 +17,7 @@ mod messages;
 mod peers;
 mod pty;
 mod reference;
+mod secrets;
 mod status;
 mod terminal;
 mod trust;
