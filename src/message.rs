@@ -151,7 +151,7 @@ pub fn escape(text: &str) -> Cow<'_, str> {
 /// `text` as one word for a shell, for commands to type. Borrowed where it is one as it stands.
 pub fn quoted(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
+    if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))

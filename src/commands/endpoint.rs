@@ -107,8 +107,8 @@ impl Session<'_> {
     /// What the endpoint at `url` said last, and how long ago.
     pub fn cached_services(&self, url: &Url, insecure: bool) -> Option<(Services, Duration)> {
         let directory = self.paths.user_dir.as_ref().ok()?;
-        let cached = fsio::read_cache(directory, &cache::file_name(url), self.identity(), CACHE_LIMIT)?;
-        cache::decode(&cached.bytes, url, insecure, self.now())
+        let bytes = fsio::read_cache(directory, &cache::file_name(url), self.identity(), CACHE_LIMIT)?;
+        cache::decode(&bytes, url, insecure, self.now())
     }
 
     /// Keeps a copy, where that does no harm: reading commands create no directory for it.

@@ -12,7 +12,6 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 /// The directory of the cache inside the user directory.
 const DIRECTORY_NAME: &str = "remote-cache";
@@ -23,18 +22,9 @@ const PREFIX: &str = ".tmp-";
 /// After this many seconds a temporary is no live writer's any more.
 const LEFT_BEHIND: u64 = 3600;
 
-/// A cached document.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Cached {
-    /// The whole file.
-    pub bytes: Vec<u8>,
-    /// When it was written, by the filesystem's clock.
-    pub modified: SystemTime,
-}
-
 /// Reads `<user_dir>/remote-cache/<name>`. `None` unless it is a regular file, no link, of the effective
 /// uid, that nobody else can write, in a directory of which the same is true, and at most `limit` bytes long.
-pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Cached> {
+pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Vec<u8>> {
     let user = open_user(user_dir).ok()?;
     let dir = openat(&user, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).ok()?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
@@ -53,8 +43,7 @@ pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Opt
     }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).ok()?;
-    let modified = metadata.modified().ok()?;
-    (bytes.len() as u64 <= limit).then_some(Cached { bytes, modified })
+    (bytes.len() as u64 <= limit).then_some(bytes)
 }
 
 /// Writes `<user_dir>/remote-cache/<name>`, 0600, replaced whole. The user directory must exist;

@@ -17,7 +17,7 @@ mod tests;
 mod trust;
 mod update;
 
-pub use cache::{Cached, read_cache, write_cache};
+pub use cache::{read_cache, write_cache};
 pub use read::read;
 pub use trust::Distrust;
 pub use update::update;

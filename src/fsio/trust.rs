@@ -143,12 +143,7 @@ fn is_namespace(uid_map: &str) -> bool {
 
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    let plain = |c: char| c.is_alphanumeric() || "/._-+:@%,=".contains(c);
-    if text.chars().all(plain) && !text.starts_with('-') {
-        return text.into_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    crate::message::quoted(&path.to_string_lossy()).into_owned()
 }
 
 #[cfg(test)]

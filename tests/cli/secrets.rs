@@ -3,7 +3,7 @@
 
 use crate::disk::{behind, has};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS};
-use crate::world::{As, Shown, World, finish, finish_reading, words};
+use crate::world::{As, Shown, World, finish_reading, words};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -141,7 +141,7 @@ fn the_cache_keeps_a_document_and_makes_no_user_directory() {
     assert_eq!(mode(&world.path("user/remote-cache/a.services.json")), 0o600);
     assert_eq!(world.names("user/remote-cache"), ["a.services.json"]);
     let cached = read_cache(&user, "a.services.json", me(), LIMIT).unwrap();
-    assert_eq!(cached.bytes, b"{\"a\":1}");
+    assert_eq!(cached, b"{\"a\":1}");
     assert!(read_cache(&user, "a.services.json", me(), 6).is_none());
     for bad in ["", "../a", ".hidden", "a/b"] {
         assert!(write_cache(&user, bad, b"", me(), true).is_err());
@@ -155,7 +155,7 @@ fn a_cached_document_that_others_made_or_can_write_is_not_believed() {
     let user = world.path("");
     write_cache(&user, "a", b"x", me(), true).unwrap();
     let (dir, path) = (world.path("remote-cache"), world.path("remote-cache/a"));
-    let found = || read_cache(&user, "a", me(), LIMIT).map(|cached| cached.bytes);
+    let found = || read_cache(&user, "a", me(), LIMIT);
     assert_eq!(found().unwrap(), b"x");
     for bad in [0o622, 0o660] {
         chmod(&path, bad);
@@ -202,5 +202,5 @@ fn what_root_caches_in_a_users_directory_is_that_users() {
         assert_eq!(owner(&world.path(name)), (SOMEBODY, SOMEBODY));
     }
     let cached = as_uid(SOMEBODY, |who| read_cache(&world.path(""), "a", who, LIMIT));
-    assert_eq!(cached.unwrap().bytes, b"x");
+    assert_eq!(cached.unwrap(), b"x");
 }
