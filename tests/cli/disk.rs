@@ -119,7 +119,7 @@ pub fn process(world: &World, who: As, line: &str) -> Option<Shown> {
 pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     world.install();
     world.give_home_to_user();
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("/usr/bin/unshare");
     let (namespaces, user) = if is_root() {
         ("-m", format!("setpriv --reuid={USER} --regid={USER} --clear-groups"))
     } else if can_unshare() {

@@ -237,7 +237,7 @@ impl World {
                 command
             }
             (As::Root, false) if can_unshare() => {
-                let mut command = Command::new("unshare");
+                let mut command = Command::new("/usr/bin/unshare");
                 command.arg("-r").arg(self.exe());
                 command
             }
@@ -326,7 +326,7 @@ pub fn skipped(what: &str) {
 }
 
 pub fn can_unshare() -> bool {
-    Command::new("unshare")
+    Command::new("/usr/bin/unshare")
         .args(["-r", "true"])
         .stderr(Stdio::null())
         .status()
