@@ -272,6 +272,21 @@ fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
     }
 }
 
+/// A command line that clap takes and the command does not: in clap's layout, with the usage of `remote
+/// COMMAND`.
+pub fn usage_error(ctx: &Context, command: &str, message: &str) -> Failure {
+    let mut tree = tree(ctx.persona).term_width(ctx.width);
+    tree.build();
+    let command = tree.find_subcommand_mut("remote").and_then(|remote| remote.find_subcommand_mut(command));
+    match command {
+        Some(command) => {
+            let text = command.error(ErrorKind::ArgumentConflict, message).render().to_string();
+            Failure::usage(text.trim_end().to_string())
+        }
+        None => Failure::usage(message.to_string()),
+    }
+}
+
 /// Help goes to standard output; a wrong command line is a [`Failure`] of kind Usage with clap's words.
 fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
     let mut text = error.render().to_string();

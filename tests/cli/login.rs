@@ -298,7 +298,7 @@ fn options_of_services_are_refused_for_an_endpoint() {
         ("login -i lab", "--insecure"),
         ("login --authfile f lab", "--authfile"),
     ] {
-        world.pipe(TOKEN).remote(line).exits(1).says(option);
+        world.pipe(TOKEN).remote(line).exits(1).says(option).says("Usage: apptainer remote login");
     }
     for line in [
         "login docker://r.example",

@@ -56,7 +56,7 @@ fn exclusive_is_roots_and_binds_users() {
     let shown = world.remote("use b").exits(255);
     assert_eq!(
         shown.stderr,
-        "FATAL:   could not use b: remote company has been set exclusive by the system administrator\n"
+        "FATAL:   could not use b: remote company has been set exclusive by the system administrator\nhint:    apptainer remote list\n"
     );
     assert_eq!(world.user(), TWO);
     world

@@ -1,6 +1,7 @@
 //! `remote login [NAME|SERVICE-URI]`
 
 use super::JsonOption;
+use crate::cli;
 use crate::commands::endpoint::{Access, Keep, failure, wait};
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
@@ -66,10 +67,8 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
         ("--authfile", options.authfile.is_some()),
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
-        return Err(Failure::usage(format!(
-            "error: {option} is for registries and keyservers, not for a remote endpoint"
-        ))
-        .hint(session.command("login --help")));
+        let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
+        return Err(cli::usage_error(session.ctx, "login", &message));
     }
     let target = options.target.as_deref();
     let login = Login { target, secret: &options.secret, piped: None, ca_file: options.ca_file };

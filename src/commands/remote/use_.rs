@@ -54,7 +54,7 @@ fn use_own(name: &str, session: &Session) -> Result<bool> {
         if !effective.remotes.contains_key(name) {
             return Err(no_remote(session, name));
         }
-        effective.require_usable(name)?;
+        effective.require_usable(name).map_err(|failure| failure.hint(session.command("list")))?;
         notes = Some(effective);
         config.active = name.to_string();
         Ok(())
