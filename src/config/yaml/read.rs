@@ -252,11 +252,16 @@ impl Reader {
     }
 
     /// The keys above and this one. A key that holds a colon or a blank may be a key and its value that
-    /// lack the blank between them: what follows may be a token, so it is left out.
+    /// lack the blank between them, a long one a token in the wrong place: so the rest is left out.
     fn key(&self) -> String {
-        let shown = |part: &String| match part.find([':', ' ', '=']) {
-            Some(at) if !self.is_name(part) => format!("{}…", &part[..at]),
-            _ => part.clone(),
+        const LONGEST: usize = 24;
+        let shown = |part: &String| {
+            let long =
+                part.char_indices().nth(LONGEST).map(|_| part.chars().take(4).map(char::len_utf8).sum());
+            match part.find([':', ' ', '=']).or(long) {
+                Some(at) if !self.is_name(part) => format!("{}…", &part[..at]),
+                _ => part.clone(),
+            }
         };
         self.path.iter().map(shown).collect::<Vec<_>>().join(".")
     }
