@@ -491,3 +491,16 @@ fn a_token_file_with_replace_logs_in_also_where_the_address_stays() {
     );
     assert!(world.user().contains(TOKEN));
 }
+
+#[test]
+fn an_endpoint_with_an_ipv6_address_and_a_path() {
+    if !Endpoint::has_ipv6() {
+        return crate::world::skipped("an IPv6 address: this machine has none");
+    }
+    let (world, endpoint) = (World::new(), Endpoint::start("::1", None));
+    endpoint.accept_token(TOKEN);
+    world.pipe(TOKEN).remote(&format!("add -i six {}", endpoint.url())).exits(0).says("Token stored in");
+    assert!(world.user().contains(&format!("URI: //{}\n", endpoint.host())), "{}", world.user());
+    world.remote("status").exits(0).prints("Valid authentication token set");
+    world.remote("list").exits(0).prints(&endpoint.host());
+}
