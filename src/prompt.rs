@@ -42,7 +42,8 @@ impl Prompt for Terminal {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
             Err(error) if error.kind() == ErrorKind::Interrupted => {
-                // Ctrl-C: the signal has been raised, and the guard waits until it ends the process.
+                // Ctrl-C: the signal is on its way to the thread that cleans up and ends the process.
+                std::thread::sleep(std::time::Duration::from_secs(5));
                 drop(guard);
                 Err(error)
             }

@@ -9,17 +9,12 @@ use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The signals that end the program; see [`watch`] for the other one.
 const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
 type Cleanup = Box<dyn FnOnce() + Send>;
-
-/// Set by the handler itself, before the thread hears of the signal.
-static ARRIVED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 #[derive(Default)]
 struct Registry {
@@ -62,13 +57,8 @@ pub fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
 }
 
 impl Drop for Guard {
-    /// A signal that arrived while the guard was held ends the program here at the latest: whoever sent it
-    /// must not see an exit status instead.
     fn drop(&mut self) {
         registry().cleanups.remove(&self.0);
-        if ARRIVED.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_secs(10));
-        }
     }
 }
 
@@ -77,9 +67,6 @@ impl Drop for Guard {
 fn watch() -> io::Result<()> {
     let ignored = ignored_mask();
     let kept = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    for signal in kept.clone() {
-        signal_hook::flag::register(signal, Arc::clone(&ARRIVED))?;
-    }
     let mut signals = Signals::new(kept.chain([SIGXFSZ]))?;
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
         for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
