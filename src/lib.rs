@@ -12,11 +12,13 @@
     )
 )]
 
+pub mod auth_file;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod context;
 pub mod error;
+pub mod executable;
 pub mod fsio;
 pub mod message;
 pub mod passthrough;

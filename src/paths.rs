@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The name of both layers' file.
 const FILE: &str = "remote.yaml";
+/// The real programs' own auth file, beside it.
+const DOCKER_FILE: &str = "docker-config.json";
 
 /// Why there is no directory of the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +77,40 @@ impl Paths {
             (None, Some(legacy)) => Ok(legacy.join(FILE)),
             _ => self.user_file(),
         }
+    }
+}
+
+/// The auth file of registries: the one that is named, or the one that the real program uses by itself.
+#[derive(Clone, Debug)]
+pub struct AuthPath {
+    /// The file, or why there is no place for one.
+    pub file: Result<PathBuf, NoHome>,
+    /// What will be copied there before anything is written: that of a `~/.singularity` which stands in.
+    pub copy_of: Option<PathBuf>,
+    /// An option or a variable names it, so that it stands for itself: `remote.yaml` is not about it.
+    pub chosen: bool,
+}
+
+impl Paths {
+    /// The auth file: `--authfile`, the environment, `docker-config.json` in the user's directory where it
+    /// exists (SingularityCE: in any case), `config.json` in CONFIGDIR, `~/.docker/config.json`.
+    pub fn auth_file(&self, ctx: &Context, option: Option<PathBuf>) -> AuthPath {
+        let variable = |name| ctx.variable(name).map(|found| PathBuf::from(found.value));
+        if let Some(file) = option.or_else(|| variable("AUTH_FILE")).or_else(|| variable("AUTHFILE")) {
+            return AuthPath { file: Ok(file), copy_of: None, chosen: true };
+        }
+        let legacy = self.legacy_dir.as_ref().map(|legacy| legacy.join(DOCKER_FILE));
+        let copy_of = legacy.filter(|legacy| legacy.exists());
+        let own = self.user_dir.clone().map(|directory| directory.join(DOCKER_FILE));
+        let exists = own.as_ref().is_ok_and(|own| own.symlink_metadata().is_ok());
+        if ctx.persona == Persona::Singularity || exists || copy_of.is_some() {
+            return AuthPath { file: own, copy_of, chosen: false };
+        }
+        let file = match variable("CONFIGDIR") {
+            Some(directory) => Ok(directory.join("config.json")),
+            None => home(ctx).map(|home| home.join(".docker/config.json")),
+        };
+        AuthPath { file, copy_of: None, chosen: false }
     }
 }
 

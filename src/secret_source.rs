@@ -82,6 +82,18 @@ impl Streams<'_> {
         // A pasted token often brings a blank along.
         Ok(answer.and_then(|text| Secret::non_empty(text.trim().to_string())))
     }
+
+    /// As `read`, for what may begin or end with a blank.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub fn password(&mut self) -> Result<Option<Secret>> {
+        if !self.terminal {
+            return self.read();
+        }
+        let answer = self.prompt.secret().fail_context(|| "reading the terminal")?;
+        Ok(answer.and_then(|text| Secret::non_empty(text.to_string())))
+    }
 }
 
 /// What a token may be: 1 to 8192 characters of RFC 6750's b64token. So a file of another purpose, named

@@ -1,5 +1,9 @@
 //! Names and addresses, parsed at the edge: below this room nobody splits a string at a colon.
 
+mod service;
+
+pub use service::{ServiceScheme, ServiceUri, TypedService};
+
 use std::fmt;
 use url::Url;
 
@@ -89,15 +93,11 @@ impl EndpointUri {
     /// # Errors
     /// Another scheme, a port outside 1–65535, blanks, control characters, no host.
     pub fn parse_typed(text: &str) -> Result<TypedUri, UriError> {
-        // A text with an `@` may hold a password, so no message repeats it.
-        let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
-        let refuse = |why: String| UriError(format!("invalid URI{shown}: {why}"));
+        let refuse = |why: String| UriError(format!("invalid URI{}: {why}", shown_in_error(text)));
         if text.is_empty() {
             return Err(UriError("invalid URI: cannot have empty URI".into()));
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(refuse("blanks and control characters are not allowed".into()));
-        }
+        check_characters(text).map_err(refuse)?;
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if !scheme.contains(['/', '?', '#', '@']) => {
                 (Some(Scheme::parse(scheme).map_err(refuse)?), rest)
@@ -107,6 +107,12 @@ impl EndpointUri {
         let mut dropped = Vec::new();
         let rest = cut(rest, '#', "fragment", &mut dropped);
         let rest = cut(rest, '?', "query", &mut dropped);
+        let uri = Self::parse_rest(rest, &mut dropped).map_err(refuse)?;
+        Ok(TypedUri { uri, scheme, dropped })
+    }
+
+    /// Reads what stands behind the scheme and before query and fragment.
+    fn parse_rest(rest: &str, dropped: &mut Vec<&'static str>) -> Result<Self, String> {
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
             None => (rest, ""),
@@ -118,13 +124,12 @@ impl EndpointUri {
             }
             None => authority,
         };
-        let (host, port) = split_port(authority).map_err(refuse)?;
-        check_host(host).map_err(refuse)?;
+        let (host, port) = split_port(authority)?;
+        check_host(host)?;
         if path.contains('\\') {
-            return Err(refuse("a backslash is not allowed".into()));
+            return Err("a backslash is not allowed".into());
         }
-        let uri = Self { host: host.to_string(), port, path: clean_path(path) };
-        Ok(TypedUri { uri, scheme, dropped })
+        Ok(Self { host: host.to_string(), port, path: clean_path(path) })
     }
 
     /// Reads what a file holds: every form that a real program or this one stores. `None` for an empty
@@ -195,6 +200,18 @@ impl Scheme {
             "https" => Ok(Self::Https),
             _ => Err(format!("{text:?} is no scheme of an endpoint, only https and http are")),
         }
+    }
+}
+
+/// How a refused address is shown: one with an `@` may hold a password, so no message repeats it.
+fn shown_in_error(text: &str) -> String {
+    if text.contains('@') { String::new() } else { format!(" {text:?}") }
+}
+
+fn check_characters(text: &str) -> Result<(), String> {
+    match text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        true => Err("blanks and control characters are not allowed".into()),
+        false => Ok(()),
     }
 }
 

@@ -4,6 +4,7 @@
 
 pub mod endpoint;
 pub mod file;
+mod keyservers;
 pub mod layers;
 pub mod yaml;
 

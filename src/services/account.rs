@@ -2,7 +2,7 @@
 
 use super::discovery::service_url;
 use super::error::HttpError;
-use super::http::{Get, Http, Response};
+use super::http::{Get, Http, Login, Response};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
@@ -35,7 +35,7 @@ pub async fn token_status(
     let get = Get {
         url: &url,
         insecure,
-        token: Some(token),
+        login: Some(Login::Bearer(token)),
         accept: Some("application/json"),
         timeout: limits.token,
         limit: limits.json_bytes,
@@ -92,7 +92,7 @@ pub async fn identity(
     let get = Get {
         url: &url,
         insecure,
-        token,
+        login: token.map(Login::Bearer),
         accept: Some("application/json"),
         timeout: limits.identity,
         limit: limits.json_bytes,

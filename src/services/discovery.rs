@@ -79,7 +79,7 @@ pub async fn fetch(http: &Http, endpoint: &Url, insecure: bool) -> Result<Servic
     let get = Get {
         url: &url,
         insecure,
-        token: None,
+        login: None,
         accept: Some("application/json"),
         timeout: limits.discovery,
         limit: limits.discovery_bytes,

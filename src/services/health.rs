@@ -80,7 +80,7 @@ pub async fn version(http: &Http, uri: &str, insecure: bool) -> Result<String, H
     let get = Get {
         url: &url,
         insecure,
-        token: None,
+        login: None,
         accept: Some("application/json"),
         timeout: limits.version,
         limit: limits.json_bytes,
@@ -97,7 +97,7 @@ pub async fn version(http: &Http, uri: &str, insecure: bool) -> Result<String, H
 pub async fn plain_check(http: &Http, url: &Url, insecure: bool) -> Result<(), HttpError> {
     let limits = http.limits();
     let get =
-        Get { url, insecure, token: None, accept: None, timeout: limits.version, limit: limits.json_bytes };
+        Get { url, insecure, login: None, accept: None, timeout: limits.version, limit: limits.json_bytes };
     match http.get(get).await {
         Ok(response) if response.status >= 500 => Err(response.failure()),
         // The page itself does not matter, nor how long it is.

@@ -5,11 +5,14 @@ use super::proxy::Proxies;
 use super::settings::Settings;
 use super::{message, tls};
 use crate::secret::Secret;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
+use zeroize::Zeroizing;
 
 /// Times and sizes. [`Limits::default`] is what the program uses; tests have less patience.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +27,12 @@ pub struct Limits {
     pub identity: Duration,
     /// For `/version` of a service.
     pub version: Duration,
+    /// For a request to a keyserver.
+    pub keyserver: Duration,
+    /// For the endpoints that are asked for their keyserver while they are listed.
+    pub listing: Duration,
+    /// For an answer of a credential helper.
+    pub helper: Duration,
     /// Longest discovery document, in bytes.
     pub discovery_bytes: usize,
     /// Longest other JSON document, in bytes.
@@ -40,6 +49,9 @@ impl Default for Limits {
             token: Duration::from_secs(10),
             identity: Duration::from_secs(5),
             version: Duration::from_secs(30),
+            keyserver: Duration::from_secs(5),
+            listing: Duration::from_secs(3),
+            helper: Duration::from_secs(10),
             discovery_bytes: 1 << 20,
             json_bytes: 1 << 20,
             error_bytes: 64 << 10,
@@ -47,15 +59,57 @@ impl Default for Limits {
     }
 }
 
+/// What is sent as `Authorization`.
+#[derive(Clone, Copy, Debug)]
+pub enum Login<'a> {
+    /// `Bearer TOKEN`.
+    Bearer(&'a Secret),
+    /// `Basic`, with the user's name, which holds no colon, and the password.
+    Basic(&'a str, &'a Secret),
+}
+
+impl Login<'_> {
+    /// What a person keeps secret of it.
+    fn secret(&self) -> &Secret {
+        match self {
+            Self::Bearer(secret) | Self::Basic(_, secret) => secret,
+        }
+    }
+
+    /// Every form in which a server could repeat it.
+    fn secrets(&self) -> Vec<Secret> {
+        match self {
+            Self::Bearer(token) => vec![Secret::clone(token)],
+            Self::Basic(username, password) => vec![basic(username, password), Secret::clone(password)],
+        }
+    }
+
+    /// The value of the header: `Basic …` or `Bearer …`, as `remote.yaml` keeps it for keyservers.
+    pub fn header(&self) -> Secret {
+        match self {
+            Self::Bearer(token) => Secret::new(format!("Bearer {}", token.expose())),
+            Self::Basic(username, password) => {
+                Secret::new(format!("Basic {}", basic(username, password).expose()))
+            }
+        }
+    }
+}
+
+/// `USERNAME:PASSWORD` in base64: the text of the header and of `auth` in the auth file.
+pub fn basic(username: &str, password: &Secret) -> Secret {
+    let plain = Zeroizing::new(format!("{username}:{}", password.expose()));
+    Secret::new(STANDARD.encode(plain.as_bytes()))
+}
+
 /// One GET.
 #[derive(Clone, Copy, Debug)]
 pub struct Get<'a> {
     /// `http` or `https`. User and password in it are not sent.
     pub url: &'a Url,
-    /// Take any certificate, and let a token go over http.
+    /// Take any certificate, and let a login go over http.
     pub insecure: bool,
-    /// Sent as `Authorization: Bearer …`, to this URL's origin alone. An empty one sends no header.
-    pub token: Option<&'a Secret>,
+    /// Sent to this URL's origin alone. An empty secret sends no header.
+    pub login: Option<Login<'a>>,
     /// The `Accept` header, where the server should know.
     pub accept: Option<&'static str>,
     /// For everything from the name lookup to the last byte, redirects included.
@@ -72,6 +126,8 @@ pub struct Response {
     pub status: u16,
     /// Another origin than the first answered, which got no token.
     pub left_origin: bool,
+    /// The values of `WWW-Authenticate`.
+    pub challenges: Vec<String>,
     /// The value of `Content-Type`, empty where there is none.
     pub content_type: String,
     /// The body; of a failure only its beginning. May hold secrets.
@@ -168,15 +224,15 @@ impl Http {
         let mut seen = Vec::with_capacity(1);
         let mut left_origin = false;
         loop {
-            let token = get.token.filter(|token| !left_origin && !token.is_empty());
-            let response = self.send(&url, token, &get).await?;
+            let login = get.login.filter(|login| !left_origin && !login.secret().is_empty());
+            let response = self.send(&url, login, &get).await?;
             let Some(next) = redirect_target(&response)? else {
                 return self.receive(response, url, left_origin, &get).await;
             };
             let wrong = |text: &str| {
                 Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::shown(&next)))))
             };
-            if get.token.is_some_and(|token| holds(&next, token)) {
+            if get.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
                 // Every message names the address.
                 let text = "the server sends requests on to an address with the token in it";
                 return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
@@ -202,7 +258,7 @@ impl Http {
     async fn send(
         &self,
         url: &Url,
-        token: Option<&Secret>,
+        login: Option<Login<'_>>,
         get: &Get<'_>,
     ) -> Result<reqwest::Response, HttpError> {
         let setup = |text: &str| HttpError::new(url, Kind::Setup(text.to_string()));
@@ -211,11 +267,11 @@ impl Http {
         if let Some(accept) = get.accept {
             request = request.header(ACCEPT, accept);
         }
-        if let Some(token) = token {
+        if let Some(login) = login {
             if url.scheme() == "http" && !get.insecure {
                 return Err(setup("a token is not sent over http, where others can read it"));
             }
-            let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+            let mut value = HeaderValue::try_from(login.header().expose())
                 .map_err(|_| setup("the token holds characters that cannot be sent"))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
@@ -233,6 +289,8 @@ impl Http {
         let status = response.status();
         let limit = if status.is_success() { get.limit } else { self.limits().error_bytes };
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
+        let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect();
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&url, &error))? {
             let room = limit - body.len();
@@ -244,8 +302,9 @@ impl Http {
                 break;
             }
         }
-        let message = if status.is_success() { None } else { message::from_body(&body, get.token) };
-        Ok(Response { url, status: status.as_u16(), left_origin, content_type, body, message })
+        let secrets = || get.login.as_ref().map(Login::secrets).unwrap_or_default();
+        let message = if status.is_success() { None } else { message::from_body(&body, &secrets()) };
+        Ok(Response { url, status: status.as_u16(), left_origin, challenges, content_type, body, message })
     }
 
     fn failed(&self, url: &Url, error: &reqwest::Error) -> HttpError {

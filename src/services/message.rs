@@ -8,17 +8,15 @@ const LONGEST: usize = 200;
 
 /// The message of a failure's body: of the library's envelope `{"error":{"message":…}}`, of
 /// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, or the first line of a text. A page of
-/// HTML has none. Where the server repeats the token that it was sent, a `…` stands in its place.
-pub(super) fn from_body(body: &[u8], token: Option<&Secret>) -> Option<String> {
+/// HTML has none. Where the server repeats one of the `secrets` that it was sent, a `…` stands in its place.
+pub(super) fn from_body(body: &[u8], secrets: &[Secret]) -> Option<String> {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(json) => from_json(&json)?.to_string(),
         Err(_) => first_line(&String::from_utf8_lossy(body))?.to_string(),
     };
-    let text = match token {
-        // Nothing shorter is a token that a server would take, and its letters stand in every sentence.
-        Some(token) if token.expose().len() >= 4 => text.replace(token.expose(), "…"),
-        _ => text,
-    };
+    // Nothing shorter is a secret that a server would take, and its letters stand in every sentence.
+    let long = secrets.iter().filter(|secret| secret.expose().len() >= 4);
+    let text = long.fold(text, |text, secret| text.replace(secret.expose(), "…"));
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match text.char_indices().nth(LONGEST) {
         _ if text.is_empty() => None,
@@ -64,7 +62,7 @@ mod tests {
             ("\0\u{1}", None),
         ];
         for (body, expected) in table {
-            assert_eq!(from_body(body.as_bytes(), None).as_deref(), expected, "{body}");
+            assert_eq!(from_body(body.as_bytes(), &[]).as_deref(), expected, "{body}");
         }
     }
 
@@ -72,14 +70,14 @@ mod tests {
     fn a_message_is_one_bounded_line_without_the_token() {
         let token = Secret::new("canary-token".into());
         let body = r#"{"message":"bad token\n 'canary-token'"}"#;
-        assert_eq!(from_body(body.as_bytes(), Some(&token)).unwrap(), "bad token '…'");
-        assert_eq!(from_body("x".repeat(5000).as_bytes(), None).unwrap().chars().count(), LONGEST + 1);
+        assert_eq!(from_body(body.as_bytes(), std::slice::from_ref(&token)).unwrap(), "bad token '…'");
+        assert_eq!(from_body("x".repeat(5000).as_bytes(), &[]).unwrap().chars().count(), LONGEST + 1);
     }
 
     proptest! {
         #[test]
         fn no_body_panics(body: Vec<u8>, token in "\\PC{0,8}") {
-            from_body(&body, Some(&Secret::new(token)));
+            from_body(&body, &[Secret::new(token)]);
         }
     }
 }

@@ -5,11 +5,14 @@
 
 pub mod account;
 pub mod cache;
+mod challenge;
 pub mod discovery;
 pub mod error;
 pub mod health;
 pub mod http;
+pub mod keyserver;
 mod message;
+pub mod oci;
 pub mod policy;
 pub mod proxy;
 pub mod settings;
@@ -23,7 +26,7 @@ mod tests;
 
 pub use discovery::{Service, Services};
 pub use error::{HttpError, Kind};
-pub use http::{Get, Http, Limits, Response};
+pub use http::{Get, Http, Limits, Login, Response};
 pub use settings::Settings;
 
 use std::future::Future;

@@ -22,6 +22,8 @@ pub struct Settings {
     pub cert_dirs: Option<Vec<PathBuf>>,
     /// Trusted besides all others (`--ca-file`).
     pub ca_files: Vec<PathBuf>,
+    /// Directories whose `*.crt` are trusted besides, as far as they exist (`certs.d/HOST`).
+    pub cert_directories: Vec<PathBuf>,
 }
 
 impl Settings {
@@ -41,6 +43,7 @@ impl Settings {
             cert_file: set("SSL_CERT_FILE").map(PathBuf::from),
             cert_dirs: set("SSL_CERT_DIR").map(split_paths),
             ca_files: Vec::new(),
+            cert_directories: Vec::new(),
         }
     }
 }
@@ -64,6 +67,7 @@ impl fmt::Debug for Settings {
             .field("cert_file", &self.cert_file)
             .field("cert_dirs", &self.cert_dirs)
             .field("ca_files", &self.ca_files)
+            .field("cert_directories", &self.cert_directories)
             .finish()
     }
 }

@@ -82,6 +82,9 @@ fn certificates(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, Str
     for path in &settings.ca_files {
         all.extend(named_file("--ca-file", path)?);
     }
+    for path in settings.cert_directories.iter().flat_map(|directory| crt_files(directory)) {
+        all.extend(named_file("the certificate", &path)?);
+    }
     all.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
     all.dedup();
     Ok(all)
@@ -113,6 +116,15 @@ fn named_directories(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, 
         return Err(format!("SSL_CERT_DIR {}: no such directory", shown.join(":")));
     }
     Ok(paths.iter().flat_map(|path| directory(path)).collect())
+}
+
+/// The `*.crt` of a directory in the order of their names; none where there is no such directory.
+fn crt_files(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+    files.sort();
+    files
 }
 
 /// An IO error without its number.

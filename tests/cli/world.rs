@@ -341,7 +341,17 @@ pub fn mode(path: &Path) -> u32 {
 /// Short waits, so that a test of a server that never answers takes a moment.
 fn limits() -> Limits {
     let wait = Duration::from_millis(1500);
-    Limits { connect: wait, discovery: wait, token: wait, identity: wait, version: wait, ..Limits::default() }
+    Limits {
+        connect: wait,
+        discovery: wait,
+        token: wait,
+        identity: wait,
+        version: wait,
+        keyserver: wait,
+        listing: wait,
+        helper: wait,
+        ..Limits::default()
+    }
 }
 
 fn user_uid() -> u32 {

@@ -7,7 +7,7 @@ mod redirects;
 mod transport;
 
 use super::peers::endpoint::Endpoint;
-use super::{Get, Http, HttpError, Limits, Response, Settings, block_on};
+use super::{Get, Http, HttpError, Limits, Login, Response, Settings, block_on};
 use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
@@ -24,6 +24,9 @@ fn limits(time: Duration) -> Limits {
         token: time,
         identity: time,
         version: time,
+        keyserver: time,
+        listing: time,
+        helper: time,
         discovery_bytes: 20_000,
         json_bytes: 10_000,
         error_bytes: 2_000,
@@ -67,7 +70,7 @@ impl Ask<'_> {
     fn by(&self, http: &Http) -> Result<Response, HttpError> {
         let url = url(&format!("{}{}", self.base, self.path));
         let Limits { discovery: timeout, json_bytes: limit, .. } = *http.limits();
-        let get = Get { url: &url, insecure: self.insecure, token: self.token, accept: None, timeout, limit };
+        let get = Get { url: &url, insecure: self.insecure, login: self.token.map(Login::Bearer), accept: None, timeout, limit };
         block_on(http.get(get)).unwrap()
     }
 }

@@ -1,0 +1,359 @@
+//! The content of an auth file: `docker-config.json` as docker, podman, skopeo and Apptainer write it.
+//!
+//! Only what a login is about is looked at. Everything else (unknown keys, other logins, the order of keys,
+//! numbers as they are written) is kept.
+
+use crate::secret::Secret;
+use crate::uri::ServiceUri;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde_json::ser::{PrettyFormatter, Serializer};
+use serde_json::{Map, Value};
+
+/// The key under which docker keeps Docker Hub.
+pub const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// What an entry of `auths` says that a login replaces.
+const LOGIN_KEYS: [&str; 5] = ["auth", "username", "password", "identitytoken", "registrytoken"];
+
+/// The content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Document(Map<String, Value>);
+
+/// What an entry of `auths` holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// A password or token.
+    Secret,
+    /// Nothing: a credential helper keeps the secret.
+    Empty,
+    /// An `auth` that is no base64 of `user:password`: docker refuses the whole file for it.
+    Broken,
+}
+
+/// The registry of a key of the file: its host and port, Docker Hub by one name.
+fn registry_of(key: &str) -> Option<ServiceUri> {
+    let bare = ["https://", "http://"].iter().find_map(|scheme| key.strip_prefix(scheme)).unwrap_or(key);
+    ServiceUri::from_stored(&format!("docker://{bare}"))
+}
+
+/// Whether a key of the file names this registry as a whole: `host`, `https://host/v1/` and the like. A key
+/// `host/path` is of a part of it, as podman writes them.
+fn names(key: &str, registry: &ServiceUri) -> bool {
+    let whole = key.contains("://") || !key.trim_end_matches('/').contains('/');
+    whole && registry_of(key).is_some_and(|own| own.same_server(registry) && same_port(&own, registry))
+}
+
+/// `host` and `host:443` are one server, but two keys, and the real programs know only the one that the
+/// reference of an image spells.
+fn same_port(a: &ServiceUri, b: &ServiceUri) -> bool {
+    a.is_docker_hub() || a.authority() == b.authority()
+}
+
+/// The key of a registry's entry.
+pub fn key_of(registry: &ServiceUri) -> String {
+    if registry.is_docker_hub() { HUB_KEY.to_string() } else { registry.authority() }
+}
+
+impl Document {
+    /// Reads a file; a missing or blank one is empty.
+    ///
+    /// # Errors
+    /// `LINE:COLUMN: what is wrong`, or the key whose value is of the wrong type. Holds nothing of the values.
+    pub fn parse(bytes: Option<&[u8]>) -> Result<Self, String> {
+        let bytes = bytes.unwrap_or_default();
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Ok(Self::default());
+        }
+        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+            // The words of the JSON library, without the place that it names in its own way.
+            let words = error.to_string();
+            let words = words.split(" at line ").next().unwrap_or_default();
+            format!("{}:{}: {words}", error.line(), error.column())
+        })?;
+        let Value::Object(map) = value else { return Err("1:1: this is no JSON object".into()) };
+        let document = Self(map);
+        document.check()?;
+        Ok(document)
+    }
+
+    /// Refuses what a login or a logout could not change without losing it.
+    fn check(&self) -> Result<(), String> {
+        let wrong = |key: &str, wanted: &str| Err(format!("{key}: this must be {wanted}"));
+        for (key, entry) in self.map("auths")? {
+            if !(entry.is_object() || entry.is_null()) {
+                return wrong(&format!("auths.{key}"), "an object");
+            }
+        }
+        for (key, suffix) in self.map("credHelpers")? {
+            if !suffix.is_string() {
+                return wrong(&format!("credHelpers.{key}"), "a text");
+            }
+        }
+        match self.get("credsStore") {
+            None | Some(Value::Null | Value::String(_)) => Ok(()),
+            Some(_) => wrong("credsStore", "a text"),
+        }
+    }
+
+    /// The members of an object that may be missing.
+    fn map(&self, key: &str) -> Result<impl Iterator<Item = (&String, &Value)>, String> {
+        match self.get(key) {
+            None | Some(Value::Null) => Ok(None.into_iter().flatten()),
+            Some(Value::Object(map)) => Ok(Some(map).into_iter().flatten()),
+            Some(_) => Err(format!("{key}: this must be an object")),
+        }
+    }
+
+    /// As docker reads it: a key in other letters will do where the right one is missing.
+    fn get(&self, key: &str) -> Option<&Value> {
+        let other = || self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        self.0.get(key).or_else(other)
+    }
+
+    /// The text for the file, indented as docker indents it.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"\t"));
+        self.0.serialize(&mut serializer).expect("JSON that was read can be written");
+        bytes.push(b'\n');
+        bytes
+    }
+
+    /// The suffix of the credential helper that keeps the login to this registry, if one does.
+    pub fn helper_for(&self, registry: &ServiceUri) -> Option<&str> {
+        let helpers: Vec<_> = self.map("credHelpers").into_iter().flatten().collect();
+        let exact = helpers.iter().find(|(key, _)| **key == key_of(registry));
+        let own = exact.or_else(|| helpers.iter().find(|(key, _)| names(key, registry)));
+        let suffix = match own {
+            Some((_, suffix)) => suffix.as_str(),
+            None => self.get("credsStore").and_then(Value::as_str),
+        };
+        suffix.filter(|suffix| !suffix.is_empty())
+    }
+
+    /// Whether any helper is named at all.
+    pub fn names_helpers(&self) -> bool {
+        self.get("credsStore").is_some_and(|store| store.as_str().is_some_and(|text| !text.is_empty()))
+            || self.map("credHelpers").is_ok_and(|mut helpers| helpers.next().is_some())
+    }
+
+    /// The registries that only a helper of their own answers for, and those with an entry, as addresses.
+    pub fn registries(&self) -> Vec<String> {
+        let entries = self.map("auths").into_iter().flatten();
+        let helpers = self.map("credHelpers").into_iter().flatten();
+        let mut all: Vec<String> = Vec::new();
+        for (key, _) in entries.chain(helpers) {
+            let uri = match registry_of(key) {
+                Some(uri) if uri.is_docker_hub() => "docker://docker.io".to_string(),
+                Some(uri) if key.contains("://") => format!("docker://{}", uri.authority()),
+                Some(uri) => format!("docker://{}{}", uri.authority(), uri.path()),
+                None => continue,
+            };
+            if !all.contains(&uri) {
+                all.push(uri);
+            }
+        }
+        all
+    }
+
+    /// The keys of `auths` that name this registry, in the file's order.
+    pub fn keys_of(&self, registry: &ServiceUri) -> Vec<&str> {
+        let entries = self.map("auths").into_iter().flatten();
+        entries.map(|(key, _)| key.as_str()).filter(|key| names(key, registry)).collect()
+    }
+
+    /// The keys of `auths` that name a part of this registry (`host/path`).
+    pub fn keys_below(&self, registry: &ServiceUri) -> Vec<&str> {
+        let below = |key: &str| {
+            !names(key, registry)
+                && registry_of(key).is_some_and(|own| own.same_server(registry) && same_port(&own, registry))
+        };
+        let entries = self.map("auths").into_iter().flatten();
+        entries.map(|(key, _)| key.as_str()).filter(|key| below(key)).collect()
+    }
+
+    /// What the entry under `key` holds.
+    pub fn entry(&self, key: &str) -> Option<Entry> {
+        let (_, entry) = self.map("auths").ok()?.find(|(own, _)| *own == key)?;
+        let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        Some(match text("auth") {
+            Some(auth) if !is_login(auth) => Entry::Broken,
+            Some(_) => Entry::Secret,
+            None if LOGIN_KEYS.iter().any(|name| text(name).is_some()) => Entry::Secret,
+            None => Entry::Empty,
+        })
+    }
+
+    /// The first entry of this registry, in whatever words: what a program that looks for it finds.
+    pub fn entry_of(&self, registry: &ServiceUri) -> Option<Entry> {
+        let key = key_of(registry);
+        let keys = self.keys_of(registry);
+        self.entry(&key).or_else(|| keys.iter().find_map(|key| self.entry(key)))
+    }
+
+    /// Puts a login into the file: `auth` in base64, or nothing where a helper keeps it. What the entry
+    /// says besides stays; entries of the same registry under other names go, since some programs would
+    /// look there first.
+    pub fn store(&mut self, registry: &ServiceUri, auth: Option<&Secret>) {
+        let key = key_of(registry);
+        let others: Vec<String> =
+            self.keys_of(registry).into_iter().filter(|own| *own != key).map(String::from).collect();
+        let auths = self.auths();
+        others.iter().for_each(|other| drop(auths.shift_remove(other)));
+        let entry = auths.entry(key).or_insert(Value::Null);
+        if !entry.is_object() {
+            *entry = Value::Object(Map::new());
+        }
+        let entry = entry.as_object_mut().expect("made one");
+        LOGIN_KEYS.iter().for_each(|key| drop(entry.shift_remove(*key)));
+        if let Some(auth) = auth {
+            entry.insert("auth".into(), auth.expose().into());
+        }
+    }
+
+    /// Takes out every entry of this registry. Returns their keys.
+    pub fn remove(&mut self, registry: &ServiceUri) -> Vec<String> {
+        let keys: Vec<String> = self.keys_of(registry).into_iter().map(String::from).collect();
+        if !keys.is_empty() {
+            let auths = self.auths();
+            keys.iter().for_each(|key| drop(auths.shift_remove(key)));
+        }
+        keys
+    }
+
+    fn auths(&mut self) -> &mut Map<String, Value> {
+        let key = match self.0.contains_key("auths") {
+            true => "auths".to_string(),
+            false => self.0.keys().find(|key| key.eq_ignore_ascii_case("auths")).cloned().unwrap_or("auths".into()),
+        };
+        let auths = self.0.entry(key).or_insert(Value::Null);
+        if auths.is_null() {
+            *auths = Value::Object(Map::new());
+        }
+        auths.as_object_mut().expect("checked when it was read")
+    }
+}
+
+/// Whether `auth` is base64 of `user:password`.
+fn is_login(auth: &str) -> bool {
+    STANDARD.decode(auth).is_ok_and(|bytes| zeroize::Zeroizing::new(bytes).contains(&b':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn uri(text: &str) -> ServiceUri {
+        ServiceUri::from_stored(text).unwrap()
+    }
+
+    fn read(text: &str) -> Document {
+        Document::parse(Some(text.as_bytes())).unwrap()
+    }
+
+    fn secret() -> Secret {
+        Secret::new(STANDARD.encode("ada:pw"))
+    }
+
+    #[test]
+    fn what_a_login_is_not_about_stays_as_it_is() {
+        let text = r#"{"HttpHeaders":{"b":1.50,"a":1e+400},"auths":{"z.example":{"auth":"eDp5","email":"x"},"a.example":{"identitytoken":"t"}},"detachKeys":"é","n":123456789012345678901234567890}"#;
+        let mut document = read(text);
+        document.store(&uri("docker://z.example"), Some(&secret()));
+        let written = String::from_utf8(document.to_bytes()).unwrap();
+        let login = format!(r#"{{"email":"x","auth":"{}"}}"#, secret().expose());
+        let expected = text.replace(r#"{"auth":"eDp5","email":"x"}"#, &login);
+        assert_eq!(written.replace(['\n', '\t'], "").replace("\": ", "\":"), expected);
+        assert!(written.starts_with("{\n\t\"HttpHeaders\""), "{written}");
+        assert_eq!(document.remove(&uri("docker://a.example")), ["a.example"]);
+        assert_eq!(document.registries(), ["docker://z.example"]);
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_named_by_line_and_column() {
+        for (text, expected) in [
+            ("{\n\"auths\": {,}}", "2:11: key must be a string"),
+            ("[]", "1:1: this is no JSON object"),
+            ("{\"auths\": []}", "auths: this must be an object"),
+            ("{\"auths\": {\"h\": \"canary\"}}", "auths.h: this must be an object"),
+            ("{\"credHelpers\": {\"h\": 1}}", "credHelpers.h: this must be a text"),
+            ("{\"credsStore\": {}}", "credsStore: this must be a text"),
+            ("{\"auths\": {\"h\": {\"auth\": \"canary", "1:32: EOF while parsing a string"),
+        ] {
+            assert_eq!(Document::parse(Some(text.as_bytes())), Err(expected.into()), "{text}");
+        }
+        for empty in [None, Some(&b""[..]), Some(b" \n"), Some(b"{}")] {
+            assert_eq!(Document::parse(empty), Ok(Document::default()));
+        }
+    }
+
+    #[test]
+    fn one_registry_in_other_words() {
+        let text = r#"{"auths":{"docker.io":{"auth":"eDp5"},"https://index.docker.io/v1/":{},"https://H.example/v2/":{"auth":"eDp5"},"h.example:444":{},"h.example/team":{}}}"#;
+        let mut document = read(text);
+        assert_eq!(document.keys_of(&uri("oras://docker.io")), ["docker.io", HUB_KEY]);
+        assert_eq!(document.keys_of(&uri("docker://h.example")), ["https://H.example/v2/"]);
+        assert_eq!(document.keys_below(&uri("docker://h.example")), ["h.example/team"]);
+        document.store(&uri("docker://index.docker.io"), Some(&secret()));
+        assert_eq!(document.keys_of(&uri("docker://docker.io")), [HUB_KEY]);
+        assert_eq!(
+            document.registries(),
+            ["docker://docker.io", "docker://h.example", "docker://h.example:444", "docker://h.example/team"]
+        );
+    }
+
+    #[test]
+    fn entries() {
+        for (entry, expected) in [
+            (r#"{"auth":"eDp5"}"#, Entry::Secret),
+            (r#"{"identitytoken":"x"}"#, Entry::Secret),
+            (r#"{"username":"x","password":"y"}"#, Entry::Secret),
+            (r#"{"auth":"","email":"x"}"#, Entry::Empty),
+            ("{}", Entry::Empty),
+            ("null", Entry::Empty),
+            (r#"{"auth":"no base64"}"#, Entry::Broken),
+            (r#"{"auth":"bm9jb2xvbg=="}"#, Entry::Broken),
+        ] {
+            let document = read(&format!("{{\"auths\":{{\"h\":{entry}}}}}"));
+            assert_eq!(document.entry_of(&uri("docker://h")), Some(expected), "{entry}");
+        }
+        assert_eq!(read("{}").entry_of(&uri("docker://h")), None);
+    }
+
+    #[test]
+    fn which_helper() {
+        let document = read(r#"{"credHelpers":{"h":"own","plain":"","docker.io":"hub"},"CREDSSTORE":"all"}"#);
+        let helper = |text: &str| document.helper_for(&uri(text));
+        assert_eq!(helper("docker://h"), Some("own"));
+        assert_eq!(helper("docker://plain"), None, "the file itself");
+        assert_eq!(helper("docker://index.docker.io"), Some("hub"));
+        assert_eq!(helper("docker://other"), Some("all"));
+        assert!(document.names_helpers() && !read(r#"{"credsStore":""}"#).names_helpers());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_panics(bytes: Vec<u8>, text in r#"[{}\[\]:," a-z"]{0,40}"#) {
+            let _ = Document::parse(Some(&bytes));
+            let _ = Document::parse(Some(text.as_bytes()));
+        }
+
+        #[test]
+        fn a_login_changes_no_other(keys in proptest::collection::vec("[a-c]{1,2}(\\.d)?(:[12])?", 0..6), own in "[a-c]\\.d") {
+            let entries = keys.iter().map(|key| (key.clone(), serde_json::json!({"auth": "eDp5", "k": key})));
+            let auths: Map<String, Value> = entries.collect();
+            let before = read(&serde_json::json!({ "auths": auths, "x": 1 }).to_string());
+            let registry = uri(&format!("docker://{own}"));
+            let mut after = before.clone();
+            after.store(&registry, Some(&secret()));
+            prop_assert_eq!(after.entry(&own), Some(Entry::Secret));
+            after.remove(&registry);
+            let mut without = before.clone();
+            without.remove(&registry);
+            prop_assert_eq!(after, without);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Where logins to OCI registries are kept: the auth file that docker, podman, skopeo and Apptainer share,
+//! and the credential helpers that it names.
+
+pub mod document;
+pub mod helper;
+
+pub use document::{Document, Entry, key_of};
+pub use helper::{Helper, Helpers};
+
+use crate::error::{Failure, Result};
+use crate::fsio::{self, Distrust, Identity, Role, Target};
+use crate::message::Talk;
+use std::path::PathBuf;
+
+/// More than this is no file of logins.
+const LIMIT: u64 = 16 * 1024 * 1024;
+
+/// An auth file, there or not.
+#[derive(Clone, Debug)]
+pub struct AuthFile {
+    /// Where it is, links not yet resolved.
+    pub path: PathBuf,
+    /// Who reads and writes it.
+    pub identity: Identity,
+}
+
+/// An auth file as read.
+#[derive(Clone, Debug, Default)]
+pub struct Loaded {
+    /// What it says; empty where there is none.
+    pub document: Document,
+    /// Why nothing may be written to it.
+    pub distrust: Option<Distrust>,
+    /// Why nobody could look whether it is there; it counts as empty then.
+    pub unreachable: Option<String>,
+}
+
+impl AuthFile {
+    /// Reads the file. Never writes, creates or locks.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no auth file: with the file and the place in it.
+    pub fn load(&self) -> Result<Loaded> {
+        let state = fsio::read(&self.path, Role::User, self.identity, LIMIT)?;
+        let document = self.parse(state.bytes.as_deref())?;
+        Ok(Loaded { document, distrust: state.distrust, unreachable: state.unreachable })
+    }
+
+    /// Applies `change` to the content as it is under the lock and replaces the file. Returns whether
+    /// anything was written.
+    ///
+    /// # Errors
+    /// Those of `change`, of reading, and of every step of the write: the file is then as it was.
+    pub fn edit(&self, talk: &Talk, change: &mut dyn FnMut(&mut Document) -> Result<()>) -> Result<bool> {
+        fsio::update(&Target::user(&self.path, LIMIT), self.identity, talk, &mut |bytes| {
+            let before = self.parse(bytes)?;
+            let mut document = before.clone();
+            change(&mut document)?;
+            Ok((document != before).then(|| document.to_bytes()))
+        })
+    }
+
+    /// The helper that this file names for something, found. Root runs none that somebody else's file names.
+    ///
+    /// # Errors
+    /// It cannot be found or must not be run.
+    pub fn find_helper(&self, suffix: &str, helpers: &Helpers) -> Result<Helper> {
+        let named = |failure: Failure| {
+            failure.hint(format!("correct credsStore or credHelpers in {}", self.path.display()))
+        };
+        if self.identity.is_root() {
+            let roots = fsio::read(&self.path, Role::Global { trusted_owner: None }, self.identity, LIMIT)?;
+            if let Some(distrust) = roots.distrust {
+                let what = format!("the credential helper {suffix:?} is not run as root for");
+                return Err(named(distrust.into_failure().context(what)));
+            }
+        }
+        helpers.find(suffix).map_err(|failure| named(failure))
+    }
+
+    fn parse(&self, bytes: Option<&[u8]>) -> Result<Document> {
+        Document::parse(bytes).map_err(|problem| {
+            Failure::new(format!("{}:{problem}", self.path.display()))
+                .hint(format!("correct {}; nothing in it was changed", self.path.display()))
+        })
+    }
+}

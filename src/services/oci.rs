@@ -1,0 +1,246 @@
+//! Whether an OCI registry takes a login: the question that the registry itself asks is answered, and only
+//! its yes counts.
+
+use super::challenge::{self, Challenge};
+use super::error::{HttpError, Kind, Tls};
+use super::http::{Get, Http, Login, Response};
+use super::policy::is_loopback;
+use crate::secret::Secret;
+use crate::uri::ServiceUri;
+use serde::Deserialize;
+use url::{Host, Url};
+use zeroize::Zeroize;
+
+/// What a registry said about a login.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It takes it.
+    Accepted,
+    /// It asks nobody for a login, so that nothing was sent and nothing is known.
+    Open,
+    /// It, or its token server, says no.
+    Rejected(HttpError),
+}
+
+/// Asks the registry whether it takes this login: one request to learn how it wants to be asked, one with
+/// the password (Basic), or two, to its token server and back (Bearer).
+///
+/// # Errors
+/// It says neither yes nor no, asks in a way that is not known, or sends the password where it must not go.
+pub async fn check(
+    http: &Http,
+    uri: &ServiceUri,
+    insecure: bool,
+    username: &str,
+    password: &Secret,
+) -> Result<Verdict, HttpError> {
+    let registry = Registry { http, insecure };
+    let greeting = registry.greet(uri).await?;
+    if is_success(&greeting) {
+        return Ok(Verdict::Open);
+    }
+    if greeting.status != 401 {
+        return Err(greeting.failure());
+    }
+    let challenge = known_challenge(&greeting)?;
+    let login = Login::Basic(username, password);
+    if challenge.scheme == "basic" {
+        return registry.ask(&greeting.url, login).await;
+    }
+    let url = token_url(&challenge, &greeting.url, insecure, username)
+        .map_err(|why| greeting.unexpected(format!("the registry cannot be logged in to: {why}")))?;
+    let answer = registry.get(&url, Some(login)).await?;
+    if matches!(answer.status, 401 | 403) {
+        return Ok(Verdict::Rejected(answer.failure()));
+    }
+    let token = read_token(answer)?;
+    registry.ask(&greeting.url, Login::Bearer(&token)).await
+}
+
+struct Registry<'a> {
+    http: &'a Http,
+    insecure: bool,
+}
+
+impl Registry<'_> {
+    /// The answer at `/v2/` without a login: over https, and over http only where that is allowed and https
+    /// is not there.
+    async fn greet(&self, uri: &ServiceUri) -> Result<Response, HttpError> {
+        let at = |http: bool| uri.url(http).join("v2/").expect("a path below the root");
+        let response = match self.get(&at(false), None).await {
+            Err(error) if may_try_http(&error) && (self.insecure || is_loopback(&at(true))) => {
+                // Where nobody is at all, the first answer is as good as the second.
+                self.get(&at(true), None).await.map_err(|second| match second.kind {
+                    Kind::Refused | Kind::ConnectTimeout(_) => error,
+                    _ => second,
+                })
+            }
+            answer => answer,
+        }?;
+        if is_success(&response) && response.content_type.starts_with("text/html") {
+            return Err(response.unexpected("the answer is a web page and no registry's"));
+        }
+        Ok(response)
+    }
+
+    /// The registry's word about a login that it asked for.
+    async fn ask(&self, url: &Url, login: Login<'_>) -> Result<Verdict, HttpError> {
+        let answer = self.get(url, Some(login)).await?;
+        match answer.status {
+            401 | 403 => Ok(Verdict::Rejected(answer.failure())),
+            _ if is_success(&answer) => Ok(Verdict::Accepted),
+            _ => Err(answer.failure()),
+        }
+    }
+
+    async fn get(&self, url: &Url, login: Option<Login<'_>>) -> Result<Response, HttpError> {
+        let limits = self.http.limits();
+        let get = Get {
+            url,
+            // Only addresses over http that may get a login come here with one.
+            insecure: self.insecure || url.scheme() == "http",
+            login,
+            accept: None,
+            timeout: limits.token,
+            limit: limits.json_bytes,
+        };
+        self.http.get(get).await?.at_home()
+    }
+}
+
+/// Nobody there, or somebody who does not talk TLS. A certificate that does not pass is no reason.
+fn may_try_http(error: &HttpError) -> bool {
+    matches!(&error.kind, Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_)))
+}
+
+fn is_success(response: &Response) -> bool {
+    (200..300).contains(&response.status)
+}
+
+/// The first challenge of a form that we can answer.
+fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
+    let read: Vec<_> = response.challenges.iter().map(|header| challenge::parse(header)).collect();
+    let all = read.iter().flatten().flatten();
+    if let Some(known) = all.clone().find(|one| matches!(one.scheme.as_str(), "basic" | "bearer")) {
+        return Ok(known.clone());
+    }
+    let schemes: Vec<&str> = all.map(|one| one.scheme.as_str()).collect();
+    let why = match read.iter().find_map(|one| one.as_ref().err()) {
+        Some(malformed) => format!("its WWW-Authenticate is malformed: {malformed}"),
+        None if schemes.is_empty() => "it does not say how (there is no WWW-Authenticate)".to_string(),
+        None => format!("it wants {}, and only Basic and Bearer are known here", schemes.join(", ")),
+    };
+    Err(response.unexpected(format!("the registry asks for a login, but {why}")))
+}
+
+/// The address of the token server, with what it is to be asked.
+fn token_url(challenge: &Challenge, registry: &Url, insecure: bool, username: &str) -> Result<Url, String> {
+    let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
+    let mut url = Url::parse(realm)
+        .ok()
+        .filter(Url::has_host)
+        .ok_or("the realm of its challenge is no address")?;
+    let named = |why: &str| Err(format!("its realm {} {why}", super::error::shown(&url)));
+    let same_place = url.host() == registry.host()
+        && url.port_or_known_default() == registry.port_or_known_default();
+    let both_here = is_loopback(&url) && is_loopback(registry);
+    match url.scheme() {
+        _ if is_inner(&url) && !same_place && !(both_here && is_name(&url)) => {
+            return named("is an address of this machine or of a private network, and not the registry's own");
+        }
+        "https" => {}
+        "http" if insecure || both_here => {}
+        "http" => return named("is not https: others could read the password on its way there"),
+        _ => return named("is neither an http nor an https address"),
+    }
+    url.set_fragment(None);
+    let asked = ["service", "scope"].iter().filter_map(|name| Some((*name, challenge.param(name)?)));
+    url.query_pairs_mut().append_pair("account", username).extend_pairs(asked);
+    Ok(url)
+}
+
+/// An IP address that means something else, or somebody else, on every machine and network; `localhost` too.
+fn is_inner(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => {
+            ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified()
+        }
+        Some(Host::Ipv6(ip)) => match ip.to_ipv4_mapped() {
+            Some(ip) => ip.is_loopback() || ip.is_private() || ip.is_link_local() || ip.is_unspecified(),
+            None => {
+                ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_unspecified()
+            }
+        },
+        Some(Host::Domain(_)) => is_loopback(url),
+        None => false,
+    }
+}
+
+fn is_name(url: &Url) -> bool {
+    matches!(url.host(), Some(Host::Domain(_)))
+}
+
+/// The token of a token server's answer. No error holds anything of it.
+fn read_token(answer: Response) -> Result<Secret, HttpError> {
+    #[derive(Deserialize)]
+    struct Wire {
+        access_token: Option<String>,
+        token: Option<String>,
+    }
+    let mut answer = if is_success(&answer) { answer } else { return Err(answer.failure()) };
+    let wire: Option<Wire> = serde_json::from_slice(&answer.body).ok();
+    answer.body.zeroize();
+    let tokens = wire.map(|wire| [wire.access_token, wire.token]).into_iter().flatten().flatten();
+    tokens
+        .filter_map(Secret::non_empty)
+        .next()
+        .ok_or_else(|| answer.unexpected("the token server's answer holds no token"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(realm: &str, registry: &str, insecure: bool) -> Result<String, String> {
+        let header = format!("Bearer realm=\"{realm}\",service=\"s&t\"");
+        let challenge = challenge::parse(&header).unwrap().remove(0);
+        token_url(&challenge, &Url::parse(registry).unwrap(), insecure, "ada").map(String::from)
+    }
+
+    #[test]
+    fn where_a_password_may_go() {
+        for (realm, registry, insecure, good) in [
+            ("https://auth.example.com/token", "https://r.example.com/v2/", false, true),
+            ("https://auth.example.com:8443/token", "https://r.example.com/v2/", false, true),
+            ("http://r.example.com/token", "https://r.example.com/v2/", false, false),
+            ("http://auth.example.com/token", "http://r.example.com/v2/", true, true),
+            ("http://auth.example.com/token", "http://localhost:5000/v2/", false, false),
+            ("https://10.0.0.1/token", "https://r.example.com/v2/", false, false),
+            ("https://127.0.0.1/token", "https://r.example.com/v2/", true, false),
+            ("https://[::1]/token", "https://r.example.com/v2/", false, false),
+            ("https://[::ffff:192.168.1.1]/token", "https://r.example.com/v2/", false, false),
+            ("https://localhost/token", "https://r.example.com/v2/", false, false),
+            ("https://10.0.0.1/token", "https://10.0.0.1/v2/", false, true),
+            ("https://10.0.0.1:444/token", "https://10.0.0.1/v2/", false, false),
+            ("http://127.0.0.1:5000/token", "http://127.0.0.1:5000/v2/", false, true),
+            ("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/v2/", false, false),
+            ("http://localhost:5001/token", "http://127.0.0.1:5000/v2/", false, true),
+            ("ftp://auth.example.com/token", "https://r.example.com/v2/", true, false),
+            ("/token", "https://r.example.com/v2/", false, false),
+            ("", "https://r.example.com/v2/", false, false),
+        ] {
+            let answer = asked(realm, registry, insecure);
+            assert_eq!(answer.is_ok(), good, "{realm} {registry} {insecure} {answer:?}");
+        }
+        assert_eq!(
+            asked("https://a.example/t?x=1#f", "https://r.example/v2/", false).unwrap(),
+            "https://a.example/t?x=1&account=ada&service=s%26t"
+        );
+    }
+
+    #[test]
+    fn the_reason_shows_no_password() {
+        let why = asked("http://u:canary@a.example/t?canary", "https://r.example/v2/", false).unwrap_err();
+        assert!(why.contains("http://a.example/t ") && !why.contains("canary"), "{why}");
+    }
+}
