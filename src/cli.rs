@@ -3,7 +3,7 @@
 //! What stands before the group is looked at by hand and first, since most of it decides only whether the
 //! command is ours at all: a command of the real program must not be judged by our tree.
 
-use crate::commands::remote;
+use crate::commands::{keyserver, registry, remote};
 use crate::context::{Context, is_true};
 use crate::error::{Failure, Result};
 use crate::message::{Level, escape};
@@ -15,7 +15,7 @@ use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 
 /// The groups that this program serves; everything else goes to the next program in PATH.
-pub const GROUPS: &[&str] = &["remote"];
+pub const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
 
 /// Manage remote endpoints, their keyservers and logins
 #[derive(Parser)]
@@ -60,6 +60,8 @@ struct GlobalOptions {
 
 #[derive(Subcommand)]
 enum Group {
+    Keyserver(keyserver::Group),
+    Registry(registry::Group),
     Remote(remote::Group),
 }
 
@@ -268,16 +270,18 @@ fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
     };
     set_messages(ctx, &cli.global);
     match cli.group {
+        Group::Keyserver(group) => keyserver::run(group, ctx),
+        Group::Registry(group) => registry::run(group, ctx),
         Group::Remote(group) => remote::run(group, ctx),
     }
 }
 
-/// A command line that clap takes and the command does not: in clap's layout, with the usage of `remote
-/// COMMAND`.
-pub fn usage_error(ctx: &Context, command: &str, message: &str) -> Failure {
+/// A command line that clap takes and the command does not: in clap's layout, with the usage of the
+/// command, named by its words (`remote`, `login`).
+pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
     let mut tree = tree(ctx.persona).term_width(ctx.width);
     tree.build();
-    let command = tree.find_subcommand_mut("remote").and_then(|remote| remote.find_subcommand_mut(command));
+    let command = words.iter().try_fold(&mut tree, |command, word| command.find_subcommand_mut(word));
     match command {
         Some(command) => {
             let text = command.error(ErrorKind::ArgumentConflict, message).render().to_string();
@@ -310,7 +314,7 @@ fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Res
 /// An address may hold a password; and whatever stands behind `login` and is no option may be a token.
 fn may_be_secret(word: &str, args: &[OsString]) -> bool {
     let login = args.iter().any(|arg| arg == "login");
-    word.contains('@') || login && !word.starts_with('-') && !["remote", "login"].contains(&word)
+    word.contains('@') || login && !word.starts_with('-') && word != "login" && !GROUPS.contains(&word)
 }
 
 /// Sets threshold and colours from options, then from the environment.

@@ -226,7 +226,9 @@ impl Document {
     fn auths(&mut self) -> &mut Map<String, Value> {
         let key = match self.0.contains_key("auths") {
             true => "auths".to_string(),
-            false => self.0.keys().find(|key| key.eq_ignore_ascii_case("auths")).cloned().unwrap_or("auths".into()),
+            false => {
+                self.0.keys().find(|key| key.eq_ignore_ascii_case("auths")).cloned().unwrap_or("auths".into())
+            }
         };
         let auths = self.0.entry(key).or_insert(Value::Null);
         if auths.is_null() {

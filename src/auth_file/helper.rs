@@ -149,7 +149,10 @@ impl Helper {
     }
 
     fn failed(&self, word: &str, why: impl std::fmt::Display) -> Failure {
-        Failure::new(format!("the credential helper docker-credential-{} failed at \"{word}\": {why}", self.suffix))
+        Failure::new(format!(
+            "the credential helper docker-credential-{} failed at \"{word}\": {why}",
+            self.suffix
+        ))
     }
 
     /// Runs the helper with one word and gives it `input`.

@@ -77,8 +77,14 @@ impl Session<'_> {
 
     /// The one client, with what the environment says of proxies and certificates.
     pub fn http(&self, ca_file: Option<PathBuf>) -> Http {
+        self.http_trusting(ca_file, Vec::new())
+    }
+
+    /// As `http`, and the certificates in these directories are trusted too.
+    pub fn http_trusting(&self, ca_file: Option<PathBuf>, cert_directories: Vec<PathBuf>) -> Http {
         let mut settings = Settings::from_env(|name| self.ctx.env.get(name).map(ToOwned::to_owned));
         settings.ca_files.extend(ca_file);
+        settings.cert_directories = cert_directories;
         Http::new(settings, self.ctx.limits)
     }
 
@@ -112,7 +118,7 @@ impl Session<'_> {
     }
 
     /// Keeps a copy, where that does no harm: reading commands create no directory for it.
-    fn keep_services(&self, url: &Url, insecure: bool, services: &Services, keep: Keep) {
+    pub fn keep_services(&self, url: &Url, insecure: bool, services: &Services, keep: Keep) {
         let Ok(directory) = &self.paths.user_dir else { return };
         let bytes = cache::encode(url, insecure, services, self.now());
         let name = cache::file_name(url);

@@ -1,6 +1,56 @@
-//! The commands, one file each, and what they share: the session.
+//! The commands, one file each, and what they share: the session, and what every group has.
 
 pub mod endpoint;
+pub mod keyserver;
 pub mod migrate;
+pub mod registry;
 pub mod remote;
+pub mod service;
 pub mod session;
+
+use crate::cli;
+use crate::context::Context;
+use crate::error::Result;
+use clap::Args;
+use session::Session;
+use std::path::PathBuf;
+
+/// What stands behind the name of every group.
+#[derive(Args)]
+struct GroupOptions {
+    /// Use FILE instead of your own remote.yaml
+    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
+    user_layer: Option<PathBuf>,
+    /// Print the version of this program
+    #[arg(long)]
+    version: bool,
+}
+
+/// `--json` of the commands that change something.
+#[derive(Args)]
+struct JsonOption {
+    /// Print what was changed as JSON
+    #[arg(short, long)]
+    json: bool,
+}
+
+impl JsonOption {
+    /// Says in JSON, if asked to, whether anything was changed.
+    fn changed(&self, session: &mut Session, changed: bool) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        session.ctx.print(&format!("{{\"version\":1,\"changed\":{changed}}}\n"))
+    }
+}
+
+/// `GROUP --version`, and `GROUP` alone, which prints its help.
+fn without_command(group: &str, version: bool, ctx: &mut Context) -> Result<()> {
+    if version {
+        return ctx.print(&format!("{} version {}\n", ctx.program(), cli::version()));
+    }
+    let mut tree = cli::tree(ctx.persona).term_width(ctx.width);
+    tree.build();
+    let help = tree.find_subcommand_mut(group).map(|group| group.render_help().to_string());
+    ctx.print(&help.unwrap_or_default())
+}

@@ -45,9 +45,14 @@ impl<'a> Session<'a> {
         Identity { uid: self.ctx.user.uid }
     }
 
+    /// A command line of this program, for hints: `apptainer GROUP COMMAND`.
+    pub fn line(&self, rest: &str) -> String {
+        format!("{} {rest}", self.ctx.program())
+    }
+
     /// The words `apptainer remote COMMAND`, for hints.
     pub fn command(&self, rest: &str) -> String {
-        format!("{} remote {rest}", self.ctx.program())
+        self.line(&format!("remote {rest}"))
     }
 
     /// The global layer's file. Where it does not exist the built-in remote stands in.
@@ -143,6 +148,32 @@ impl<'a> Session<'a> {
         })
     }
 
+    /// As `load`, for a command that will change the user's layer: what would stop the write stops the
+    /// command before it asks anybody for anything. The global layer is for [`Session::edit_user`].
+    ///
+    /// # Errors
+    /// Those of either layer; the user's is not to be trusted, or holds what a write would lose.
+    pub fn load_to_write(&self) -> Result<(Layers, Config)> {
+        let global = self.load_global()?;
+        let user = self.load_user()?;
+        if let Some(distrust) = user.distrust {
+            return Err(distrust.into_failure());
+        }
+        if let Some(why) = user.unreachable {
+            let failure = Failure::new(why);
+            return Err(self.user_file()?.elsewhere.iter().fold(failure, Failure::hint));
+        }
+        if let (false, Ok(path)) = (user.unknown.is_empty(), self.paths.user_file_to_read()) {
+            self.layer_of_user(path, None).load_to_write(self.identity())?;
+        }
+        let layers = Layers {
+            effective: merge(user.config, global.config.clone(), self.ctx.persona),
+            user_distrust: None,
+            global_distrust: global.distrust,
+        };
+        Ok((layers, global.config))
+    }
+
     /// The user's file as it is now, together with `global`; its warnings were said before.
     ///
     /// # Errors
@@ -199,6 +230,18 @@ impl<'a> Session<'a> {
         Ok(true)
     }
 
+    /// Refuses everybody but root. `what` is not theirs to modify, `again` is what to type with sudo.
+    ///
+    /// # Errors
+    /// Somebody else than root asks.
+    pub fn require_root(&self, what: &str, again: &str) -> Result<()> {
+        if self.ctx.is_root() {
+            return Ok(());
+        }
+        let failure = Failure::new(format!("Unable to modify {what}: not root user"));
+        Err(failure.hint(format!("sudo {}", self.line(again))))
+    }
+
     /// Changes the global layer; root only. `again` is what to type with sudo.
     ///
     /// # Errors
@@ -208,10 +251,7 @@ impl<'a> Session<'a> {
         again: &str,
         change: &mut dyn FnMut(&mut Config) -> Result<()>,
     ) -> Result<bool> {
-        if !self.ctx.is_root() {
-            let failure = Failure::new("Unable to modify global endpoint configuration file: not root user");
-            return Err(failure.hint(format!("sudo {}", self.command(again))));
-        }
+        self.require_root("global endpoint configuration file", again)?;
         self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
     }
 

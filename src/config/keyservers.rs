@@ -33,9 +33,7 @@ impl Endpoint {
             return Err(Failure::new(format!("order is out of range: maximum is {places}")));
         }
         let keyserver = match self.keyservers.iter().position(|there| there.is_server(uri)) {
-            Some(at) if self.keyservers[at].skip => {
-                Keyserver { skip: false, ..self.keyservers.remove(at) }
-            }
+            Some(at) if self.keyservers[at].skip => Keyserver { skip: false, ..self.keyservers.remove(at) },
             Some(_) => return Err(Failure::new(format!("{uri} is already configured"))),
             None => Keyserver { uri: uri.to_string(), external: true, insecure, skip: false },
         };
@@ -103,7 +101,8 @@ mod tests {
     }
 
     fn names(endpoint: &Endpoint) -> Vec<String> {
-        let name = |k: &Keyserver| format!("{}{}", if k.skip { "-" } else { "" }, k.uri.replace("https://", ""));
+        let name =
+            |k: &Keyserver| format!("{}{}", if k.skip { "-" } else { "" }, k.uri.replace("https://", ""));
         endpoint.keyservers.iter().map(name).collect()
     }
 

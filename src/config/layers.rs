@@ -145,8 +145,11 @@ impl Effective {
 /// Merges the two layers.
 pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     let mut notes = Vec::new();
-    let mut remotes: BTreeMap<String, Remote> =
-        global.remotes.into_iter().map(|(name, endpoint)| (name, Remote::global(endpoint))).collect();
+    let mut remotes: BTreeMap<String, Remote> = global
+        .remotes
+        .into_iter()
+        .map(|(name, endpoint)| (name, Remote::of_global_layer(endpoint)))
+        .collect();
     for (name, entry) in user.remotes {
         if let Some(remote) = place(&name, entry, remotes.get_mut(&name), persona, &mut notes) {
             remotes.insert(name, remote);
@@ -229,7 +232,8 @@ fn same_place(a: &str, a_insecure: bool, b: &str, b_insecure: bool) -> bool {
 }
 
 impl Remote {
-    fn global(endpoint: Endpoint) -> Self {
+    /// An endpoint of the global layer, without the user's token for it.
+    pub fn of_global_layer(endpoint: Endpoint) -> Self {
         // A token in the global file would be everybody's: the real programs never write one there.
         Self { token: None, exclusive: endpoint.exclusive, ..Self::own(endpoint, Origin::Global) }
     }

@@ -84,7 +84,8 @@ impl<'a> Cursor<'a> {
         let body = self.0.trim_start_matches(is_inside);
         let rest = body.trim_start_matches('=').trim_start_matches([' ', '\t']);
         let some = body.len() < self.0.len();
-        let (next_is_scheme, ended) = (body.starts_with([' ', '\t']), rest.is_empty() || rest.starts_with(','));
+        let (next_is_scheme, ended) =
+            (body.starts_with([' ', '\t']), rest.is_empty() || rest.starts_with(','));
         if some && ended && !next_is_scheme {
             self.0 = rest;
         }
@@ -137,7 +138,10 @@ mod tests {
                 vec!["bearer realm=a,b scope=repository:x:pull,push error=invalid_token"],
             ),
             (r#"Negotiate, Basic realm="x\"y""#, vec!["negotiate", "basic realm=x\"y"]),
-            (r#"Negotiate YWJj==, Bearer realm="r", Basic realm=b"#, vec!["negotiate", "bearer realm=r", "basic realm=b"]),
+            (
+                r#"Negotiate YWJj==, Bearer realm="r", Basic realm=b"#,
+                vec!["negotiate", "bearer realm=r", "basic realm=b"],
+            ),
             (r#"Basic"#, vec!["basic"]),
             (r#", ,Basic realm="",,"#, vec!["basic realm="]),
             ("", vec![]),

@@ -4,6 +4,7 @@ use super::error::{HttpError, Kind};
 use super::http::{Get, Http};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use url::Url;
 
 /// More services than this are no endpoint's, and would all be asked by `status`.
@@ -74,6 +75,20 @@ impl<N: Into<String>> FromIterator<(N, Service)> for Services {
 ///
 /// When there is no answer, its status is not 200, or it is no service document.
 pub async fn fetch(http: &Http, endpoint: &Url, insecure: bool) -> Result<Services, HttpError> {
+    fetch_within(http, endpoint, insecure, http.limits().discovery).await
+}
+
+/// As [`fetch`], with another patience.
+///
+/// # Errors
+///
+/// As [`fetch`].
+pub async fn fetch_within(
+    http: &Http,
+    endpoint: &Url,
+    insecure: bool,
+    timeout: Duration,
+) -> Result<Services, HttpError> {
     let url = below(endpoint, "assets/config/config.prod.json");
     let limits = http.limits();
     let get = Get {
@@ -81,7 +96,7 @@ pub async fn fetch(http: &Http, endpoint: &Url, insecure: bool) -> Result<Servic
         insecure,
         login: None,
         accept: Some("application/json"),
-        timeout: limits.discovery,
+        timeout,
         limit: limits.discovery_bytes,
     };
     let response = http.get(get).await?.ok()?;

@@ -110,7 +110,10 @@ impl Registry<'_> {
 
 /// Nobody there, or somebody who does not talk TLS. A certificate that does not pass is no reason.
 fn may_try_http(error: &HttpError) -> bool {
-    matches!(&error.kind, Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_)))
+    matches!(
+        &error.kind,
+        Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_))
+    )
 }
 
 fn is_success(response: &Response) -> bool {
@@ -136,17 +139,17 @@ fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
 /// The address of the token server, with what it is to be asked.
 fn token_url(challenge: &Challenge, registry: &Url, insecure: bool, username: &str) -> Result<Url, String> {
     let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
-    let mut url = Url::parse(realm)
-        .ok()
-        .filter(Url::has_host)
-        .ok_or("the realm of its challenge is no address")?;
+    let mut url =
+        Url::parse(realm).ok().filter(Url::has_host).ok_or("the realm of its challenge is no address")?;
     let named = |why: &str| Err(format!("its realm {} {why}", super::error::shown(&url)));
-    let same_place = url.host() == registry.host()
-        && url.port_or_known_default() == registry.port_or_known_default();
+    let same_place =
+        url.host() == registry.host() && url.port_or_known_default() == registry.port_or_known_default();
     let both_here = is_loopback(&url) && is_loopback(registry);
     match url.scheme() {
         _ if is_inner(&url) && !same_place && !(both_here && is_name(&url)) => {
-            return named("is an address of this machine or of a private network, and not the registry's own");
+            return named(
+                "is an address of this machine or of a private network, and not the registry's own",
+            );
         }
         "https" => {}
         "http" if insecure || both_here => {}

@@ -1,6 +1,4 @@
 //! What the real programs did, replayed: sequences of both personas, and what they wrote.
-//!
-//! Keyserver steps need the group `keyserver`, so sequences that hold one wait for it.
 
 use crate::world::{As, World};
 use apptainer_remote::config::yaml;
@@ -41,10 +39,6 @@ fn sequences(name: &str) -> Vec<Sequence> {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-fn needs_keyservers(sequence: &Sequence) -> bool {
-    sequence.steps.iter().any(|step| step.args.iter().take(2).any(|word| word.contains("keyserver")))
-}
-
 /// What a user's file says: without the copies of global remotes that the real programs make.
 fn said(text: &str) -> Config {
     let mut config = yaml::read(text.as_bytes()).unwrap().config;
@@ -60,17 +54,12 @@ fn same_global(ours: &str, theirs: &str) -> bool {
 
 struct Figures {
     replayed: usize,
-    waiting: usize,
     departures: usize,
 }
 
 fn replay(name: &str, persona: Persona) -> Figures {
-    let mut figures = Figures { replayed: 0, waiting: 0, departures: 0 };
+    let mut figures = Figures { replayed: 0, departures: 0 };
     for sequence in sequences(name) {
-        if needs_keyservers(&sequence) {
-            figures.waiting += sequence.steps.len();
-            continue;
-        }
         let world = World::bare(persona);
         if let Some(text) = &sequence.before.global {
             world.write_global(text);
@@ -112,21 +101,15 @@ fn check(world: &World, step: &Step, at: &str) {
 #[test]
 fn sequences_of_apptainer() {
     let figures = replay("apptainer", Persona::Apptainer);
-    println!(
-        "apptainer: {} steps replayed, {} wait for keyservers, {} departures",
-        figures.replayed, figures.waiting, figures.departures
-    );
-    assert_eq!((figures.replayed, figures.waiting, figures.departures), (543, 477, 0));
+    println!("apptainer: {} steps replayed, {} departures", figures.replayed, figures.departures);
+    assert_eq!((figures.replayed, figures.departures), (1020, 0));
 }
 
 #[test]
 fn sequences_of_singularity() {
     let figures = replay("singularity", Persona::Singularity);
-    println!(
-        "singularity: {} steps replayed, {} wait for keyservers, {} departures",
-        figures.replayed, figures.waiting, figures.departures
-    );
-    assert_eq!((figures.replayed, figures.waiting, figures.departures), (475, 0, 0));
+    println!("singularity: {} steps replayed, {} departures", figures.replayed, figures.departures);
+    assert_eq!((figures.replayed, figures.departures), (475, 0));
 }
 
 #[derive(Deserialize)]

@@ -36,11 +36,19 @@ fn arguments_environment_and_exit_status_arrive_untouched() {
         &["help", "pull"],
         &[],
         &["--nosuch", "remote", "list"],
-        &["keyserver", "list"],
+        &["key", "list"],
     ] {
         assert_eq!(run(&world, "bin:real", args).unwrap().code, 7, "{args:?}");
     }
-    for args in [&["remote", "list"][..], &["remote", "--version"], &["help", "remote"], &["-q", "remote"]] {
+    for args in [
+        &["remote", "list"][..],
+        &["remote", "--version"],
+        &["help", "remote"],
+        &["-q", "remote"],
+        &["keyserver", "list"],
+        &["registry", "--version"],
+        &["help", "registry", "login"],
+    ] {
         assert_eq!(run(&world, "bin:real", args).unwrap().code, 0, "{args:?}");
     }
 }

@@ -208,7 +208,6 @@ fn every_command_with_a_stored_token_shows_none() {
             "login DefaultRemote",
             "logout DefaultRemote",
             "login docker://h",
-            "logout docker://h",
             "nosuch",
         ] {
             let shown = debug(&world, line).never_shows("canary");

@@ -1,6 +1,7 @@
 //! `remote add NAME URI`
 
-use super::{JsonOption, login};
+use super::login;
+use crate::commands::JsonOption;
 use crate::commands::session::Session;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
@@ -68,7 +69,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let (uri, insecure) = address(&options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let changed = if options.global {
-        let again = format!("add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
+        let again = format!("remote add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
         session.edit_global(&again, &mut |config| put(config, &name, endpoint.clone(), &options, session))?
     } else {
         add_own(&name, &endpoint, &options, session)?

@@ -1,8 +1,9 @@
 //! `remote login [NAME|SERVICE-URI]`
 
-use super::JsonOption;
 use crate::cli;
+use crate::commands::JsonOption;
 use crate::commands::endpoint::{Access, Keep, failure, wait};
+use crate::commands::service;
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
@@ -16,17 +17,19 @@ use crate::uri::is_service;
 use clap::Args;
 use std::path::PathBuf;
 
-/// Log in to a remote endpoint
+/// Log in to a remote endpoint, registry or keyserver
 ///
 /// The access token is asked for without showing it, or read from standard input where that is no
-/// terminal; it is checked with the endpoint, and stored in your own remote.yaml.
+/// terminal; it is checked with the endpoint, and stored in your own remote.yaml. For a registry or
+/// keyserver see "registry login" and "keyserver login", which do the same.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote login
   $ {prog} remote login mycloud
   $ {prog} remote login --tokenfile ~/token mycloud
-  $ pass show mycloud | {prog} remote login mycloud")]
+  $ pass show mycloud | {prog} remote login mycloud
+  $ {prog} remote login -u ada docker://ghcr.io")]
 pub struct Options {
     /// The remote, if not the default one
     #[arg(value_name = "NAME|SERVICE-URI")]
@@ -58,8 +61,11 @@ enum Outcome {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    if options.target.as_deref().is_some_and(is_service) {
-        return Err(super::not_yet("login", session));
+    if let Some(uri) = options.target.clone().filter(|target| is_service(target)) {
+        let Options { secret, username, insecure, authfile, ca_file, json, .. } = options;
+        let login = service::Login { uri, username, secret, insecure, authfile, ca_file };
+        let changed = service::login(&login, session)?;
+        return json.changed(session, changed);
     }
     let services_only = [
         ("--username", options.username.is_some()),
@@ -68,7 +74,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
         let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
-        return Err(cli::usage_error(session.ctx, "login", &message));
+        return Err(cli::usage_error(session.ctx, &["remote", "login"], &message));
     }
     let target = options.target.as_deref();
     let login = Login { target, secret: &options.secret, piped: None, ca_file: options.ca_file };

@@ -1,15 +1,17 @@
 //! `remote logout [NAME|SERVICE-URI]`
 
-use super::JsonOption;
+use crate::cli;
+use crate::commands::JsonOption;
+use crate::commands::service::{self, registry};
 use crate::commands::session::{Session, no_remote};
-use crate::config::Config;
 use crate::config::layers::Origin;
+use crate::config::{Config, Credential};
 use crate::error::{Failure, Result};
-use crate::uri::is_service;
+use crate::uri::{ServiceUri, is_service};
 use clap::Args;
 use std::path::PathBuf;
 
-/// Log out of a remote endpoint
+/// Log out of a remote endpoint, registry or keyserver
 ///
 /// Forgets the token that is stored for the remote, and says what was removed from where.
 #[derive(Args)]
@@ -22,7 +24,7 @@ pub struct Options {
     /// The remote, if not the default one
     #[arg(value_name = "NAME|SERVICE-URI", conflicts_with = "all")]
     target: Option<String>,
-    /// Forget every token and login
+    /// Forget every token, and every login that "remote list --all" shows
     #[arg(long)]
     all: bool,
     /// The file of registry logins to use
@@ -32,11 +34,16 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    if options.authfile.is_some() || options.target.as_deref().is_some_and(is_service) {
-        return Err(super::not_yet("logout", session));
+pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
+        let changed = service::logout(uri, options.authfile, session)?;
+        return options.json.changed(session, changed);
     }
-    if options.all { logout_all(options, session) } else { logout_one(options, session) }
+    if options.authfile.is_some() {
+        let message = "--authfile is for registries, not for a remote endpoint";
+        return Err(cli::usage_error(session.ctx, &["remote", "logout"], message));
+    }
+    if options.all { logout_all(&options, session) } else { logout_one(&options, session) }
 }
 
 fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
@@ -81,41 +88,66 @@ fn forget(config: &mut Config, name: &str, is_global: bool) -> bool {
     forgotten
 }
 
-/// Forgets every token. A login to a registry has its secret in another file, so it stays whole, and the
-/// command says so and fails.
+/// Forgets every token and every login that `remote.yaml` lists, the secrets of registries first. A login
+/// that cannot be forgotten stays listed, stops no other, and is the command's failure.
 fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
-    let user = session.load_user()?;
-    if let Some(distrust) = &user.distrust {
-        return Err(distrust.clone().into_failure());
+    let (layers, global) = session.load_to_write()?;
+    let (mut forgotten, mut kept, mut failure) = (false, Vec::new(), None);
+    for login in &layers.effective.credentials {
+        let Some(uri) = ServiceUri::from_stored(&login.uri).filter(ServiceUri::is_registry) else { continue };
+        match session.auth_store(None).and_then(|store| registry::forget(&store, &uri, session)) {
+            Ok(some) => forgotten |= some,
+            Err(why) => {
+                kept.push(login.uri.clone());
+                failure.get_or_insert(why);
+            }
+        }
     }
-    let global = session.load_global()?.config;
-    let (mut tokens, mut left) = (Vec::new(), Vec::new());
+    let (mut tokens, mut logins) = (Vec::new(), Vec::new());
     let changed = session.edit_user(&global, &mut |config| {
         let names: Vec<String> = config.remotes.keys().cloned().collect();
         tokens = names
             .into_iter()
             .filter(|name| forget(config, name, global.remotes.contains_key(name)))
             .collect();
-        left = config.credentials.iter().map(|login| login.uri.clone()).collect();
+        let gone = |login: &&Credential| !kept.contains(&login.uri);
+        logins = config.credentials.iter().filter(gone).map(|login| login.uri.clone()).collect();
+        config.credentials.retain(|login| !gone(&login));
         Ok(())
     })?;
-    confirm_gone(session, |config| config.remotes.values().any(|entry| entry.token.is_some()))?;
-    let talk = &session.ctx.talk;
-    if !tokens.is_empty() {
-        let file = session.user_file()?.path;
-        talk.info(format!("The tokens for {} were removed from {}", tokens.join(", "), file.display()));
+    confirm_gone(session, |config| {
+        config.credentials.iter().any(|login| !kept.contains(&login.uri))
+            || config.remotes.values().any(|entry| entry.token.is_some())
+    })?;
+    let file = session.user_file()?.path;
+    for (what, names) in [("tokens for", &tokens), ("logins to", &logins)] {
+        if !names.is_empty() {
+            let names = names.join(", ");
+            session.ctx.talk.info(format!("The {what} {names} were removed from {}", file.display()));
+        }
     }
-    if !left.is_empty() {
-        return Err(Failure::new(format!("these logins were not removed: {}", left.join(", ")))
-            .context("this version does not manage keyservers and registries yet")
-            .hint(format!("use an installation of {} for them", session.ctx.persona.title())));
+    if let Some(failure) = failure {
+        return Err(failure.context(format!("these logins were not removed: {}", kept.join(", "))));
     }
-    if tokens.is_empty() {
-        talk.warning("no token or login is stored: there was nothing to remove");
+    say_left(session)?;
+    if changed || forgotten {
+        session.ctx.talk.info("Logout succeeded");
     } else {
-        talk.info("Logout succeeded");
+        session.ctx.talk.warning("no token or login is stored: there was nothing to remove");
     }
-    options.json.changed(session, changed)
+    options.json.changed(session, changed || forgotten)
+}
+
+/// Says which logins of other programs are in the auth file: they are not this one's to forget.
+fn say_left(session: &Session) -> Result<()> {
+    // Without a home there is no such file.
+    let Ok(store) = session.auth_store(None) else { return Ok(()) };
+    let left = store.load(session)?.document.registries();
+    if !left.is_empty() {
+        let file = store.file.path.display();
+        session.ctx.talk.info(format!("{file} still holds what other programs stored: {}", left.join(", ")));
+    }
+    Ok(())
 }
 
 /// Reads the file again: a logout that left the secret behind must not say that it succeeded.

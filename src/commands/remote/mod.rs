@@ -10,12 +10,12 @@ mod remove;
 mod status;
 mod use_;
 
+use super::GroupOptions;
+use super::keyserver;
 use super::session::Session;
-use crate::cli;
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use clap::{Args, Subcommand};
-use std::path::PathBuf;
 
 /// Manage remote endpoints and their logins
 ///
@@ -30,12 +30,8 @@ Examples:
   $ {prog} remote list
   $ sudo {prog} remote add --global company https://cloud.company.example")]
 pub struct Group {
-    /// Use FILE instead of your own remote.yaml
-    #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
-    user_layer: Option<PathBuf>,
-    /// Print the version of this program
-    #[arg(long)]
-    version: bool,
+    #[command(flatten)]
+    options: GroupOptions,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -43,62 +39,16 @@ pub struct Group {
 #[derive(Subcommand)]
 enum Command {
     Add(add::Options),
-    AddKeyserver(AddKeyserver),
+    AddKeyserver(keyserver::add::Options),
     Check(check::Options),
     GetLoginPassword(get_login_password::Options),
     List(list::Options),
     Login(login::Options),
     Logout(logout::Options),
     Remove(remove::Options),
-    RemoveKeyserver(RemoveKeyserver),
+    RemoveKeyserver(keyserver::remove::Options),
     Status(status::Options),
     Use(use_::Options),
-}
-
-/// Add a keyserver to a global remote (not in this version yet)
-#[derive(Args)]
-struct AddKeyserver {
-    /// The global remote, if not the default one
-    #[arg(value_name = "NAME")]
-    first: String,
-    /// The keyserver's address
-    #[arg(value_name = "URI")]
-    second: Option<String>,
-    /// Its place in the order in which keyservers are asked, from 1
-    #[arg(short, long, value_name = "N")]
-    order: Option<u32>,
-    /// Allow http, and https without verification
-    #[arg(short, long)]
-    insecure: bool,
-}
-
-/// Remove a keyserver from a global remote (not in this version yet)
-#[derive(Args)]
-struct RemoveKeyserver {
-    /// The global remote, if not the default one
-    #[arg(value_name = "NAME")]
-    first: String,
-    /// The keyserver's address
-    #[arg(value_name = "URI")]
-    second: Option<String>,
-}
-
-/// `--json` of the commands that change something.
-#[derive(Args)]
-struct JsonOption {
-    /// Print what was changed as JSON
-    #[arg(short, long)]
-    json: bool,
-}
-
-impl JsonOption {
-    /// Says in JSON, if asked to, whether anything was changed.
-    fn changed(&self, session: &mut Session, changed: bool) -> Result<()> {
-        if !self.json {
-            return Ok(());
-        }
-        session.ctx.print(&format!("{{\"version\":1,\"changed\":{changed}}}\n"))
-    }
 }
 
 /// Runs a command of the group; without one prints its help.
@@ -106,36 +56,23 @@ impl JsonOption {
 /// # Errors
 /// Those of the command.
 pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
-    if group.version {
-        return ctx.print(&format!("{} version {}\n", ctx.program(), cli::version()));
-    }
-    let Some(command) = group.command else {
-        let mut tree = cli::tree(ctx.persona).term_width(ctx.width);
-        tree.build();
-        let help = tree.find_subcommand_mut("remote").map(|remote| remote.render_help().to_string());
-        return ctx.print(&help.unwrap_or_default());
+    let Some(command) = group.command.filter(|_| !group.options.version) else {
+        return super::without_command("remote", group.options.version, ctx);
     };
-    let mut session = Session::new(ctx, group.user_layer);
-    let session = &mut session;
+    let session = &mut Session::new(ctx, group.options.user_layer);
     match command {
         Command::Add(options) => add::run(options, session),
-        Command::AddKeyserver(_) => Err(not_yet("add-keyserver", session)),
+        Command::AddKeyserver(options) => keyserver::add::run(&options, session, "remote add-keyserver"),
         Command::Check(options) => check::run(&options, session),
         Command::GetLoginPassword(options) => get_login_password::run(&options, session),
         Command::List(options) => list::run(&options, session),
         Command::Login(options) => login::run(options, session),
-        Command::Logout(options) => logout::run(&options, session),
+        Command::Logout(options) => logout::run(options, session),
         Command::Remove(options) => remove::run(&options, session),
-        Command::RemoveKeyserver(_) => Err(not_yet("remove-keyserver", session)),
+        Command::RemoveKeyserver(options) => {
+            keyserver::remove::run(&options, session, "remote remove-keyserver")
+        }
         Command::Status(options) => status::run(&options, session),
         Command::Use(options) => use_::run(&options, session),
     }
-}
-
-/// What the services will do, and who does it today.
-fn not_yet(command: &str, session: &Session) -> Failure {
-    Failure::new(format!(
-        "remote {command}: this version does not manage keyservers and registries yet; nothing was done"
-    ))
-    .hint(format!("use the command of an installation of {} for it", session.ctx.persona.title()))
 }

@@ -1,6 +1,6 @@
 //! `remote remove NAME`
 
-use super::JsonOption;
+use crate::commands::JsonOption;
 use crate::commands::session::{Session, no_remote};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
@@ -29,12 +29,13 @@ pub struct Options {
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     if options.global {
-        session.edit_global(&format!("remove --global {}", quoted(name)), &mut |config| match config
-            .remove(name)
-        {
-            Some(_) => Ok(()),
-            None => Err(no_remote(session, name)),
-        })?;
+        session.edit_global(
+            &format!("remote remove --global {}", quoted(name)),
+            &mut |config| match config.remove(name) {
+                Some(_) => Ok(()),
+                None => Err(no_remote(session, name)),
+            },
+        )?;
     } else {
         remove_own(name, session)?;
     }

@@ -1,6 +1,6 @@
 //! `remote use NAME`
 
-use super::JsonOption;
+use crate::commands::JsonOption;
 use crate::commands::session::{Session, no_remote};
 use crate::config::layers::merge;
 use crate::error::{Failure, Result};
@@ -68,7 +68,7 @@ fn use_own(name: &str, session: &Session) -> Result<bool> {
 /// Sets the global default. Whatever was exclusive before is so no longer, unless it is asked for again.
 fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> {
     let mut released = Vec::new();
-    let again = format!("use --global {}", quoted(name));
+    let again = format!("remote use --global {}", quoted(name));
     let changed = session.edit_global(&again, &mut |config| {
         if !config.remotes.contains_key(name) {
             return Err(no_remote(session, name));

@@ -70,7 +70,14 @@ impl Ask<'_> {
     fn by(&self, http: &Http) -> Result<Response, HttpError> {
         let url = url(&format!("{}{}", self.base, self.path));
         let Limits { discovery: timeout, json_bytes: limit, .. } = *http.limits();
-        let get = Get { url: &url, insecure: self.insecure, login: self.token.map(Login::Bearer), accept: None, timeout, limit };
+        let get = Get {
+            url: &url,
+            insecure: self.insecure,
+            login: self.token.map(Login::Bearer),
+            accept: None,
+            timeout,
+            limit,
+        };
         block_on(http.get(get)).unwrap()
     }
 }

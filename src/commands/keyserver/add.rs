@@ -1,0 +1,142 @@
+//! `keyserver add [NAME] URI`, also called `remote add-keyserver`
+
+use crate::commands::JsonOption;
+use crate::commands::endpoint::Keep;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
+use crate::config::layers::Remote;
+use crate::config::{Config, Endpoint};
+use crate::error::{Failure, Result};
+use crate::message::quoted;
+use crate::services::policy::Freshness;
+use crate::uri::{ServiceUri, TypedService};
+use clap::Args;
+
+/// Add a keyserver to a global remote (root only)
+///
+/// Keys are looked up at all keyservers of the remote, in their order, until one has them. The endpoint's
+/// own keyserver, once removed, comes back when it is added again.
+#[derive(Args)]
+#[command(allow_missing_positional = true)]
+#[command(after_long_help = "\
+Examples:
+  $ sudo {prog} keyserver add https://keys.example.com
+  $ sudo {prog} keyserver add --order 1 company hkps://keys.company.example")]
+pub struct Options {
+    /// The global remote, if not the default one
+    #[arg(value_name = "NAME")]
+    name: Option<String>,
+    /// The keyserver: https://HOST[:PORT][/PATH], or the same with hkps, http or hkp
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// Its place in the order in which keyservers are asked, from 1; else the last
+    #[arg(short, long, value_name = "N")]
+    order: Option<u32>,
+    /// Allow http, and https without verification
+    #[arg(short, long)]
+    insecure: bool,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
+    let wanted = Wanted::parse(options.name.as_deref(), &options.uri, session, spelling)?;
+    if options.order == Some(0) {
+        return Err(Failure::new("order must be > 0"));
+    }
+    let changed = wanted
+        .edit(session, |endpoint| endpoint.add_keyserver(&wanted.uri, options.order, options.insecure))?;
+    session.ctx.talk.info(format!("Keyserver {} added to {}.", wanted.uri, wanted.shown_name(session)?));
+    options.json.changed(session, changed)
+}
+
+/// A keyserver of a global remote, as the command line names both.
+pub struct Wanted {
+    name: Option<String>,
+    /// The keyserver.
+    pub uri: ServiceUri,
+    again: String,
+}
+
+impl Wanted {
+    /// Reads `[NAME] URI`, and refuses everybody but root.
+    ///
+    /// # Errors
+    /// Somebody else than root asks; the address is none of a keyserver.
+    pub fn parse(name: Option<&str>, address: &str, session: &Session, spelling: &str) -> Result<Self> {
+        let words: Vec<_> = [name, Some(address)].into_iter().flatten().map(quoted).collect();
+        // An address may hold a password, so it is not repeated as it stands.
+        let shown = if address.contains('@') { "URI".to_string() } else { words.join(" ") };
+        let again = format!("{spelling} {shown}");
+        session.require_root("keyserver configuration", &again)?;
+        let TypedService { uri, dropped } = ServiceUri::parse(address)?;
+        for what in &dropped {
+            session.ctx.talk.warning(format!("the {what} in the URI is left out: a keyserver has none"));
+        }
+        if uri.is_registry() {
+            return Err(Failure::new(format!(
+                "{uri} is a registry: a keyserver is https://, hkps://, http:// or hkp://"
+            )));
+        }
+        Ok(Self { name: name.map(String::from), uri, again })
+    }
+
+    /// Changes the remote's keyservers in the global layer, where its own one stands first.
+    ///
+    /// # Errors
+    /// Those of `change` and of the write; there is no such global remote; its own keyserver cannot be known.
+    pub fn edit(&self, session: &Session, change: impl Fn(&mut Endpoint) -> Result<()>) -> Result<bool> {
+        let global = session.load_global()?.config;
+        let name = self.find(&global, session)?;
+        let before = global.remotes[&name].clone();
+        let own = if before.keyservers.is_empty() { own_keyserver(&name, &before, session)? } else { None };
+        session.edit_global(&self.again, &mut |config| {
+            let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_remote(session, &name))?;
+            if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
+                return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
+            }
+            endpoint.list_own_keyserver(own.as_deref());
+            change(endpoint)
+        })
+    }
+
+    /// The remote's name for messages.
+    ///
+    /// # Errors
+    /// Those of reading the global layer.
+    pub fn shown_name(&self, session: &Session) -> Result<String> {
+        match &self.name {
+            Some(name) => Ok(name.clone()),
+            None => session.reload_global().map(|global| global.active),
+        }
+    }
+
+    fn find(&self, global: &Config, session: &Session) -> Result<String> {
+        let name = self.name.as_deref().unwrap_or(&global.active);
+        if name.is_empty() {
+            return Err(Failure::new("no endpoint found: no global default remote is set")
+                .hint(session.command("use --global NAME")));
+        }
+        if global.remotes.contains_key(name) {
+            return Ok(name.to_string());
+        }
+        Err(Failure::new(format!("no endpoint found: {name} is not a global remote"))
+            .hint(session.command("list"))
+            .hint(session.command(&format!("add --global {} URI", quoted(name)))))
+    }
+}
+
+/// The keyserver that the endpoint itself names; it stays in the list beside what is added.
+fn own_keyserver(name: &str, endpoint: &Endpoint, session: &Session) -> Result<Option<String>> {
+    let remote = Remote::of_global_layer(endpoint.clone());
+    if session.is_cloud_apptainer(&remote) {
+        return Ok(Some(CLOUD_APPTAINER_KEYSERVER.to_string()));
+    }
+    let access = session
+        .open(name, &remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
+        .map_err(|failure| failure.context(format!("the keyserver of {name} itself cannot be known")))?;
+    let own = access.service("keyserver").map(|service| service.uri.clone());
+    if own.is_none() {
+        session.ctx.talk.info(format!("{name} names no keyserver of its own"));
+    }
+    Ok(own)
+}

@@ -1,0 +1,27 @@
+//! `keyserver logout URI`
+
+use crate::commands::JsonOption;
+use crate::commands::service;
+use crate::commands::session::Session;
+use crate::error::Result;
+use clap::Args;
+
+/// Log out of a keyserver
+///
+/// Forgets the login that is stored for the keyserver in your own remote.yaml.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} keyserver logout https://keys.example.com")]
+pub struct Options {
+    /// The address that you logged in to
+    #[arg(value_name = "URI")]
+    uri: String,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let changed = service::logout(&options.uri, None, session)?;
+    options.json.changed(session, changed)
+}

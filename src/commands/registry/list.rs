@@ -1,0 +1,156 @@
+//! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
+
+use crate::auth_file::{Document, Entry};
+use crate::commands::service::registry::{ENVIRONMENT, Store, environment};
+use crate::commands::session::Session;
+use crate::config::Credential;
+use crate::error::Result;
+use crate::message::json_line;
+use crate::table;
+use crate::uri::ServiceUri;
+use clap::Args;
+use serde::Serialize;
+
+/// List logins to OCI registries
+///
+/// Those that this program and its like made, and those that docker, podman and skopeo left in the same
+/// file.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} registry list
+  $ {prog} registry list --json | jq -r '.registries[].uri'")]
+pub struct Options {
+    /// Print JSON
+    #[arg(short, long)]
+    json: bool,
+}
+
+/// The document of `--json`; see docs/json.md.
+#[derive(Serialize)]
+struct Listing {
+    version: u8,
+    files: Files,
+    registries: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Files {
+    auth: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    uri: String,
+    secure: bool,
+    /// `None` where `remote.yaml` lists a login that is stored nowhere.
+    source: Option<Source>,
+    /// The suffix of the helper that keeps it.
+    helper: Option<String>,
+}
+
+/// Where a login comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Source {
+    File,
+    Helper,
+    Environment,
+}
+
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let layers = session.load()?;
+    let store = session.auth_store(None)?;
+    let loaded = store.load(session)?;
+    if let Some(distrust) = &loaded.distrust {
+        session.ctx.talk.warning(format!("{}; run: {}", distrust.sentence(), distrust.remedy));
+    }
+    let sources = Sources { file: loaded.document, environment: environment(session) };
+    let rows = rows(&layers.effective.credentials, &sources);
+    warn(&rows, &sources, &store, session);
+    let text = if options.json {
+        let files = Files { auth: store.file.path.display().to_string() };
+        json_line(&Listing { version: 1, files, registries: rows })
+    } else {
+        let mut cells = vec![["URI", "SECURE?"].map(String::from)];
+        cells.extend(rows.iter().map(|row| [row.uri.clone(), if row.secure { "✓" } else { "✗!" }.into()]));
+        format!("\n{}", table::layout(&cells))
+    };
+    session.ctx.print(&text)
+}
+
+struct Sources {
+    file: Document,
+    environment: Option<Document>,
+}
+
+/// The logins of `remote.yaml` in their order, then those that other programs left in the auth file, then
+/// those of the environment.
+fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
+    let mut rows: Vec<Row> = Vec::new();
+    for login in listed {
+        if let Some(uri) = ServiceUri::from_stored(&login.uri).filter(ServiceUri::is_registry) {
+            rows.push(sources.row(&uri, !login.insecure));
+        }
+    }
+    let found = [Some(&sources.file), sources.environment.as_ref()].into_iter().flatten();
+    for uri in found.flat_map(Document::registries) {
+        let Some(uri) = ServiceUri::from_stored(&uri) else { continue };
+        let is_listed = |row: &Row| {
+            ServiceUri::from_stored(&row.uri)
+                .is_some_and(|own| own.same_server(&uri) && own.path() == uri.path())
+        };
+        let row = sources.row(&uri, true);
+        if row.source.is_some() && !rows.iter().any(is_listed) {
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+impl Sources {
+    fn row(&self, uri: &ServiceUri, secure: bool) -> Row {
+        let (source, helper) = self.of(uri);
+        Row { uri: uri.to_string(), secure, source, helper: helper.map(String::from) }
+    }
+
+    /// Where a program that looks for this login finds it.
+    fn of(&self, uri: &ServiceUri) -> (Option<Source>, Option<&str>) {
+        let holds = |document: &Document| match uri.path() {
+            "" => document.entry_of(uri),
+            path => document.entry(&format!("{}{path}", uri.authority())),
+        };
+        if self.environment.as_ref().and_then(holds) == Some(Entry::Secret) {
+            return (Some(Source::Environment), None);
+        }
+        let helper = self.file.helper_for(uri).filter(|_| uri.path().is_empty());
+        match (helper, holds(&self.file)) {
+            (Some(helper), _) => (Some(Source::Helper), Some(helper)),
+            (None, Some(Entry::Secret | Entry::Broken)) => (Some(Source::File), None),
+            (None, _) => (None, None),
+        }
+    }
+}
+
+/// Says which rows will not help anybody.
+fn warn(rows: &[Row], sources: &Sources, store: &Store, session: &Session) {
+    let talk = &session.ctx.talk;
+    let file = store.file.path.display();
+    for row in rows {
+        let again = || session.line(&format!("registry login {}", crate::message::quoted(&row.uri)));
+        let uri = ServiceUri::from_stored(&row.uri).expect("it was one above");
+        if row.source.is_none() {
+            talk.warning(format!(
+                "no password for {} is stored in {file} or {ENVIRONMENT}; run: {}",
+                row.uri,
+                again()
+            ));
+        } else if row.source == Some(Source::File) && sources.file.entry_of(&uri) == Some(Entry::Broken) {
+            talk.warning(format!(
+                "the auth of {} in {file} is no base64 of user and password; run: {}",
+                row.uri,
+                again()
+            ));
+        }
+    }
+}

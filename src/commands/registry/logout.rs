@@ -1,0 +1,31 @@
+//! `registry logout URI`
+
+use crate::commands::JsonOption;
+use crate::commands::service;
+use crate::commands::session::Session;
+use crate::error::Result;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Log out of an OCI registry
+///
+/// Forgets the login wherever it is kept, looks again, and says what was removed from where.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} registry logout docker://ghcr.io")]
+pub struct Options {
+    /// docker://HOST[:PORT] or oras://HOST[:PORT]
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// The file of registry logins to use
+    #[arg(long, value_name = "FILE")]
+    authfile: Option<PathBuf>,
+    #[command(flatten)]
+    json: JsonOption,
+}
+
+pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    let changed = service::logout(&options.uri, options.authfile, session)?;
+    options.json.changed(session, changed)
+}

@@ -1,0 +1,145 @@
+//! Keyservers: a login is for one that an administrator configured, and is kept in `remote.yaml`.
+
+use super::Login;
+use crate::commands::endpoint::{failure, wait};
+use crate::commands::session::{Layers, Session};
+use crate::config::layers::Remote;
+use crate::config::{Config, Credential, Keyserver};
+use crate::error::{Failure, Result};
+use crate::message::quoted;
+use crate::secret_source::{check_token, source_name};
+use crate::services;
+use crate::services::keyserver::{self, Verdict};
+use crate::services::policy::is_loopback;
+use crate::uri::ServiceUri;
+
+/// Checks the login with the keyserver and stores it.
+pub(super) fn login(uri: &ServiceUri, login: &Login, session: &mut Session) -> Result<bool> {
+    let (layers, global) = session.load_to_write()?;
+    let (keyserver, remote) = find(uri, &layers, session)?;
+    if let Some(distrust) = layers.token_bar(remote) {
+        return Err(distrust.clone().into_failure());
+    }
+    let insecure = keyserver.insecure;
+    say_insecure(uri, insecure, login.insecure(session), session);
+    let server = ServiceUri::from_stored(&keyserver.uri).expect("it was compared");
+    let url = server.url(false);
+    if url.scheme() == "http" && !insecure && !is_loopback(&url) {
+        return Err(Failure::new(format!(
+            "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
+        ))
+        .hint(session.line(&format!("keyserver remove {0}; sudo {1} keyserver add --insecure {0}", quoted(&uri.to_string()), session.ctx.program()))));
+    }
+    let username = login.username(session)?;
+    let mut password = login.password(uri, session)?;
+    if username.is_empty() {
+        password = check_token(password, &source_name(&login.secret, session.ctx.terminals.stdin))?;
+    }
+    let secret = match username.as_str() {
+        "" => services::Login::Bearer(&password),
+        name => services::Login::Basic(name, &password),
+    };
+    let http = session.http(login.ca_file.clone());
+    let insecure_request = insecure || url.scheme() == "http";
+    let verdict = wait(keyserver::check(&http, &url, insecure_request, secret))?
+        .map_err(|error| failure(error).context(format!("while login to {uri}")))?;
+    match verdict {
+        Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
+        Verdict::AsksNobody => session.ctx.talk.warning(format!(
+            "{uri} asks nobody for a login and answers everybody alike, so that this one could not be checked"
+        )),
+        Verdict::Rejected(answer) => {
+            return Err(Failure::new("Invalid Credentials")
+                .context(format!("while login to {uri}"))
+                .hint(answer.to_string()));
+        }
+    }
+    let credential = Credential { uri: uri.to_string(), auth: Some(secret.header()), insecure };
+    let changed = session.edit_user(&global, &mut |config| {
+        if config.credentials.iter().filter(|own| is_of(own, uri)).ne([&credential]) {
+            config.credentials.retain(|own| !is_of(own, uri));
+            config.credentials.push(credential.clone());
+        }
+        Ok(())
+    })?;
+    session.ctx.talk.info(format!("Token stored in {}", session.user_file()?.path.display()));
+    Ok(changed)
+}
+
+/// The configured keyserver at `uri`, and the remote it belongs to.
+fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(&'a Keyserver, &'a Remote)> {
+    let effective = &layers.effective;
+    let is_it = |keyserver: &&Keyserver| keyserver.external && keyserver.is_server(uri);
+    let all = effective.remotes.iter();
+    let found = all.filter_map(|(name, remote)| {
+        let keyserver = remote.keyservers.iter().find(is_it)?;
+        Some((name, keyserver, remote))
+    });
+    let found: Vec<_> = found.collect();
+    let usable = found.iter().find(|(name, ..)| effective.require_usable(name).is_ok());
+    if let Some((_, keyserver, remote)) = usable {
+        return Ok((keyserver, remote));
+    }
+    if let (false, Some(exclusive)) = (found.is_empty(), &effective.exclusive) {
+        return Err(Failure::new(format!(
+            "endpoint is set as exclusive by the system administrator: only {exclusive:?} can be used"
+        )));
+    }
+    let address = quoted(&uri.to_string()).into_owned();
+    let failure = Failure::new(format!("no external keyserver configuration found for {uri}"))
+        .context(format!("while login to {uri}"));
+    let own = effective.remotes.iter().find(|(_, remote)| {
+        remote.keyservers.iter().any(|keyserver| !keyserver.external && keyserver.is_server(uri))
+    });
+    Err(match own {
+        Some((name, _)) => failure.hint(format!(
+            "{}: its own keyserver takes the token of the remote",
+            session.command(&format!("login {}", quoted(name)))
+        )),
+        None => {
+            failure.hint(format!("sudo {}", session.line(&format!("keyserver add {address}")))).hint(format!(
+                "for a registry: {}",
+                session.line(&format!("registry login docker://{}", uri.authority()))
+            ))
+        }
+    })
+}
+
+/// The administrator decides how a keyserver is spoken to; an option that says otherwise is no secret.
+fn say_insecure(uri: &ServiceUri, configured: bool, asked: bool, session: &Session) {
+    match (configured, asked) {
+        (true, false) => session
+            .ctx
+            .talk
+            .warning(format!("{uri} is configured as insecure, forcing insecure flag for login")),
+        (false, true) => {
+            session.ctx.talk.warning(format!("{uri} is not configured as insecure, --insecure is ignored"))
+        }
+        _ => {}
+    }
+}
+
+/// Forgets the login.
+pub(super) fn logout(uri: &ServiceUri, session: &mut Session) -> Result<bool> {
+    let (_, global) = session.load_to_write()?;
+    let changed = session.edit_user(&global, &mut |config| {
+        config.credentials.retain(|own| !is_of(own, uri));
+        Ok(())
+    })?;
+    let file = session.user_file()?;
+    let now: Config = file.load(session.identity())?.config;
+    if now.credentials.iter().any(|own| is_of(own, uri)) {
+        return Err(Failure::new(format!(
+            "a login to {uri} is there again: another program wrote it meanwhile"
+        )));
+    }
+    if changed {
+        session.ctx.talk.info(format!("The login to {uri} was removed from {}", file.path.display()));
+    }
+    Ok(changed)
+}
+
+/// Whether a stored login is for the server at `uri`.
+pub fn is_of(login: &Credential, uri: &ServiceUri) -> bool {
+    ServiceUri::from_stored(&login.uri).is_some_and(|own| own.same_server(uri))
+}

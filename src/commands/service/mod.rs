@@ -1,0 +1,152 @@
+//! Logins to services, registries and keyservers alike: what `registry`, `keyserver` and the service
+//! spellings of `remote` share. The scheme of the address decides which of the two it is.
+
+pub mod keyserver;
+pub mod registry;
+
+use super::session::Session;
+use crate::error::{Failure, Result, ResultExt};
+use crate::message::quoted;
+use crate::secret::Secret;
+use crate::secret_source::{SecretOptions, Streams};
+use crate::uri::{ServiceUri, TypedService};
+use std::path::PathBuf;
+
+/// A login as the command line asks for it.
+pub struct Login {
+    /// The service.
+    pub uri: String,
+    /// Who logs in.
+    pub username: Option<String>,
+    /// Where the password comes from.
+    pub secret: SecretOptions,
+    /// Allow http, and https without verification.
+    pub insecure: bool,
+    /// The auth file of a registry.
+    pub authfile: Option<PathBuf>,
+    /// More certificates to trust.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Logs in to a registry or keyserver. Returns whether a file, or what a helper keeps, changed.
+///
+/// # Errors
+/// The service does not take the login, or it cannot be stored.
+pub fn login(login: &Login, session: &mut Session) -> Result<bool> {
+    let uri = parse(&login.uri, session)?;
+    if uri.is_registry() {
+        return registry::login(&uri, login, session);
+    }
+    if login.authfile.is_some() {
+        return Err(Failure::new(format!("{uri} is a keyserver: --authfile is for registries")));
+    }
+    keyserver::login(&uri, login, session)
+}
+
+/// Forgets the login to a registry or keyserver. Returns whether anything changed.
+///
+/// # Errors
+/// It could not be removed, or something still answers.
+pub fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
+    let uri = parse(uri, session)?;
+    let changed = if uri.is_registry() {
+        registry::logout(&uri, authfile, session)?
+    } else if authfile.is_some() {
+        return Err(Failure::new(format!("{uri} is a keyserver: --authfile is for registries")));
+    } else {
+        keyserver::logout(&uri, session)?
+    };
+    if changed {
+        session.ctx.talk.info("Logout succeeded");
+    } else {
+        session.ctx.talk.warning(format!("no login to {uri} is stored: there was nothing to remove"));
+    }
+    Ok(changed)
+}
+
+/// Reads the address of a service; what it cannot hold is left out, with a warning.
+fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
+    let TypedService { uri, dropped } = ServiceUri::parse(text).map_err(|error| {
+        let failure = Failure::from(error);
+        match ServiceUri::parse(&format!("docker://{text}")) {
+            Ok(registry) if !text.contains("://") && registry.dropped.is_empty() => {
+                failure.hint(format!("for a registry: docker://{text}"))
+            }
+            _ => failure,
+        }
+    })?;
+    for what in &dropped {
+        session.ctx.talk.warning(format!("the {what} in the URI is left out: a service has none"));
+    }
+    Ok(uri)
+}
+
+impl Login {
+    /// `--insecure`, or the variable for it.
+    fn insecure(&self, session: &Session) -> bool {
+        self.insecure || session.ctx.switch("LOGIN_INSECURE")
+    }
+
+    /// The user's name: the option, the environment, the answer of a person; empty where there is none.
+    fn username(&self, session: &mut Session) -> Result<String> {
+        let given = self.username.clone().or_else(|| {
+            session.ctx.variable("LOGIN_USERNAME").map(|found| found.value.to_string_lossy().into_owned())
+        });
+        let name = match given {
+            Some(name) => name,
+            None if session.ctx.terminals.stdin => {
+                session.ctx.talk.prompt("Username: ");
+                let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
+                if answer.is_none() {
+                    session.ctx.talk.prompt("\n");
+                }
+                answer.unwrap_or_default().trim().to_string()
+            }
+            None => String::new(),
+        };
+        if name.contains(|c: char| c == ':' || c.is_control()) {
+            // Not shown: it may be user and password in one.
+            return Err(Failure::new("a username has no colon and no control characters in it"));
+        }
+        Ok(name)
+    }
+
+    /// The password, or the token where there is no username; never empty.
+    fn password(&self, uri: &ServiceUri, session: &mut Session) -> Result<Secret> {
+        if self.secret.password.is_some() {
+            session.ctx.talk.warning(
+                "a password on the command line is visible in the process list; use --password-stdin",
+            );
+        }
+        let from_env = |session: &Session| {
+            let found = session.ctx.variable("LOGIN_PASSWORD")?;
+            Some(Secret::new(found.value.to_string_lossy().into_owned()))
+        };
+        let password = match self.secret.read(&mut session.ctx.stdin)?.or_else(|| from_env(session)) {
+            Some(password) => Some(password),
+            None => {
+                let terminal = session.ctx.terminals.stdin;
+                if terminal {
+                    session.ctx.talk.prompt("Password (or token when username is empty): ");
+                }
+                let answer = streams(session).password();
+                if terminal {
+                    session.ctx.talk.prompt("\n");
+                }
+                answer?
+            }
+        };
+        password.filter(|password| !password.is_empty()).ok_or_else(|| {
+            let group = if uri.is_registry() { "registry" } else { "keyserver" };
+            Failure::new("a password is required").hint(session.line(&format!(
+                "{group} login -u USERNAME --password-stdin {} < FILE",
+                quoted(&uri.to_string())
+            )))
+        })
+    }
+}
+
+fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
+    let ctx = &mut *session.ctx;
+    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin, prompt: &mut *ctx.prompt }
+}

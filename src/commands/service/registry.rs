@@ -1,0 +1,325 @@
+//! Registries: the login is checked with the registry, kept in the auth file or by the helper that the file
+//! names, and listed without its secret in `remote.yaml`.
+
+use super::Login;
+use crate::auth_file::{AuthFile, Document, Entry, Helper, Helpers, Loaded, key_of};
+use crate::commands::endpoint::{failure, wait};
+use crate::commands::migrate::migrate;
+use crate::commands::session::Session;
+use crate::config::{Config, Credential};
+use crate::error::{Failure, Result, ResultExt};
+use crate::message::quoted;
+use crate::paths::AuthPath;
+use crate::secret::Secret;
+use crate::services::http::basic;
+use crate::services::oci::{self, Verdict};
+use crate::services::policy::is_loopback;
+use crate::uri::ServiceUri;
+use std::path::{Path, PathBuf};
+
+/// Where certificates of single registries are, as podman and docker read them.
+const CERT_DIRECTORIES: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
+
+/// A variable that holds an auth file's text and comes before every file.
+pub const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
+
+/// Where the logins of this command are.
+pub struct Store {
+    /// The file to read.
+    pub file: AuthFile,
+    /// The file to write, where that is another one.
+    target: AuthFile,
+    /// It was named by an option or a variable: `remote.yaml` is not about it.
+    chosen: bool,
+    /// Runs the helpers that the file names.
+    helpers: Helpers,
+}
+
+/// Who keeps a login.
+enum Keeper {
+    File,
+    Helper(Helper),
+}
+
+impl Session<'_> {
+    /// The auth file that holds the logins to registries.
+    ///
+    /// # Errors
+    /// There is no usable home for it.
+    pub fn auth_store(&self, authfile: Option<PathBuf>) -> Result<Store> {
+        let AuthPath { file, copy_of, chosen } = self.paths.auth_file(self.ctx, authfile);
+        let path = file.map_err(|why| {
+            Failure::new(format!("there is no place for logins: {why}"))
+                .hint(format!("export {}AUTH_FILE=FILE", self.ctx.persona.prefixes()[0]))
+        })?;
+        let at = |path| AuthFile { path, identity: self.identity() };
+        let helpers = Helpers {
+            env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+            uid: self.ctx.user.uid,
+            patience: self.ctx.limits.helper,
+        };
+        let target = at(path);
+        Ok(Store { file: copy_of.map_or_else(|| target.clone(), at), target, chosen, helpers })
+    }
+}
+
+impl Store {
+    /// The file's content; what is odd about it is said.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no auth file.
+    pub fn load(&self, session: &Session) -> Result<Loaded> {
+        let loaded = self.file.load()?;
+        if let Some(why) = &loaded.unreachable {
+            session.ctx.talk.warning(format!("the logins to registries are left out: {why}"));
+        }
+        Ok(loaded)
+    }
+
+    /// The file's content, if it may be written.
+    fn load_to_write(&self) -> Result<Document> {
+        let loaded = self.file.load()?;
+        if let Some(distrust) = loaded.distrust {
+            return Err(distrust.into_failure());
+        }
+        match loaded.unreachable {
+            Some(why) => Err(Failure::new(why)),
+            None => Ok(loaded.document),
+        }
+    }
+
+    fn keeper(&self, document: &Document, uri: &ServiceUri) -> Result<Keeper> {
+        match document.helper_for(uri) {
+            Some(suffix) => self.file.find_helper(suffix, &self.helpers).map(Keeper::Helper),
+            None => Ok(Keeper::File),
+        }
+    }
+}
+
+/// Checks the login with the registry and stores it.
+pub(super) fn login(uri: &ServiceUri, login: &Login, session: &mut Session) -> Result<bool> {
+    require_whole(uri, "login", session)?;
+    let store = session.auth_store(login.authfile.clone())?;
+    let document = store.load_to_write()?;
+    let keeper = store.keeper(&document, uri)?;
+    let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
+    let username = login.username(session)?;
+    if username.is_empty() {
+        return Err(Failure::new(format!("while login to {uri}: a registry requires a username"))
+            .hint(session.line(&format!("registry login -u USERNAME {}", quoted(&uri.to_string())))));
+    }
+    let password = login.password(uri, session)?;
+    verify(uri, login, (&username, &password), document.entry_of(uri).is_some(), session)?;
+    let kept = keep(&store, keeper, uri, (&username, &password), session)?;
+    let credential = Credential { uri: uri.to_string(), auth: None, insecure: login.insecure(session) };
+    let listed = match layer {
+        Some((_, global)) => list_login(uri, &credential, &global, session)
+            .map_err(|failure| failure.context("the login is stored, but remote.yaml does not list it"))?,
+        None => false,
+    };
+    Ok(kept || listed)
+}
+
+/// A login is for a registry as a whole: no program looks a path up.
+fn require_whole(uri: &ServiceUri, command: &str, session: &Session) -> Result<()> {
+    if uri.path().is_empty() {
+        return Ok(());
+    }
+    let whole = uri.to_string().replacen(uri.path(), "", 1);
+    let whole = whole.trim_end_matches('/');
+    Err(Failure::new(format!("{uri}: a login is for a whole registry, without a path"))
+        .hint(session.line(&format!("registry {command} {}", quoted(whole)))))
+}
+
+/// Asks the registry. `had_one`: another login is stored already.
+fn verify(
+    uri: &ServiceUri,
+    login: &Login,
+    (username, password): (&str, &Secret),
+    had_one: bool,
+    session: &Session,
+) -> Result<()> {
+    let insecure = login.insecure(session);
+    if insecure && !is_loopback(&uri.url(false)) {
+        session.ctx.talk.warning(format!(
+            "with --insecure others on the network can read the password on its way to {uri}"
+        ));
+    }
+    let directories = CERT_DIRECTORIES.iter().map(|root| Path::new(root).join(uri.authority())).collect();
+    let http = session.http_trusting(login.ca_file.clone(), directories);
+    let while_login = || format!("while login to {uri}");
+    let verdict = wait(oci::check(&http, uri, insecure, username, password))?
+        .map_err(|error| failure(error).context(while_login()))?;
+    match verdict {
+        Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
+        Verdict::Open => session.ctx.talk.warning(format!(
+            "{uri} is open: it asks nobody for a login, so that this one could not be checked"
+        )),
+        Verdict::Rejected(answer) => {
+            let refused = Failure::new("Invalid Credentials").context(while_login()).hint(answer.to_string());
+            let kept = "the login that was stored before is still there";
+            return Err(if had_one { refused.hint(kept) } else { refused });
+        }
+    }
+    Ok(())
+}
+
+/// Gives the login to its keeper, if that is still the same one, and says who holds it now.
+fn keep(
+    store: &Store,
+    keeper: Keeper,
+    uri: &ServiceUri,
+    (username, password): (&str, &Secret),
+    session: &Session,
+) -> Result<bool> {
+    let talk = &session.ctx.talk;
+    if let (Some(legacy), Ok(fresh), false) =
+        (&session.paths.legacy_dir, &session.paths.user_dir, store.chosen)
+    {
+        migrate(legacy, fresh, session.identity(), talk)?;
+    }
+    let suffix = match &keeper {
+        Keeper::File => None,
+        Keeper::Helper(helper) => {
+            helper.store(&key_of(uri), username, password)?;
+            Some(helper.suffix.as_str())
+        }
+    };
+    let auth = suffix.is_none().then(|| basic(username, password));
+    let changed = store.target.edit(talk, &mut |document| {
+        if document.helper_for(uri) != suffix {
+            return Err(Failure::new("it was changed meanwhile: repeat the login"));
+        }
+        document.store(uri, auth.as_ref());
+        Ok(())
+    })?;
+    let file = store.target.path.display();
+    talk.info(match suffix {
+        None => format!("Token stored in {file}"),
+        Some(suffix) => format!("Token stored by docker-credential-{suffix}, which {file} names"),
+    });
+    Ok(changed || suffix.is_some())
+}
+
+/// Lists the login, without its secret, in the user's layer, in place of others of this address.
+fn list_login(uri: &ServiceUri, login: &Credential, global: &Config, session: &Session) -> Result<bool> {
+    let same = |own: &Credential| {
+        let own = ServiceUri::from_stored(&own.uri);
+        own.is_some_and(|own| own.same_server(uri) && own.scheme() == uri.scheme())
+    };
+    session.edit_user(global, &mut |config| {
+        if config.credentials.iter().filter(|own| same(own)).ne([login]) {
+            config.credentials.retain(|own| !same(own));
+            config.credentials.push(login.clone());
+        }
+        Ok(())
+    })
+}
+
+/// Takes the login out of every place that `login` stores it in.
+pub(super) fn logout(uri: &ServiceUri, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
+    require_whole(uri, "logout", session)?;
+    let store = session.auth_store(authfile)?;
+    let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
+    let forgotten = forget(&store, uri, session)?;
+    let unlisted = match layer {
+        Some((_, global)) => {
+            let same =
+                |own: &Credential| ServiceUri::from_stored(&own.uri).is_some_and(|own| own.same_server(uri));
+            let drop = &mut |config: &mut Config| {
+                config.credentials.retain(|own| !same(own));
+                Ok(())
+            };
+            let changed = session.edit_user(&global, drop)?;
+            if changed {
+                let file = session.user_file()?.path;
+                session.ctx.talk.info(format!("{uri} was removed from the list in {}", file.display()));
+            }
+            changed
+        }
+        None => false,
+    };
+    Ok(forgotten || unlisted)
+}
+
+/// Removes the secret itself and makes sure that it is gone. Says what was removed from where; returns
+/// whether anything was.
+pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool> {
+    let document = store.load_to_write()?;
+    let keeper = store.keeper(&document, uri)?;
+    let talk = &session.ctx.talk;
+    let mut forgotten = false;
+    if let Keeper::Helper(helper) = &keeper {
+        let mut keys: Vec<String> = document.keys_of(uri).into_iter().map(String::from).collect();
+        keys.push(key_of(uri));
+        keys.dedup();
+        for key in &keys {
+            if helper.has(key)? {
+                helper.erase(key)?;
+                forgotten = true;
+                talk.info(format!("The login to {key} was removed from docker-credential-{}", helper.suffix));
+            }
+        }
+    }
+    let mut keys = Vec::new();
+    let changed = !document.keys_of(uri).is_empty() && {
+        if let (Some(legacy), Ok(fresh), false) =
+            (&session.paths.legacy_dir, &session.paths.user_dir, store.chosen)
+        {
+            migrate(legacy, fresh, session.identity(), talk)?;
+        }
+        store.target.edit(talk, &mut |document| {
+            keys = document.remove(uri);
+            Ok(())
+        })?
+    };
+    if changed {
+        talk.info(format!(
+            "The login to {} was removed from {}",
+            keys.join(", "),
+            store.target.path.display()
+        ));
+    }
+    confirm_gone(store, &keeper, uri, session)?;
+    Ok(forgotten || changed)
+}
+
+/// Looks again, everywhere: a logout that left the secret behind must not say that it succeeded.
+fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Session) -> Result<()> {
+    let still = |what: String| Err(Failure::new(format!("there is still a login to {uri}: {what}")));
+    let document = store.target.load()?.document;
+    if matches!(document.entry_of(uri), Some(Entry::Secret | Entry::Broken)) {
+        return still(format!("{} has one again", store.target.path.display()));
+    }
+    if let Keeper::Helper(helper) = keeper
+        && helper.answers(&key_of(uri)).fail_context(|| "while making sure that the login is gone")?
+    {
+        return still(format!("docker-credential-{} still answers", helper.suffix));
+    }
+    if let Some(environment) = environment(session)
+        && environment.entry_of(uri) == Some(Entry::Secret)
+    {
+        return still(format!("{ENVIRONMENT} holds it")).fail_hint(|| format!("unset {ENVIRONMENT}"));
+    }
+    let below = document.keys_below(uri);
+    if !below.is_empty() {
+        session.ctx.talk.warning(format!(
+            "{} still holds logins to parts of this registry: {}",
+            store.target.path.display(),
+            below.join(", ")
+        ));
+    }
+    Ok(())
+}
+
+/// The logins that the environment holds, which come before those of every file.
+pub fn environment(session: &Session) -> Option<Document> {
+    let text = session.ctx.env.get(ENVIRONMENT)?;
+    match Document::parse(Some(text.as_encoded_bytes())) {
+        Ok(document) => Some(document),
+        Err(problem) => {
+            session.ctx.talk.warning(format!("{ENVIRONMENT} is no auth file's text: {problem}"));
+            None
+        }
+    }
+}
