@@ -75,7 +75,7 @@ impl AuthFile {
                 return Err(named(distrust.into_failure().context(what)));
             }
         }
-        helpers.find(suffix).map_err(|failure| named(failure))
+        helpers.find(suffix).map_err(named)
     }
 
     fn parse(&self, bytes: Option<&[u8]>) -> Result<Document> {
