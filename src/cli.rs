@@ -307,8 +307,25 @@ fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Res
             }
         }
     }
-    let text: Vec<_> = text.trim_end().split('\n').map(escape).collect();
+    let mut text: Vec<_> = text.trim_end().split('\n').map(|line| escape(line).into_owned()).collect();
+    if !text.iter().any(|line| line.starts_with("Usage:")) {
+        // clap leaves it out where a value is wrong; it belongs before the line that names --help.
+        text.insert(text.len() - 1, format!("{}\n", usage_of(args, ctx)));
+    }
     Err(Failure::usage(text.join("\n")))
+}
+
+/// The usage of the command that the arguments name.
+fn usage_of(args: &[OsString], ctx: &Context) -> String {
+    let mut tree = tree(ctx.persona).term_width(ctx.width);
+    tree.build();
+    let mut command = &mut tree;
+    for word in args.iter().skip(1) {
+        if command.find_subcommand(word).is_some() {
+            command = command.find_subcommand_mut(word).expect("it was just there");
+        }
+    }
+    command.render_usage().to_string().trim_end().to_string()
 }
 
 /// An address may hold a password; and whatever stands behind `login` and is no option may be a token.

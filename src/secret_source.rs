@@ -49,6 +49,11 @@ impl SecretOptions {
         self.tokenfile.is_some() || self.password.is_some() || self.password_stdin
     }
 
+    /// Whether that source is standard input; where it is a terminal, what is typed must not be shown.
+    pub fn is_stdin(&self) -> bool {
+        self.password_stdin || self.tokenfile.as_deref() == Some(Path::new("-"))
+    }
+
     /// The secret of the source that the command line names; `None` where it names none.
     ///
     /// # Errors
@@ -121,7 +126,7 @@ pub fn check_token(token: Secret, source: &str) -> Result<Secret> {
 /// Says where the options would take a secret from, for messages.
 pub fn source_name(options: &SecretOptions, terminal: bool) -> String {
     match &options.tokenfile {
-        Some(path) if path != Path::new("-") => path.display().to_string(),
+        Some(path) if path != Path::new("-") => shown(path),
         None if options.password.is_some() => "the command line".into(),
         None if terminal && !options.password_stdin => "the terminal".into(),
         _ => "standard input".into(),
@@ -137,15 +142,23 @@ fn empty() -> Secret {
     Secret::new(String::new())
 }
 
+/// A file's name for messages. A long one without a directory may be the token itself.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    match text.char_indices().nth(8) {
+        Some((end, _)) if text.len() > 40 && !text.contains('/') => format!("{}…", &text[..end]),
+        _ => text.into_owned(),
+    }
+}
+
 /// The first line of a file. Pipes are files too: `--tokenfile <(pass show site)`.
 fn from_file(path: &Path) -> Result<Option<Secret>> {
-    let failed = || format!("while reading token file {}", path.display());
+    let failed = || format!("while reading token file {}", shown(path));
     let mut file = File::open(path).fail_context(failed)?;
     if file.metadata().fail_context(failed)?.is_dir() {
         return Err(Failure::new("it is a directory").context(failed()));
     }
-    first_line(&mut file, &path.display().to_string())
-        .map_err(|failure| failure.context("while reading token file"))
+    first_line(&mut file, &shown(path)).map_err(|failure| failure.context("while reading token file"))
 }
 
 fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {

@@ -46,6 +46,14 @@ impl AuthFile {
         Ok(Loaded { document, distrust: state.distrust, unreachable: state.unreachable })
     }
 
+    /// Fails where a write would, as far as that can be seen without one.
+    ///
+    /// # Errors
+    /// The file, or the directory that it would be made in, cannot be written.
+    pub fn require_writable(&self) -> Result<()> {
+        fsio::require_writable(&Target::user(&self.path, LIMIT), self.identity)
+    }
+
     /// Applies `change` to the content as it is under the lock and replaces the file. Returns whether
     /// anything was written.
     ///

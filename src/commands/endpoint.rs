@@ -10,6 +10,7 @@ use crate::secret_source::check_token;
 use crate::services::policy::{self, Exposure, Freshness, Origin};
 use crate::services::{self, Http, HttpError, Service, Services, Settings, cache};
 use crate::uri::EndpointUri;
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
@@ -168,10 +169,25 @@ impl Session<'_> {
             self.ctx.talk.warning(format!("{0} is ignored: set {0}_HOST to the host it is for", token.name));
             return None;
         };
-        let host = host.value.to_string_lossy().to_lowercase();
-        let fits = uri.authority() == host || uri.host() == host;
-        fits.then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
+        is_host(uri, host.value)
+            .then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
     }
+
+    /// Whether the environment holds a token for this address. Says nothing, however often it is asked.
+    pub fn environment_has_token(&self, stored: &str) -> bool {
+        let value = |suffix: &str| {
+            let names = self.ctx.persona.prefixes().iter().map(|prefix| format!("{prefix}{suffix}"));
+            names.into_iter().find_map(|name| self.ctx.env.get(&name).map(ToOwned::to_owned))
+        };
+        let (Some(_), Some(host)) = (value("TOKEN"), value("TOKEN_HOST")) else { return false };
+        EndpointUri::from_stored(stored).is_some_and(|uri| is_host(&uri, &host))
+    }
+}
+
+/// Whether `host` (`host` or `host:port`, of the environment) is that of the address.
+fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
+    let host = host.to_string_lossy().to_lowercase();
+    uri.authority() == host || uri.host() == host
 }
 
 /// A failed request as a failed command.

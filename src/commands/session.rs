@@ -163,6 +163,7 @@ impl<'a> Session<'a> {
             let failure = Failure::new(why);
             return Err(self.user_file()?.elsewhere.iter().fold(failure, Failure::hint));
         }
+        self.user_file()?.require_writable(self.identity())?;
         if let (false, Ok(path)) = (user.unknown.is_empty(), self.paths.user_file_to_read()) {
             self.layer_of_user(path, None).load_to_write(self.identity())?;
         }
@@ -239,7 +240,12 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let failure = Failure::new(format!("Unable to modify {what}: not root user"));
-        Err(failure.hint(format!("sudo {}", self.line(again))))
+        Err(failure.hint(self.as_root(again)))
+    }
+
+    /// A command line that takes root, for hints.
+    pub fn as_root(&self, rest: &str) -> String {
+        format!("{}{}", if self.ctx.is_root() { "" } else { "sudo " }, self.line(rest))
     }
 
     /// Changes the global layer; root only. `again` is what to type with sudo.
@@ -313,7 +319,22 @@ impl Remote {
 
 /// `NAME is not a remote`, with where to look.
 pub fn no_remote(session: &Session, name: &str) -> Failure {
-    Failure::new(format!("{name} is not a remote"))
-        .hint(session.command("list"))
-        .hint(session.command(&format!("add {} URI", quoted(name))))
+    missing(session, name, "")
+}
+
+/// As [`no_remote`], of the global layer.
+pub fn no_global_remote(session: &Session, name: &str) -> Failure {
+    missing(session, name, "--global ")
+}
+
+fn missing(session: &Session, name: &str, global: &str) -> Failure {
+    match name.char_indices().nth(8) {
+        // What is longer than names are may be a token out of place.
+        Some((end, _)) if name.chars().count() > 64 => {
+            Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.command("list"))
+        }
+        _ => Failure::new(format!("{name} is not a remote"))
+            .hint(session.command("list"))
+            .hint(session.command(&format!("add {global}{} URI", quoted(name)))),
+    }
 }

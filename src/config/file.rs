@@ -49,6 +49,15 @@ impl ConfigFile {
         Ok(Loaded { config, distrust: state.distrust, unknown, unreachable: state.unreachable })
     }
 
+    /// Fails where a write would, as far as that can be seen without one: before anybody is asked for what
+    /// could not be kept.
+    ///
+    /// # Errors
+    /// The file, or the directory that it would be made in, cannot be written.
+    pub fn require_writable(&self, identity: Identity) -> Result<()> {
+        fsio::require_writable(&self.target(), identity)
+    }
+
     /// Applies `change` to the content as it is under the lock, then `tidy` if that changed something, and
     /// replaces the file. Returns whether anything was written.
     ///

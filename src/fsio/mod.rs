@@ -20,7 +20,7 @@ mod update;
 pub use cache::{read_cache, write_cache};
 pub use read::read;
 pub use trust::Distrust;
-pub use update::update;
+pub use update::{require_writable, update};
 
 use crate::error::{Failure, Result};
 use std::fmt;

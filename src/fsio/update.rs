@@ -8,8 +8,9 @@ use super::{Change, Identity, Target, directory, inplace, meta, trust};
 use crate::error::{Failure, Result};
 use crate::message::Talk;
 use rustix::fd::AsFd;
-use rustix::fs::fstat;
+use rustix::fs::{Access, AtFlags, accessat, fstat};
 use rustix::io::Errno;
+use std::ffi::OsStr;
 
 /// Changes the file as `change` says, and tells whether anything was written.
 ///
@@ -30,6 +31,31 @@ pub fn update(target: &Target<'_>, who: Identity, talk: &Talk, change: Change<'_
     match Draft::of(before, change)? {
         Some(draft) => writer.write(draft, change),
         None => Ok(false),
+    }
+}
+
+/// Fails where [`update`] would for want of permission or for a read-only filesystem, as far as that can be
+/// seen without writing.
+///
+/// # Errors
+/// The file and its directory cannot be written; or the directory that would hold a new one.
+pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
+    let look = read::look(target.path, target.role, who, target.limit)?;
+    let (dir, path, file) = match &look {
+        Look::Seen(seen) => {
+            (seen.place.dir.as_fd(), seen.place.shown_dir(), seen.file.as_ref().map(|_| &seen.place.name))
+        }
+        Look::NoDirectory(missing) => (missing.parent.as_fd(), missing.parent_path.clone(), None),
+        Look::Unreachable(blocked) => return Err(target.elsewhere(Failure::new(blocked.sentence()))),
+    };
+    let may = |name: &OsStr| accessat(dir, name, Access::WRITE_OK, AtFlags::EACCESS);
+    // A file in a directory that allows no new one is written in place.
+    match may(OsStr::new(".")) {
+        Err(errno) if file.is_none_or(|name| may(name).is_err()) => {
+            let failure = Failure::from(errno).context(format!("{} cannot be written", path.display()));
+            Err(target.elsewhere(failure))
+        }
+        _ => Ok(()),
     }
 }
 

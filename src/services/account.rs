@@ -143,9 +143,10 @@ pub fn jwt_expiry(token: &Secret) -> Option<u64> {
     let claims: Claims = serde_json::from_slice(&engine.decode(payload).ok()?).ok()?;
     let seconds = claims.exp.as_u64().or_else(|| {
         let seconds = claims.exp.as_f64()?;
-        (seconds > 0.0 && seconds < END as f64).then_some(seconds as u64)
+        // Before 1970 is as long ago as 1970 is.
+        (seconds < END as f64).then_some(seconds.max(0.0) as u64)
     })?;
-    (1..END).contains(&seconds).then_some(seconds)
+    (seconds < END).then_some(seconds)
 }
 
 #[cfg(test)]
@@ -164,8 +165,8 @@ mod tests {
             (r#"{"exp":1700000000,"sub":"x"}"#, Some(1_700_000_000)),
             (r#"{"exp":1700000000.9}"#, Some(1_700_000_000)),
             (r#"{"exp":1.7e9}"#, Some(1_700_000_000)),
-            (r#"{"exp":0}"#, None),
-            (r#"{"exp":-5}"#, None),
+            (r#"{"exp":0}"#, Some(0)),
+            (r#"{"exp":-5}"#, Some(0)),
             (r#"{"exp":1e300}"#, None),
             (r#"{"exp":18446744073709551615}"#, None),
             (r#"{"exp":"1700000000"}"#, None),

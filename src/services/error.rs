@@ -99,10 +99,21 @@ impl HttpError {
     pub fn hint(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Tls(Tls::UnknownIssuer) => Some(
-                "if you trust this server, name its certificate authority with SSL_CERT_FILE=FILE (or --ca-file FILE), \
-                 or add the remote with --insecure",
+                "if you trust this server, name its certificate authority: export SSL_CERT_FILE=FILE (a login: --ca-file FILE)",
             ),
             Kind::Tls(Tls::NotYetValid) => Some("check this machine's clock: date"),
+            Kind::Tls(Tls::Expired) => {
+                Some("check this machine's clock: date; else the server needs a new certificate")
+            }
+            Kind::UnknownHost => {
+                Some("check the spelling of the address, and the name server: getent hosts HOST")
+            }
+            Kind::Refused | Kind::ConnectTimeout(_) => {
+                Some("check the address and its port, and whether a proxy is needed: env | grep -i _proxy")
+            }
+            Kind::Status { status: 429, .. } => {
+                Some("the server has had too many requests: wait, then repeat the command")
+            }
             _ => None,
         }
     }
@@ -236,6 +247,9 @@ fn io_words(error: &io::Error) -> String {
         io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => {
             "the server closed the connection".to_string()
         }
+        _ if error.to_string().contains("close_notify") => {
+            "the server closed the connection before the answer was whole".to_string()
+        }
         io::ErrorKind::NetworkUnreachable => "the network is unreachable".to_string(),
         io::ErrorKind::HostUnreachable => "the host is unreachable".to_string(),
         _ => error.to_string(),
@@ -247,6 +261,9 @@ fn last_words(causes: &[&(dyn StdError + 'static)]) -> String {
     let text = causes.last().map(ToString::to_string).unwrap_or_default();
     match text.as_str() {
         "connection closed before message completed" | "end of file before message length reached" => {
+            "the server closed the connection before the answer was whole".to_string()
+        }
+        _ if text.starts_with("peer closed connection without sending TLS close_notify") => {
             "the server closed the connection before the answer was whole".to_string()
         }
         _ if text.starts_with("invalid HTTP") => "the answer is not HTTP".to_string(),

@@ -2,7 +2,7 @@
 
 use crate::commands::JsonOption;
 use crate::commands::endpoint::Keep;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_global_remote};
 use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
@@ -90,7 +90,7 @@ impl Wanted {
         let before = global.remotes[&name].clone();
         let own = if before.keyservers.is_empty() { own_keyserver(&name, &before, session)? } else { None };
         session.edit_global(&self.again, &mut |config| {
-            let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_remote(session, &name))?;
+            let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_global_remote(session, &name))?;
             if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
                 return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
             }

@@ -2,7 +2,8 @@
 
 use super::login;
 use crate::commands::JsonOption;
-use crate::commands::session::Session;
+use crate::commands::session::{Layers, Session};
+use crate::config::file::Loaded;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
@@ -34,7 +35,7 @@ pub struct Options {
     /// Add it to the global layer, for everybody (root only)
     #[arg(short, long)]
     global: bool,
-    /// Allow http, and https without verification
+    /// Use http, and https without verification for the services that it names
     #[arg(short, long)]
     insecure: bool,
     /// Do not make it the default
@@ -68,11 +69,14 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let name = RemoteName::parse(&options.name)?;
     let (uri, insecure) = address(&options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
+    let mut layers = None;
     let changed = if options.global {
         let again = format!("remote add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
         session.edit_global(&again, &mut |config| put(config, &name, endpoint.clone(), &options, session))?
     } else {
-        add_own(&name, &endpoint, &options, session)?
+        let (changed, seen) = add_own(&name, &endpoint, &options, session)?;
+        layers = Some(seen);
+        changed
     };
     session.ctx.talk.info(if changed {
         format!("Remote \"{name}\" added.")
@@ -82,11 +86,15 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     if options.global {
         session.ctx.talk.info("Global option detected. Will not automatically log into remote.");
     }
-    if options.global || options.no_login || options.if_absent && !changed {
+    let Some(layers) = layers.filter(|_| !options.no_login) else {
+        return options.json.changed(session, changed);
+    };
+    // Nothing new and no token that was named: nothing to do.
+    if options.if_absent && !changed && options.tokenfile.is_none() {
         return options.json.changed(session, changed);
     }
     let secret = SecretOptions { tokenfile: options.tokenfile, ..SecretOptions::default() };
-    let stored = login::after_add(name.as_str(), &secret, session)?;
+    let stored = login::after_add(name.as_str(), &layers, &secret, session)?;
     options.json.changed(session, changed || stored)
 }
 
@@ -117,9 +125,14 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
     }
 }
 
-/// Puts the remote into the user's layer, beside whatever the global layer has.
-fn add_own(name: &RemoteName, endpoint: &Endpoint, options: &Options, session: &Session) -> Result<bool> {
-    let global = session.load_global()?.config;
+/// Puts the remote into the user's layer, beside whatever the global layer has. Returns whether anything changed, and both layers as they are then.
+fn add_own(
+    name: &RemoteName,
+    endpoint: &Endpoint,
+    options: &Options,
+    session: &Session,
+) -> Result<(bool, Layers)> {
+    let Loaded { config: global, distrust: global_distrust, .. } = session.load_global()?;
     if session.ctx.persona == Persona::Singularity && global.remotes.contains_key(name.as_str()) {
         return Err(Failure::new(format!(
             "{name} is already a remote, a global one: SingularityCE would fail at every command"
@@ -141,7 +154,7 @@ fn add_own(name: &RemoteName, endpoint: &Endpoint, options: &Options, session: &
             "{name} cannot be used: remote {exclusive} has been set exclusive by the system administrator"
         ));
     }
-    Ok(changed)
+    Ok((changed, Layers { effective, user_distrust: None, global_distrust }))
 }
 
 /// Adds, keeps or replaces the entry in its layer.

@@ -56,9 +56,10 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         session.ctx.talk.warning(text);
     }
     session.ctx.talk.info(format!(
-        "{} is a valid layer with {} remotes",
+        "{} is a valid layer with {} remote{}",
         path.display(),
-        parsed.config.remotes.len()
+        parsed.config.remotes.len(),
+        if parsed.config.remotes.len() == 1 { "" } else { "s" }
     ));
     Ok(())
 }
@@ -82,7 +83,8 @@ fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result
     let all: Vec<String> = unknown
         .chain(concerns)
         .map(|(place, what)| {
-            let place = place.map_or_else(String::new, |place| format!("{}:{}: ", place.line, place.column));
+            let place =
+                place.map_or_else(|| " ".to_string(), |place| format!("{}:{}: ", place.line, place.column));
             format!("{}:{place}{what}", path.display())
         })
         .collect();

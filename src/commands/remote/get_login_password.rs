@@ -51,13 +51,24 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     };
     access.may_get_token(library)?;
     let account = wait(account::identity(&access.http, &library.uri, access.insecure, Some(&token)))?
-        .map_err(|error| failure(error).context("while asking who you are").hint(log_in.clone()))?;
+        .map_err(|error| {
+            let refused = matches!(error.status(), Some(401 | 403 | 404));
+            let failure = failure(error).context("while asking who you are");
+            failure.hint(if refused {
+                log_in.clone()
+            } else {
+                session.command(&format!("status {}", quoted(&name)))
+            })
+        })?;
     let Some(secret) = account.oci_secret else {
-        return Err(Failure::new(format!(
-            "the library of {name} tells no registry password for {}",
-            account.username
-        )));
+        let who = if account.username.is_empty() { "you" } else { account.username.as_str() };
+        return Err(Failure::new(format!("the library of {name} tells no registry password for {who}")));
     };
+    if secret.expose().contains(char::is_control) {
+        return Err(Failure::new(format!(
+            "the registry password that the library of {name} tells has control characters in it, which no program would read as one line"
+        )));
+    }
     let line = zeroize::Zeroizing::new(format!("{}\n", secret.expose()));
     session.ctx.print(&line)
 }

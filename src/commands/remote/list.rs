@@ -213,7 +213,7 @@ fn document(session: &Session, effective: &Effective) -> String {
         global: remote.origin == Origin::Global,
         exclusive: remote.exclusive,
         insecure: remote.insecure,
-        token: remote.token.is_some(),
+        token: remote.token.is_some() || session.environment_has_token(&remote.uri),
     });
     let path = |path: &std::path::Path| path.display().to_string();
     let document = Document {

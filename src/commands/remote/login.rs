@@ -76,9 +76,12 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
         let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
         return Err(cli::usage_error(session.ctx, &["remote", "login"], &message));
     }
-    let target = options.target.as_deref();
-    let login = Login { target, secret: &options.secret, piped: None, ca_file: options.ca_file };
-    match login.run(session)? {
+    let layers = session.load()?;
+    let name = layers.find(session, options.target.as_deref())?.0;
+    session.say_notes(&layers.effective, Some(&name));
+    let secret = &options.secret;
+    let mut login = Login { name: &name, secret, piped: None, ca_file: options.ca_file, hopeless: false };
+    match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
             session.ctx.talk.info("No token was entered, nothing was changed.");
@@ -87,20 +90,18 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     }
 }
 
-/// The login that follows `remote add`. The remote stays added, whatever comes of it. Returns whether a
-/// token was stored.
-pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
+/// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
+/// added, whatever comes of it. Returns whether a token was stored.
+pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
     let later = session.command(&format!("login {}", quoted(name)));
-    let layers = session.load()?;
-    if layers.effective.remotes.get(name).is_none_or(|remote| remote.origin == Origin::Global) {
-        // It stands behind an exclusive global one of this name, which is what a login would log in to.
-        return Ok(false);
-    }
+    let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
+    // It may stand behind an exclusive global one of this name, which is what a login would log in to.
+    let Some(remote) = remote else { return Ok(false) };
     let no_token = |session: &Session| {
-        session
-            .ctx
-            .talk
-            .info(format!("No token was entered, so you are not logged in; to do it later: {later}"));
+        session.ctx.talk.info(match &remote.token {
+            Some(_) => "No token was entered; the one that is stored stays.".to_string(),
+            None => format!("No token was entered, so you are not logged in; to do it later: {later}"),
+        });
         Ok(false)
     };
     // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
@@ -111,39 +112,45 @@ pub fn after_add(name: &str, secret: &SecretOptions, session: &mut Session) -> R
             return no_token(session);
         }
     }
-    match (Login { target: Some(name), secret, piped, ca_file: None }).run(session) {
+    let mut login = Login { name, secret, piped, ca_file: None, hopeless: false };
+    match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
+        Err(failure) if login.hopeless => Err(failure.hint(format!("{name} stays added"))),
         Err(failure) => Err(failure.hint(format!("{name} stays added; to log in later: {later}"))),
     }
 }
 
 /// One login to an endpoint.
 struct Login<'a> {
-    target: Option<&'a str>,
+    name: &'a str,
     secret: &'a SecretOptions,
     /// Read from standard input already.
     piped: Option<Secret>,
     ca_file: Option<PathBuf>,
+    /// It failed since there is nothing to log in to, now or later.
+    hopeless: bool,
 }
 
 impl Login<'_> {
-    /// Find the remote; make sure that it has a token service; obtain, verify, store.
-    fn run(mut self, session: &mut Session) -> Result<Outcome> {
-        let layers = session.load()?;
-        let (name, remote) = layers.find(session, self.target)?;
-        session.say_notes(&layers.effective, Some(&name));
-        require_login(&name, remote, &layers, session)?;
-        let file = session.user_file()?.path;
+    /// Make sure that the remote has a token service; obtain, verify, store.
+    fn run(&mut self, layers: &Layers, session: &mut Session) -> Result<Outcome> {
+        let name = self.name;
+        let remote = layers.effective.remotes.get(name).ok_or_else(|| no_remote(session, name))?;
+        self.hopeless = session.is_cloud_apptainer(remote);
+        require_login(name, remote, layers, session)?;
+        let file = session.user_file()?;
+        file.require_writable(session.identity())?;
         let access =
-            session.open(&name, remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
-        require_token_service(&name, &access, session)?;
+            session.open(name, remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
+        self.hopeless = access.service("token").is_none();
+        require_token_service(name, &access, session)?;
         let Some(token) = self.obtain(&access, remote, session)? else { return Ok(Outcome::Declined) };
         let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin))?;
         verify(&access, &token, remote.token.is_some())?;
         session.ctx.talk.info("Access Token Verified!");
-        let changed = store(&name, remote, &token, session)?;
-        session.ctx.talk.info(format!("Token stored in {}", file.display()));
+        let changed = store(name, remote, &token, session)?;
+        session.ctx.talk.info(format!("Token stored in {}", file.path.display()));
         Ok(Outcome::Stored(changed))
     }
 
@@ -158,11 +165,12 @@ impl Login<'_> {
         if let Some(token) = self.piped.take() {
             return Ok(Some(token));
         }
-        if let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
+        let typed = session.ctx.terminals.stdin && self.secret.is_stdin();
+        if !typed && let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
             return Ok(Some(token));
         }
         if session.ctx.terminals.stdin {
-            if remote.token.is_some() && !confirm_replacement(session)? {
+            if !typed && remote.token.is_some() && !confirm_replacement(session)? {
                 return Ok(None);
             }
             session.ctx.talk.prompt(&format!(

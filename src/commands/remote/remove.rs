@@ -1,7 +1,7 @@
 //! `remote remove NAME`
 
 use crate::commands::JsonOption;
-use crate::commands::session::{Session, no_remote};
+use crate::commands::session::{Session, no_global_remote, no_remote};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use clap::Args;
@@ -33,7 +33,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
             &format!("remote remove --global {}", quoted(name)),
             &mut |config| match config.remove(name) {
                 Some(_) => Ok(()),
-                None => Err(no_remote(session, name)),
+                None => Err(no_global_remote(session, name)),
             },
         )?;
     } else {
@@ -53,9 +53,8 @@ fn remove_own(name: &str, session: &Session) -> Result<()> {
             return Ok(());
         }
         if global.remotes.contains_key(name) {
-            let command = session.command(&format!("remove --global {}", quoted(name)));
-            return Err(Failure::new(format!("{name} is global and can't be removed"))
-                .hint(format!("sudo {command}")));
+            let command = session.as_root(&format!("remote remove --global {}", quoted(name)));
+            return Err(Failure::new(format!("{name} is global and can't be removed")).hint(command));
         }
         Err(no_remote(session, name))
     })?;

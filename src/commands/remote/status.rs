@@ -228,7 +228,9 @@ impl Report {
         }
         match options.min_ttl {
             Some(least) => {
-                self.judge_ttl(least, options.strict, session).map_err(|failure| failure.hint(login()))
+                let hopeless = matches!(self.token, Token::NoLogin);
+                let hint = |failure: Failure| if hopeless { failure } else { failure.hint(login()) };
+                self.judge_ttl(least, options.strict, session).map_err(hint)
             }
             None => Ok(()),
         }
@@ -236,7 +238,12 @@ impl Report {
 
     fn judge_ttl(&self, least: Duration, strict: bool, session: &Session) -> Result<()> {
         if !matches!(self.token, Token::Valid) {
-            return Err(Failure::new(format!("no token is set for {}", self.name)));
+            let why = if matches!(self.token, Token::NoLogin) {
+                "there is no login to"
+            } else {
+                "no token is set for"
+            };
+            return Err(Failure::new(format!("{why} {}", self.name)));
         }
         match self.expires {
             None if strict => Err(Failure::new("the token does not tell when it expires")),

@@ -1,7 +1,7 @@
 //! `remote use NAME`
 
 use crate::commands::JsonOption;
-use crate::commands::session::{Session, no_remote};
+use crate::commands::session::{Session, no_global_remote, no_remote};
 use crate::config::layers::merge;
 use crate::error::{Failure, Result};
 use crate::message::quoted;
@@ -71,7 +71,7 @@ fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> 
     let again = format!("remote use --global {}", quoted(name));
     let changed = session.edit_global(&again, &mut |config| {
         if !config.remotes.contains_key(name) {
-            return Err(no_remote(session, name));
+            return Err(no_global_remote(session, name));
         }
         released = config.set_exclusive(exclusive.then_some(name));
         config.active = name.to_string();

@@ -28,7 +28,8 @@ pub(super) fn login(uri: &ServiceUri, login: &Login, session: &mut Session) -> R
         return Err(Failure::new(format!(
             "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
         ))
-        .hint(session.line(&format!("keyserver remove {0}; sudo {1} keyserver add --insecure {0}", quoted(&uri.to_string()), session.ctx.program()))));
+        .hint(session.as_root(&format!("keyserver remove {}", quoted(&uri.to_string()))))
+        .hint(session.as_root(&format!("keyserver add --insecure {}", quoted(&uri.to_string())))));
     }
     let username = login.username(session)?;
     let mut password = login.password(uri, session)?;
@@ -96,12 +97,10 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
             "{}: its own keyserver takes the token of the remote",
             session.command(&format!("login {}", quoted(name)))
         )),
-        None => {
-            failure.hint(format!("sudo {}", session.line(&format!("keyserver add {address}")))).hint(format!(
-                "for a registry: {}",
-                session.line(&format!("registry login docker://{}", uri.authority()))
-            ))
-        }
+        None => failure.hint(session.as_root(&format!("keyserver add {address}"))).hint(format!(
+            "for a registry: {}",
+            session.line(&format!("registry login docker://{}", uri.authority()))
+        )),
     })
 }
 

@@ -122,10 +122,12 @@ impl Login {
             let found = session.ctx.variable("LOGIN_PASSWORD")?;
             Some(Secret::new(found.value.to_string_lossy().into_owned()))
         };
-        let password = match self.secret.read(&mut session.ctx.stdin)?.or_else(|| from_env(session)) {
+        let terminal = session.ctx.terminals.stdin;
+        let typed = terminal && self.secret.is_stdin();
+        let given = if typed { None } else { self.secret.read(&mut session.ctx.stdin)? };
+        let password = match given.or_else(|| from_env(session).filter(|_| !typed)) {
             Some(password) => Some(password),
             None => {
-                let terminal = session.ctx.terminals.stdin;
                 if terminal {
                     session.ctx.talk.prompt("Password (or token when username is empty): ");
                 }

@@ -11,6 +11,7 @@ use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
 use crate::paths::AuthPath;
 use crate::secret::Secret;
+use crate::services::error::{Kind, Tls};
 use crate::services::http::basic;
 use crate::services::oci::{self, Verdict};
 use crate::services::policy::is_loopback;
@@ -85,7 +86,7 @@ impl Store {
         }
         match loaded.unreachable {
             Some(why) => Err(Failure::new(why)),
-            None => Ok(loaded.document),
+            None => self.target.require_writable().map(|()| loaded.document),
         }
     }
 
@@ -149,8 +150,11 @@ fn verify(
     let directories = CERT_DIRECTORIES.iter().map(|root| Path::new(root).join(uri.authority())).collect();
     let http = session.http_trusting(login.ca_file.clone(), directories);
     let while_login = || format!("while login to {uri}");
-    let verdict = wait(oci::check(&http, uri, insecure, username, password))?
-        .map_err(|error| failure(error).context(while_login()))?;
+    let verdict = wait(oci::check(&http, uri, insecure, username, password))?.map_err(|error| {
+        let unknown = matches!(error.kind, Kind::Tls(Tls::UnknownIssuer)) && !insecure;
+        let failure = failure(error).context(while_login());
+        if unknown { failure.hint("or, without verification: --insecure") } else { failure }
+    })?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
         Verdict::Open => session.ctx.talk.warning(format!(
