@@ -2,8 +2,9 @@
 
 use crate::peers::ca::Ca;
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, TOKEN_STATUS};
-use crate::world::{World, mode};
+use crate::world::{As, USER, World, finish_reading, is_root, mode};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 const TOKEN: &str = "tok3n.of-ada_~+/==";
 
@@ -499,4 +500,60 @@ fn an_endpoint_with_an_ipv6_address_and_a_path() {
     assert!(world.user().contains(&format!("URI: //{}\n", endpoint.host())), "{}", world.user());
     world.remote("status").exits(0).prints("Valid authentication token set");
     world.remote("list").exits(0).prints(&endpoint.host());
+}
+
+#[test]
+fn a_login_that_could_not_be_kept_asks_for_nothing() {
+    let (mut world, endpoint) = lab();
+    let directory = world.path("locked");
+    fs::create_dir(&directory).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
+    let remote = world.user();
+    fs::write(directory.join("remote.yaml"), remote).unwrap();
+    fs::set_permissions(directory.join("remote.yaml"), fs::Permissions::from_mode(0o400)).unwrap();
+    world.env.set("APPTAINER_CONFIGDIR", directory.clone());
+    if is_root() {
+        std::os::unix::fs::chown(&directory, Some(USER), None).unwrap();
+        std::os::unix::fs::chown(directory.join("remote.yaml"), Some(USER), None).unwrap();
+    }
+    endpoint.forget();
+    let Some(mut command) = world.command(As::User) else { return };
+    let shown = finish_reading(command.args(["remote", "login"]), TOKEN).exits(255);
+    assert!(shown.stderr.contains("cannot be written"), "{shown:?}");
+    assert!(shown.stderr.contains("CONFIGDIR"), "{shown:?}");
+    assert!(endpoint.requests().is_empty(), "nobody was asked");
+    // The next test world is removed by whoever made it.
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn adding_what_is_there_with_a_token_file_logs_in() {
+    let (world, endpoint) = lab();
+    let file = world.path("token");
+    fs::write(&file, TOKEN).unwrap();
+    let again = format!("add --if-absent -i lab {}", endpoint.url());
+    endpoint.forget();
+    world.remote(&again).exits(0).says("nothing was changed");
+    assert!(endpoint.requests().is_empty());
+    world.remote(&format!("{again} --tokenfile {}", file.display())).exits(0).says("Token stored in");
+    assert!(world.user().contains(TOKEN));
+    let replace = again.replace("--if-absent", "--replace");
+    world.remote(&replace).exits(0).says("the one that is stored stays");
+    assert!(world.user().contains(TOKEN));
+}
+
+#[test]
+fn where_there_is_nothing_to_log_in_to_nobody_is_told_to_do_it_later() {
+    let world = World::new();
+    let shown =
+        world.pipe(TOKEN).remote("add cloud cloud.apptainer.org").exits(255).says("cloud stays added");
+    assert!(!shown.stderr.contains("later"), "{shown:?}");
+}
+
+#[test]
+fn a_token_in_the_place_of_a_name_is_not_repeated() {
+    let world = World::new();
+    let token = format!("eyJhbGciOi{}", "x".repeat(80));
+    world.remote(&format!("login {token}")).exits(255).says("eyJhbGci… is not a remote").never_shows(&token);
+    world.remote(&format!("login --tokenfile {token}")).exits(255).never_shows(&token);
 }

@@ -113,3 +113,17 @@ fn a_narrow_terminal_keeps_names_whole() {
     let (_, screen) = Pty::start(&command, 40).end();
     assert!(screen.contains("DefaultRemote") && screen.contains(&endpoint.host()), "{screen}");
 }
+
+#[test]
+fn what_is_typed_for_an_option_that_reads_standard_input_is_hidden_too() {
+    for option in ["--tokenfile -", "--password-stdin"] {
+        let (world, _endpoint) = lab();
+        let mut terminal = start(&world, &format!("login {option}"));
+        terminal.expect("Access Token: ");
+        terminal.expect_hidden();
+        terminal.type_keys(&format!("{TOKEN}\n"));
+        let (status, screen) = terminal.end();
+        assert!(status.success() && !screen.contains(TOKEN), "{option}: {screen}");
+        assert!(terminal.is_restored() && world.user().contains(TOKEN), "{option}");
+    }
+}
