@@ -266,6 +266,7 @@ fn last_words(causes: &[&(dyn StdError + 'static)]) -> String {
         _ if text.starts_with("peer closed connection without sending TLS close_notify") => {
             "the server closed the connection before the answer was whole".to_string()
         }
+        "invalid dns name" => "the host name is not known".to_string(),
         _ if text.starts_with("invalid HTTP") => "the answer is not HTTP".to_string(),
         _ => text,
     }

@@ -8,6 +8,7 @@ use super::policy::is_loopback;
 use crate::secret::Secret;
 use crate::uri::ServiceUri;
 use serde::Deserialize;
+use std::time::Duration;
 use url::{Host, Url};
 use zeroize::Zeroize;
 
@@ -57,30 +58,56 @@ pub async fn check(
     registry.ask(&greeting.url, Login::Bearer(&token)).await
 }
 
+/// How long https has before http is tried besides.
+const HEAD_START: Duration = Duration::from_millis(300);
+
 struct Registry<'a> {
     http: &'a Http,
     insecure: bool,
 }
 
 impl Registry<'_> {
-    /// The answer at `/v2/` without a login: over https, and over http only where that is allowed and https
-    /// is not there.
+    /// The answer at `/v2/` without a login.
     async fn greet(&self, uri: &ServiceUri) -> Result<Response, HttpError> {
         let at = |http: bool| uri.url(http).join("v2/").expect("a path below the root");
-        let response = match self.get(&at(false), None).await {
-            Err(error) if may_try_http(&error) && (self.insecure || is_loopback(&at(true))) => {
-                // Where nobody is at all, the first answer is as good as the second.
-                self.get(&at(true), None).await.map_err(|second| match second.kind {
-                    Kind::Refused | Kind::ConnectTimeout(_) => error,
-                    _ => second,
-                })
-            }
-            answer => answer,
+        let (secure, plain) = (at(false), at(true));
+        let response = if self.insecure || is_loopback(&plain) {
+            self.greet_either(&secure, &plain).await
+        } else {
+            self.get(&secure, None).await
         }?;
         if is_success(&response) && response.content_type.starts_with("text/html") {
             return Err(response.unexpected("the answer is a web page and no registry's"));
         }
         Ok(response)
+    }
+
+    /// Over https, and over http where https is not there. A server without TLS may say nothing at all to
+    /// its greeting, so that http is tried after a moment, too; nothing secret is sent meanwhile.
+    async fn greet_either(&self, secure: &Url, plain: &Url) -> Result<Response, HttpError> {
+        let mut secure = std::pin::pin!(self.get(secure, None));
+        let mut plain = std::pin::pin!(self.get(plain, None));
+        let first = tokio::select! {
+            answer = &mut secure => Some(answer),
+            () = tokio::time::sleep(HEAD_START) => None,
+        };
+        let first = match first {
+            Some(answer) => answer,
+            None => tokio::select! {
+                answer = &mut secure => answer,
+                answer = &mut plain => return match answer {
+                    Ok(answer) => Ok(answer),
+                    Err(_) => secure.await,
+                },
+            },
+        };
+        match first {
+            Err(error) if may_try_http(&error) => plain.await.map_err(|second| match second.kind {
+                Kind::Refused if error.kind == Kind::Refused => error,
+                _ => second,
+            }),
+            answer => answer,
+        }
     }
 
     /// The registry's word about a login that it asked for.

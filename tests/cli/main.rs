@@ -3,20 +3,26 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;
+mod auth_files;
 mod broken_files;
 mod concurrency;
 mod conformance;
 mod disk;
 mod durability;
 mod handover;
+mod helpers;
 mod homes;
+mod keyservers;
 mod list;
 mod login;
 mod messages;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod pty;
+#[path = "../peers/real/mod.rs"]
+mod real;
 mod reference;
+mod registry;
 mod secrets;
 mod status;
 mod terminal;

@@ -231,7 +231,7 @@ impl World {
             (As::Root, true) | (As::User, false) => Command::new(self.exe()),
             (As::User, true) => {
                 self.give_home_to_user();
-                let mut command = Command::new("setpriv");
+                let mut command = Command::new("/usr/bin/setpriv");
                 command.args([format!("--reuid={USER}"), format!("--regid={USER}")]).arg("--clear-groups");
                 command.arg(self.exe());
                 command

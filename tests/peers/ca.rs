@@ -88,6 +88,12 @@ impl Identity {
         std::fs::write(path, &self.pem).unwrap();
     }
 
+    /// Certificate and key, for a server of another program.
+    pub fn write_with_key(&self, certificate: &Path, key: &Path) {
+        self.write(certificate);
+        std::fs::write(key, self.key.serialize_pem()).unwrap();
+    }
+
     /// What a server needs to talk TLS as this identity.
     pub(super) fn server_config(self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());

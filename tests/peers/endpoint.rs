@@ -51,8 +51,12 @@ pub struct Endpoint {
     state: Arc<State>,
 }
 
+/// What every request without a behaviour of its own gets: a status and a JSON body.
+type Answer = Box<dyn Fn(&Request) -> (u16, String) + Send + Sync>;
+
 struct State {
     base: String,
+    answer: Option<Answer>,
     stop: AtomicBool,
     keep_alive: AtomicBool,
     connections: AtomicUsize,
@@ -72,14 +76,24 @@ impl Endpoint {
         Self::start("127.0.0.1", Some(identity))
     }
 
+    /// A server of another kind, over http on a port of its own of 127.0.0.1.
+    pub fn answering(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
+        Self::listen("127.0.0.1", None, Some(Box::new(answer)))
+    }
+
     /// An endpoint on a port of its own of this address, over https if there is an identity. Panics where
     /// the machine lacks the address: see [`Endpoint::has_ipv6`].
     pub fn start(ip: &str, identity: Option<Identity>) -> Self {
+        Self::listen(ip, identity, None)
+    }
+
+    fn listen(ip: &str, identity: Option<Identity>, answer: Option<Answer>) -> Self {
         let listener = TcpListener::bind((ip, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let scheme = if identity.is_some() { "https" } else { "http" };
         let state = Arc::new(State {
             base: format!("{scheme}://{address}"),
+            answer,
             stop: AtomicBool::new(false),
             keep_alive: AtomicBool::new(false),
             connections: AtomicUsize::new(0),
@@ -254,6 +268,10 @@ impl State {
         let json = |status, body: &str| {
             response(status, "application/json", body, self.keep_alive.load(Ordering::Relaxed))
         };
+        if let Some(answer) = &self.answer {
+            let (status, body) = answer(request);
+            return json(status, &body);
+        }
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let valid = token.is_some_and(|token| self.tokens.lock().unwrap().contains(token));
         let service = path.strip_suffix("/version").and_then(|path| path.strip_prefix('/'));

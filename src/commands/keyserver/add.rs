@@ -16,18 +16,17 @@ use clap::Args;
 /// Keys are looked up at all keyservers of the remote, in their order, until one has them. The endpoint's
 /// own keyserver, once removed, comes back when it is added again.
 #[derive(Args)]
-#[command(allow_missing_positional = true)]
 #[command(after_long_help = "\
 Examples:
   $ sudo {prog} keyserver add https://keys.example.com
   $ sudo {prog} keyserver add --order 1 company hkps://keys.company.example")]
 pub struct Options {
-    /// The global remote, if not the default one
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
+    /// The global remote; without it the default one is meant
+    #[arg(value_name = "NAME|URI")]
+    first: String,
     /// The keyserver: https://HOST[:PORT][/PATH], or the same with hkps, http or hkp
     #[arg(value_name = "URI")]
-    uri: String,
+    second: Option<String>,
     /// Its place in the order in which keyservers are asked, from 1; else the last
     #[arg(short, long, value_name = "N")]
     order: Option<u32>,
@@ -39,7 +38,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
-    let wanted = Wanted::parse(options.name.as_deref(), &options.uri, session, spelling)?;
+    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session, spelling)?;
     if options.order == Some(0) {
         return Err(Failure::new("order must be > 0"));
     }
@@ -62,7 +61,11 @@ impl Wanted {
     ///
     /// # Errors
     /// Somebody else than root asks; the address is none of a keyserver.
-    pub fn parse(name: Option<&str>, address: &str, session: &Session, spelling: &str) -> Result<Self> {
+    pub fn parse(first: &str, second: Option<&str>, session: &Session, spelling: &str) -> Result<Self> {
+        let (name, address) = match second {
+            Some(address) => (Some(first), address),
+            None => (None, first),
+        };
         let words: Vec<_> = [name, Some(address)].into_iter().flatten().map(quoted).collect();
         // An address may hold a password, so it is not repeated as it stands.
         let shown = if address.contains('@') { "URI".to_string() } else { words.join(" ") };

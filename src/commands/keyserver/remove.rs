@@ -10,24 +10,23 @@ use clap::Args;
 ///
 /// The endpoint's own keyserver is only taken out of use, and the last one cannot be removed.
 #[derive(Args)]
-#[command(allow_missing_positional = true)]
 #[command(after_long_help = "\
 Examples:
   $ sudo {prog} keyserver remove https://keys.example.com
   $ sudo {prog} keyserver remove company hkps://keys.company.example")]
 pub struct Options {
-    /// The global remote, if not the default one
-    #[arg(value_name = "NAME")]
-    name: Option<String>,
-    /// The keyserver's address
+    /// The global remote; without it the default one is meant
+    #[arg(value_name = "NAME|URI")]
+    first: String,
+    /// The keyserver: as it was added, or the same server in other words
     #[arg(value_name = "URI")]
-    uri: String,
+    second: Option<String>,
     #[command(flatten)]
     json: JsonOption,
 }
 
 pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
-    let wanted = Wanted::parse(options.name.as_deref(), &options.uri, session, spelling)?;
+    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session, spelling)?;
     let changed = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
     let name = wanted.shown_name(session)?;
     session.ctx.talk.info(format!("Keyserver {} removed from {name}.", wanted.uri));

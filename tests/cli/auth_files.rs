@@ -1,0 +1,279 @@
+//! The auth file: which one it is, what others find in it, what survives, and files that are none.
+
+use crate::real::daemon::installed;
+use crate::real::registry::Registry;
+use crate::world::{As, Shown, World, can_unshare, finish, is_root, mode, skipped, words};
+use apptainer_remote::persona::Persona;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::Command;
+
+const LOGIN: &str = r#"{"auths":{"r.example":{"auth":"YWRhOnB3"}}}"#;
+
+fn registry(world: &World, line: &str) -> Shown {
+    world.run(As::User, &words(&format!("registry {line}")))
+}
+
+/// The file that `registry list` reads.
+fn in_use(world: &World) -> PathBuf {
+    let shown = registry(world, "list --json").exits(0);
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    document["files"]["auth"].as_str().unwrap().into()
+}
+
+fn put(world: &World, below: &str, text: &str) -> PathBuf {
+    let file = world.home().join(below);
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    file
+}
+
+#[test]
+fn which_file_it_is() {
+    let mut world = World::new();
+    assert_eq!(in_use(&world), world.home().join(".docker/config.json"));
+    world.env.set("APPTAINER_CONFIGDIR", world.home().join("conf"));
+    assert_eq!(in_use(&world), world.home().join("conf/config.json"));
+    put(&world, "conf/docker-config.json", "{}");
+    assert_eq!(in_use(&world), world.home().join("conf/docker-config.json"));
+    world.env.set("APPTAINER_AUTHFILE", "/documented");
+    assert_eq!(in_use(&world), PathBuf::from("/documented"));
+    world.env.set("APPTAINER_AUTH_FILE", "/read");
+    assert_eq!(in_use(&world), PathBuf::from("/read"));
+
+    let world = World::new();
+    put(&world, ".apptainer/docker-config.json", "{}");
+    assert_eq!(in_use(&world), world.home().join(".apptainer/docker-config.json"));
+    let world = World::singularity();
+    assert_eq!(in_use(&world), world.home().join(".singularity/docker-config.json"));
+    assert_eq!(world.persona, Persona::Singularity);
+}
+
+#[test]
+fn a_named_file_stands_for_itself() {
+    let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
+    let (world, uri) = (World::new(), format!("docker://{}", server.host()));
+    let file = world.home().join("own.json");
+    world.pipe("pw");
+    registry(&world, &format!("login -u ada --authfile {} {uri}", file.display()))
+        .exits(0)
+        .says(&format!("Token stored in {}", file.display()));
+    assert!(world.user().is_empty(), "remote.yaml is not about it");
+    assert!(!world.home().join(".docker").exists());
+    registry(&world, &format!("logout {uri}")).exits(0).says("WARNING: no login");
+    registry(&world, &format!("logout --authfile {} {uri}", file.display()))
+        .exits(0)
+        .says("Logout succeeded");
+    assert_eq!(fs::read_to_string(file).unwrap(), "{\n\t\"auths\": {}\n}\n");
+    for line in ["remote logout --authfile x lab", "remote logout --authfile x"] {
+        world.run(As::User, &words(line)).exits(1).says("--authfile is for registries");
+    }
+}
+
+#[test]
+fn an_old_directory_is_copied_before_its_logins_change() {
+    let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
+    let world = World::new();
+    let old = put(&world, ".singularity/docker-config.json", LOGIN);
+    assert_eq!(in_use(&world), old);
+    registry(&world, "list").exits(0).prints("docker://r.example");
+    assert!(!world.user_dir().exists(), "reading changes nothing");
+    world.pipe("pw");
+    registry(&world, &format!("login -u ada docker://{}", server.host())).exits(0);
+    let new = fs::read_to_string(world.user_dir().join("docker-config.json")).unwrap();
+    assert!(new.contains("r.example") && new.contains(&server.host()), "{new}");
+    assert_eq!(fs::read_to_string(old).unwrap(), LOGIN);
+}
+
+#[test]
+fn skopeo_reads_what_we_write_and_we_list_what_skopeo_wrote() {
+    let Some(server) = Registry::basic(&[("ada", "p:w ü")]) else { return };
+    if !installed(&["skopeo"]) {
+        return;
+    }
+    let (world, host) = (World::new(), server.host());
+    let file = world.home().join(".docker/config.json");
+    world.pipe("p:w ü");
+    registry(&world, &format!("login -u ada docker://{host}")).exits(0);
+    let skopeo = |args: &[&str]| {
+        let mut command = Command::new("/usr/bin/skopeo");
+        command.args(args).arg("--authfile").arg(&file).arg(&host);
+        finish(command.env_clear().env("HOME", world.home()).env("PATH", "/usr/bin:/bin"))
+    };
+    assert_eq!(skopeo(&["login", "--get-login"]).exits(0).stdout, "ada\n");
+    registry(&world, &format!("logout docker://{host}")).exits(0);
+    skopeo(&["login", "--get-login"]).exits(1).says("not logged into");
+    skopeo(&["login", "--tls-verify=false", "-u", "ada", "-p", "p:w ü"]).exits(0);
+    registry(&world, "list").exits(0).prints(&format!("docker://{host}"));
+    registry(&world, &format!("logout docker://{host}")).exits(0).says("removed from");
+    skopeo(&["login", "--get-login"]).exits(1);
+}
+
+#[test]
+fn what_others_wrote_survives() {
+    let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
+    let (world, host) = (World::new(), server.host());
+    let text = format!(
+        "{{\"HttpHeaders\":{{\"z\":\"1\",\"a\":1.50}},\"auths\":{{\"z.example\":{{\"identitytoken\":\"t\"}},\"{host}\":{{\"identitytoken\":\"old\",\"email\":\"x\"}},\"a.example\":{{\"auth\":\"canary!\"}}}},\"psFormat\":\"é\"}}"
+    );
+    let file = put(&world, ".docker/config.json", &text);
+    world.pipe("pw");
+    registry(&world, &format!("login -u ada docker://{host}")).exits(0);
+    let expected =
+        text.replace(r#"{"identitytoken":"old","email":"x"}"#, r#"{"email":"x","auth":"YWRhOnB3"}"#);
+    let written = fs::read_to_string(&file).unwrap();
+    assert_eq!(written.replace(['\n', '\t'], "").replace("\": ", "\":"), expected);
+    registry(&world, "list").exits(0).says("the auth of docker://a.example").never_shows("canary");
+    registry(&world, "logout docker://a.example").exits(0).says("Logout succeeded");
+    registry(&world, "logout docker://z.example").exits(0).says("Logout succeeded");
+    assert!(!fs::read_to_string(&file).unwrap().contains("example"));
+}
+
+#[test]
+fn docker_hub_is_one_under_all_its_names() {
+    let world = World::new();
+    let text = r#"{"auths":{"docker.io":{"auth":"YWRhOnB3"},"https://index.docker.io/v1/":{"auth":"YWRhOnB3"},"h.example":{"auth":"YWRhOnB3"}}}"#;
+    put(&world, ".docker/config.json", text);
+    world.write_user("Credentials:\n  - {URI: 'docker://index.docker.io'}\n");
+    registry(&world, "list").exits(0).prints("docker://index.docker.io");
+    registry(&world, "logout docker://docker.io").exits(0).says("docker.io, https://index.docker.io/v1/");
+    assert!(!world.user().contains("docker.io"), "{}", world.user());
+    let left = fs::read_to_string(world.home().join(".docker/config.json")).unwrap();
+    assert!(!left.contains("docker.io") && left.contains("h.example"), "{left}");
+}
+
+#[test]
+fn a_login_to_a_part_of_a_registry_is_another_login() {
+    let world = World::new();
+    put(
+        &world,
+        ".docker/config.json",
+        r#"{"auths":{"h.example/team":{"auth":"YWRhOnB3"},"https://h.example/v2/":{"auth":"YWRhOnB3"}}}"#,
+    );
+    let listed = registry(&world, "list").exits(0);
+    assert!(
+        listed.stdout.contains("docker://h.example/team  ✓")
+            && listed.stdout.contains("docker://h.example  ")
+    );
+    registry(&world, "logout docker://h.example").exits(0).says("parts of this registry: h.example/team");
+    registry(&world, "list").exits(0).prints("docker://h.example/team");
+}
+
+#[test]
+fn the_environment_holds_logins_too_and_a_logout_says_so() {
+    let world = World::new().with_env("DOCKER_AUTH_CONFIG", LOGIN);
+    let shown = registry(&world, "list -j").exits(0).never_shows("YWRhOnB3");
+    assert!(shown.stdout.contains(r#""uri":"docker://r.example","secure":true,"source":"environment""#));
+    registry(&world, "logout docker://r.example")
+        .exits(255)
+        .says("DOCKER_AUTH_CONFIG holds it")
+        .says("unset");
+    let world = World::new().with_env("DOCKER_AUTH_CONFIG", "{canary");
+    registry(&world, "list")
+        .exits(0)
+        .says("WARNING: DOCKER_AUTH_CONFIG is no auth file's text")
+        .never_shows("canary");
+}
+
+#[test]
+fn files_that_are_none_change_nothing_and_are_named() {
+    for (text, words) in [
+        ("{\"auths\": {\n  canary", "config.json:2:3: key must be a string"),
+        ("[]", "config.json:1:1: this is no JSON object"),
+        ("{\"auths\": \"canary\"}", "config.json:auths: this must be an object"),
+        ("{\"auths\": {\"h\": 7}}", "auths.h: this must be an object"),
+        ("{\"credsStore\": 7}", "credsStore: this must be a text"),
+    ] {
+        let world = World::new();
+        let file = put(&world, ".docker/config.json", text);
+        world.pipe("pw");
+        for line in ["list", "login -u ada docker://127.0.0.1:1", "logout docker://h"] {
+            registry(&world, line).exits(255).says(words).says("hint:    correct").never_shows("canary");
+        }
+        assert_eq!(fs::read_to_string(file).unwrap(), text);
+    }
+    for blank in ["", " \n", "{}"] {
+        let world = World::new();
+        put(&world, ".docker/config.json", blank);
+        registry(&world, "list").exits(0);
+    }
+    let world = World::new();
+    fs::create_dir_all(world.home().join(".docker/config.json")).unwrap();
+    registry(&world, "list").exits(255).says("is a directory, not a regular file");
+}
+
+#[test]
+fn a_file_that_others_can_write_is_listed_and_not_written() {
+    let world = World::new();
+    let file = put(&world, ".docker/config.json", LOGIN);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
+    registry(&world, "list").exits(0).prints("r.example").says("WARNING:").says("chmod go-w");
+    world.pipe("pw");
+    for line in ["login -u ada docker://127.0.0.1:1", "logout docker://r.example"] {
+        registry(&world, line).exits(255).says("can be written by others").says("chmod go-w");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), LOGIN);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    registry(&world, "logout docker://r.example").exits(0);
+    assert_eq!(mode(&file), 0o600, "passwords are nobody else's to read");
+}
+
+#[test]
+fn a_users_link_is_followed() {
+    let world = World::new();
+    let real = put(&world, "dotfiles/docker.json", LOGIN);
+    fs::create_dir(world.home().join(".docker")).unwrap();
+    symlink(&real, world.home().join(".docker/config.json")).unwrap();
+    registry(&world, "logout docker://r.example").exits(0);
+    assert_eq!(fs::read_to_string(&real).unwrap(), "{\n\t\"auths\": {}\n}\n");
+    assert!(world.home().join(".docker/config.json").is_symlink());
+}
+
+#[test]
+fn a_file_that_cannot_be_read_or_written_is_said_before_anybody_is_asked() {
+    let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
+    let world = World::new();
+    let file = put(&world, ".docker/config.json", LOGIN);
+    let login = ["registry", "login", "-u", "ada", "-p", "pw", &format!("docker://{}", server.host())];
+    for (mode, words) in [(0o000, "chmod u+rw"), (0o400, "cannot be written")] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let Some(mut command) = world.command(As::User) else { return };
+        fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o500)).unwrap();
+        let shown = finish(command.args(login)).exits(255).says(words);
+        assert!(shown.stderr.contains("config.json") || shown.stderr.contains(".docker"), "{shown:?}");
+        fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(fs::read_to_string(file).unwrap(), LOGIN);
+    assert_eq!(server.requests(), [""; 0], "nobody was asked");
+}
+
+#[test]
+fn certificates_of_single_registries_are_read_from_etc() {
+    use crate::peers::ca::Ca;
+    let ca = Ca::generate();
+    let Some(server) = Registry::basic_tls(&[("ada", "pw")], &ca) else { return };
+    if !is_root() && !can_unshare() {
+        return skipped("a mount namespace cannot be made here");
+    }
+    let (world, host) = (World::new(), server.host());
+    world.install();
+    ca.write(&world.path("ca.crt"));
+    let login = format!("{} registry login -u ada -p pw docker://{host}", world.exe().display());
+    for directory in ["/etc/containers/certs.d", "/etc/docker/certs.d"] {
+        // A filesystem of its own over /etc; nothing outside this namespace sees it.
+        let script = format!(
+            "set -e; cp /etc/passwd {0}/passwd; mount -t tmpfs none /etc; cp {0}/passwd /etc/; \
+             {login} 2>&1 && exit 9; mkdir -p {directory}/{host}; cp {0}/ca.crt {directory}/{host}/ca.crt; {login} 2>&1",
+            world.path("").display()
+        );
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(if is_root() { &["-m"][..] } else { &["-r", "-m"] }).args(["/bin/sh", "-c", &script]);
+        let shown = finish(command.env_clear().env("HOME", world.home()).env("PATH", "/usr/bin:/bin"));
+        assert!(shown.code == 0 && shown.stdout.contains("not known here"), "{shown:?}");
+        assert!(shown.stdout.contains("verified!"), "{shown:?}");
+    }
+}

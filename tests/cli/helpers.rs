@@ -1,0 +1,199 @@
+//! Credential helpers: the real `docker-credential-pass`, and scripts that fail in every way a helper can.
+
+use crate::real::pass::Pass;
+use crate::real::registry::Registry;
+use crate::world::{As, Shown, World, finish, is_root, skipped, words};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+const PASSWORD: &str = "canary";
+
+fn registry(world: &World, line: &str) -> Shown {
+    world.run(As::User, &words(&format!("registry {line}"))).never_shows("canary")
+}
+
+/// A world whose auth file is this, and whose PATH has a directory for scripts in front.
+fn world_with(auth: &str) -> World {
+    let world = World::new();
+    fs::create_dir(world.path("helpers")).unwrap();
+    fs::create_dir(world.home().join(".docker")).unwrap();
+    fs::set_permissions(world.home().join(".docker"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(world.home().join(".docker/config.json"), auth).unwrap();
+    let path = format!("{}:/usr/bin:/bin", world.path("helpers").display());
+    world.with_env("PATH", path)
+}
+
+fn auth(world: &World) -> String {
+    fs::read_to_string(world.home().join(".docker/config.json")).unwrap()
+}
+
+/// Puts a script where the world's PATH finds it; by another process, since a file that this one has open
+/// for writing cannot be run by a child that another thread makes meanwhile.
+fn script(world: &World, suffix: &str, text: &str) {
+    let file = world.path("helpers").join(format!("docker-credential-{suffix}"));
+    let make = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$2\" && chmod 755 \"$2\"";
+    let made = Command::new("/bin/sh").args(["-c", make, "sh", text]).arg(&file).status();
+    assert!(made.unwrap().success());
+}
+
+#[test]
+fn pass_keeps_the_login_and_the_file_none() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let Some(pass) = Pass::new() else { return };
+    let mut world = world_with(r#"{"credsStore":"pass","auths":{"plain.example":{"auth":"YWRhOnB3"}}}"#);
+    for (name, value) in pass.env().into_iter().filter(|(name, _)| *name != "HOME") {
+        world.env.set(name, value);
+    }
+    let host = server.host();
+    world.pipe(PASSWORD);
+    registry(&world, &format!("login -u ada docker://{host}"))
+        .exits(0)
+        .says(&format!("Token stored by docker-credential-pass, which {}", world.home().display()));
+    assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
+    assert!(auth(&world).contains(&format!("\"{host}\": {{}}")) && !auth(&world).contains("Y2FuYXJ5"));
+    let listed = registry(&world, "list --json").exits(0);
+    let row = format!(r#"{{"uri":"docker://{host}","secure":true,"source":"helper","helper":"pass"}}"#);
+    assert!(listed.stdout.contains(&row), "{listed:?}");
+
+    world.pipe("wrong");
+    registry(&world, &format!("login -u ada docker://{host}"))
+        .exits(255)
+        .says("stored before is still there");
+    assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
+
+    registry(&world, &format!("logout docker://{host}"))
+        .exits(0)
+        .says(&format!("The login to {host} was removed from docker-credential-pass"))
+        .says("Logout succeeded");
+    assert_eq!(pass.list(), "{}");
+    assert!(!auth(&world).contains(&host) && auth(&world).contains("plain.example"));
+    registry(&world, &format!("logout docker://{host}")).exits(0).says("WARNING: no login");
+}
+
+/// Keeps one login in a file, as a helper should.
+const KEEPER: &str = r#"
+kept="$(dirname "$0")/kept"; echo "$1" >> "$(dirname "$0")/asked"
+case $1 in
+store) cat > "$kept" ;;
+get) [ -s "$kept" ] && cat "$kept" || { echo "credentials not found in native keychain"; exit 1; } ;;
+erase) rm "$kept" ;;
+list) echo '{}' ;;
+esac"#;
+
+#[test]
+fn a_helper_of_one_registry_is_asked_for_that_one_alone() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let host = server.host();
+    let world = world_with(&format!(
+        r#"{{"credHelpers":{{"{host}":"own"}},"auths":{{"other.example":{{"auth":"YWRhOnB3"}}}}}}"#
+    ));
+    script(&world, "own", KEEPER);
+    world.pipe(PASSWORD);
+    registry(&world, &format!("login -u ada docker://{host}")).exits(0).says("docker-credential-own");
+    let kept = fs::read_to_string(world.path("helpers/kept")).unwrap();
+    assert_eq!(kept, format!(r#"{{"ServerURL":"{host}","Username":"ada","Secret":"canary"}}"#));
+    registry(&world, "logout docker://other.example").exits(0).says("config.json");
+    registry(&world, "list").exits(0);
+    assert_eq!(fs::read_to_string(world.path("helpers/asked")).unwrap(), "store\n", "a list asks no helper");
+    registry(&world, &format!("logout oras://{host}")).exits(0).says("removed from docker-credential-own");
+    assert!(!world.path("helpers/kept").exists());
+}
+
+#[test]
+fn every_way_to_fail_is_named_and_stores_nothing() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let before = r#"{"credsStore":"odd"}"#;
+    for (text, words) in [
+        ("echo 'the vault is closed'; exit 1", "the vault is closed"),
+        ("exit 3", "exit status: 3"),
+        ("exec sleep 60", "no answer within 1.5 s"),
+        ("kill -9 $$", "signal: 9"),
+        ("exec yes", "its answer has no end"),
+    ] {
+        let world = world_with(before);
+        script(&world, "odd", text);
+        world.pipe(PASSWORD);
+        let shown = registry(&world, &format!("login -u ada docker://{}", server.host())).exits(255);
+        assert!(shown.stderr.contains("docker-credential-odd failed at \"store\""), "{shown:?}");
+        assert!(shown.stderr.contains(words), "{words}: {shown:?}");
+        registry(&world, "logout docker://h.example")
+            .exits(255)
+            .says("docker-credential-odd failed at \"get\"");
+        assert_eq!((auth(&world), world.user()), (before.to_string(), String::new()));
+    }
+    let world = world_with(before);
+    script(&world, "odd", "echo canary");
+    registry(&world, "logout docker://h.example").exits(255).says("its answer is no login");
+}
+
+#[test]
+fn a_helper_that_is_not_there_is_said_before_anybody_is_asked() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    for (suffix, words) in [
+        ("absent", "there is no credential helper docker-credential-absent in PATH"),
+        ("x/../evil", "is no name of a credential helper"),
+        ("-evil", "is no name of a credential helper"),
+    ] {
+        let world = world_with(&format!(r#"{{"credsStore":"{suffix}"}}"#));
+        for line in [&format!("login -u ada -p canary docker://{}", server.host()), "logout docker://h"] {
+            registry(&world, line).exits(255).says(words).says("credsStore or credHelpers in");
+        }
+        registry(&world, "list").exits(0);
+    }
+    assert_eq!(server.requests(), [""; 0]);
+    // Neither the working directory nor an empty entry is a place for one.
+    let mut world = world_with(r#"{"credsStore":"here"}"#);
+    script(&world, "here", "touch ran; exit 0");
+    world.env.set("PATH", format!(":.:{}", "helpers"));
+    let Some(mut command) = world.command(As::User) else { return };
+    command
+        .args(["registry", "logout", "docker://h"])
+        .env("PATH", ":.:helpers")
+        .current_dir(world.path("helpers"));
+    finish(&mut command).exits(255).says("there is no credential helper");
+    assert!(!world.path("helpers/ran").exists());
+}
+
+#[test]
+fn a_logout_that_leaves_something_behind_fails() {
+    let world = world_with(r#"{"credsStore":"stubborn","auths":{"h.example":{}}}"#);
+    let get = r#"echo '{"ServerURL":"h","Username":"ada","Secret":"canary"}'"#;
+    script(&world, "stubborn", &format!("[ $1 = get ] && {get}; exit 0"));
+    registry(&world, "logout docker://h.example").exits(255).says("docker-credential-stubborn still answers");
+    world.write_user("Remotes:\n  a: {URI: a, Token: one}\nCredentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'hkp://k', Auth: Basic x}\n");
+    world
+        .remote("logout --all")
+        .exits(255)
+        .says("these logins were not removed: docker://h.example: there is still a login")
+        .says("hkp://k were removed");
+    assert!(
+        !world.user().contains("Token") && world.user().contains("docker://h.example"),
+        "{}",
+        world.user()
+    );
+}
+
+#[test]
+fn root_runs_only_roots_helpers_that_roots_file_names() {
+    if !is_root() {
+        return skipped("the half of root: not root");
+    }
+    let world = world_with(r#"{"credsStore":"own"}"#);
+    script(&world, "own", &format!("touch {}", world.path("ran").display()));
+    let logout = |world: &World| {
+        let path = format!("{}:/usr/bin:/bin", world.path("helpers").display());
+        let mut command = world.command(As::Root).unwrap();
+        finish(command.args(["registry", "logout", "docker://h"]).env("PATH", path)).exits(255)
+    };
+    let file = world.home().join(".docker/config.json");
+    std::os::unix::fs::chown(&file, Some(crate::world::USER), None).unwrap();
+    logout(&world).says("is not run as root for").says("config.json");
+    std::os::unix::fs::chown(&file, Some(0), None).unwrap();
+    fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o777)).unwrap();
+    logout(&world).says("is not run as root: it, or its directory");
+    assert!(!world.path("ran").exists());
+    fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o755)).unwrap();
+    logout(&world).says("its answer is no login");
+    assert!(world.path("ran").exists());
+}

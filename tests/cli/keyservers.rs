@@ -1,0 +1,299 @@
+//! `keyserver add`, `remove`, `list`, `login` and `logout`, also in the spellings of `remote`.
+
+use crate::peers::endpoint::{Behaviour, Endpoint};
+use crate::real::keyserver::{Nginx, Sks};
+use crate::world::{As, Shown, World, finish, words};
+use std::fs;
+use std::time::{Duration, Instant};
+
+const OWN: &str = "https://keys.openpgp.org";
+
+fn user(world: &World, line: &str) -> Shown {
+    world.run(As::User, &words(&format!("keyserver {line}")))
+}
+
+fn root(world: &World, line: &str) -> Shown {
+    world.run(As::Root, &words(&format!("keyserver {line}")))
+}
+
+#[test]
+fn root_adds_and_everybody_sees() {
+    let world = World::new();
+    root(&world, "add https://keys.example.com").exits(0).says("added to DefaultRemote");
+    root(&world, "add --order 1 DefaultRemote -i hkp://Lab.example").exits(0);
+    assert_eq!(
+        world.global(),
+        format!(
+            "Active: DefaultRemote\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n        Keyservers:\n            - URI: hkp://Lab.example\n              Skip: false\n              External: true\n              Insecure: true\n            - URI: {OWN}\n              Skip: false\n              External: false\n              Insecure: false\n            - URI: https://keys.example.com\n              Skip: false\n              External: true\n              Insecure: false\n"
+        )
+    );
+    let expected = format!(
+        "\nDefaultRemote *^\n   #1  hkp://Lab.example         \n   #2  {OWN}  🔒\n   #3  https://keys.example.com  🔒\n\n(* = system endpoint, ^ = default endpoint)\n"
+    );
+    assert_eq!(user(&world, "list").exits(0).stdout, expected);
+    assert_eq!(user(&world, "list DefaultRemote").exits(0).stdout, expected);
+    user(&world, "list nosuch").exits(255).says("nosuch is not a remote");
+    world.remote("list --all").exits(0).prints(&format!("{OWN}  YES     NO        2*"));
+    assert_eq!(World::singularity().run(As::User, &["keyserver", "list", "x"]).code, 255);
+}
+
+#[test]
+fn both_spellings_are_one_command() {
+    let (a, b) = (World::new(), World::new());
+    for (own, other) in [
+        ("add https://k.example", "add-keyserver https://k.example"),
+        ("add -o 1 DefaultRemote hkps://l.example", "add-keyserver -o 1 DefaultRemote hkps://l.example"),
+        ("remove https://k.example:443", "remove-keyserver https://k.example:443"),
+    ] {
+        let (first, second) = (root(&a, own).exits(0), b.root_remote(other).exits(0));
+        assert_eq!(first.stderr, second.stderr);
+    }
+    assert_eq!(a.global(), b.global());
+    assert!(a.global().contains("hkps://l.example"));
+    let shown = root(&a, "add --json https://k.example").exits(0);
+    assert_eq!(shown.stdout, "{\"version\":1,\"changed\":true}\n");
+}
+
+#[test]
+fn the_own_one_goes_out_of_use_and_comes_back() {
+    let world = World::new();
+    root(&world, &format!("remove {OWN}"))
+        .exits(255)
+        .says("the primary keyserver https://keys.openpgp.org can't be removed");
+    root(&world, "add https://k.example").exits(0);
+    root(&world, &format!("remove {OWN}")).exits(0);
+    assert!(world.global().contains("Skip: true"));
+    assert!(!user(&world, "list").exits(0).stdout.contains(OWN));
+    root(&world, "remove https://k.example").exits(255).says("can't be removed");
+    root(&world, "add https://l.example").exits(0);
+    user(&world, "list").exits(0).prints("#1  https://k.example").prints("#2  https://l.example");
+    root(&world, "add --order 3 hkps://keys.openpgp.org").exits(0);
+    user(&world, "list").exits(0).prints(&format!("#3  {OWN}"));
+}
+
+#[test]
+fn what_is_refused_changes_nothing() {
+    let world = World::new();
+    root(&world, "add https://k.example").exits(0);
+    let before = world.global();
+    for (line, code, words) in [
+        ("add https://K.example:443/", 255, "https://K.example:443/ is already configured"),
+        ("add hkps://k.example", 255, "already configured"),
+        ("add --order 0 https://x.example", 255, "order must be > 0"),
+        ("add --order 4 https://x.example", 255, "order is out of range: maximum is 3"),
+        ("add --order -1 https://x.example", 1, "Usage"),
+        ("add --order x https://x.example", 1, "Usage: apptainer keyserver add [OPTIONS] <NAME|URI> [URI]"),
+        ("add nosuch https://x.example", 255, "no endpoint found: nosuch is not a global remote"),
+        ("add ftp://x.example", 255, "ftp transport is not supported"),
+        ("add docker://x.example", 255, "is a registry"),
+        ("add x.example", 255, "it has no scheme"),
+        ("add https://", 255, "no host"),
+        ("remove https://x.example", 255, "keyserver https://x.example is not configured"),
+        ("remove http://k.example", 255, "is not configured"),
+        ("add", 1, "Usage"),
+    ] {
+        let shown = root(&world, line).exits(code);
+        assert!(shown.stderr.contains(words), "{line}: {shown:?}");
+    }
+    let shown = user(&world, "add https://x.example").exits(255);
+    assert_eq!(
+        shown.stderr,
+        "FATAL:   Unable to modify keyserver configuration: not root user\nhint:    sudo apptainer keyserver add https://x.example\n"
+    );
+    world
+        .remote("remove-keyserver DefaultRemote https://k.example")
+        .exits(255)
+        .says("sudo apptainer remote remove-keyserver DefaultRemote https://k.example");
+    root(&world, "add https://ada:canary@y.example?q").exits(0).says("user info").never_shows("canary");
+    assert_eq!(world.global().replace("canary", ""), world.global());
+    root(&world, "remove https://y.example").exits(0);
+    assert_eq!(world.global(), before);
+}
+
+#[test]
+fn an_endpoint_is_asked_for_its_own_one() {
+    let (world, endpoint) = (World::new(), Endpoint::http());
+    world.root_remote(&format!("add --global -i lab {}", endpoint.url())).exits(0);
+    root(&world, "add lab https://k.example").exits(0);
+    assert_eq!(endpoint.requests().len(), 1);
+    user(&world, "list lab")
+        .exits(0)
+        .prints(&format!("\nlab *^\n   #1  {}/keystore  🔒\n   #2  https://k.example", endpoint.url()));
+    assert_eq!(endpoint.requests().len(), 1, "what is configured is not asked for");
+
+    endpoint.set_services(&[("tokenAPI", "http://x")]);
+    world.root_remote(&format!("add --global -i bare {}", endpoint.url())).exits(0);
+    root(&world, "add bare https://k.example").exits(0).says("bare names no keyserver of its own");
+    user(&world, "list bare").exits(0).prints("   #1  https://k.example  🔒\n");
+
+    world.root_remote("add --global -i gone http://127.0.0.1:1").exits(0);
+    let before = world.global();
+    root(&world, "add gone https://k.example")
+        .exits(255)
+        .says("the keyserver of gone itself cannot be known");
+    assert_eq!(world.global(), before);
+}
+
+#[test]
+fn a_list_asks_what_it_does_not_know_and_all_at_once() {
+    let (world, slow) = (World::new(), [(); 3].map(|()| Endpoint::http()));
+    let document = "/assets/config/config.prod.json";
+    for (at, endpoint) in slow.iter().enumerate() {
+        endpoint.set(document, Behaviour::Delay(Duration::from_millis(600)));
+        world.remote(&format!("add --no-login -n -i lab{at} {}", endpoint.url())).exits(0);
+    }
+    world.remote("add --no-login -n gone 127.0.0.1:1").exits(0);
+    let begun = Instant::now();
+    let shown = user(&world, "list").exits(0);
+    assert!(begun.elapsed() < Duration::from_millis(1700), "one after the other takes 1.8 s");
+    let expected = format!(
+        "\nDefaultRemote *^\n   #1  {OWN}  🔒\n\ngone \n   (unable to fetch associated keyserver info for this endpoint)\n\nlab0 \n   #1  {}/keystore  🔒\n",
+        slow[0].url()
+    );
+    assert!(shown.stdout.starts_with(&expected), "{shown:?}");
+    assert!(shown.stderr.contains("WARNING: the keyserver of gone is not known: https://127.0.0.1:1/"));
+    assert!(!world.user_dir().join("remote-cache").exists(), "a list makes no directory");
+    let json = user(&world, "list --json gone").exits(0);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(document["remotes"][0]["keyservers"], serde_json::json!([]));
+    assert!(document["remotes"][0]["problem"].as_str().unwrap().contains("connection refused"));
+
+    let cache = world.user_dir().join("remote-cache");
+    fs::create_dir(&cache).unwrap();
+    fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    // By processes of the user's own, whose cache it is.
+    let list = || world.command(As::User).map(|mut command| finish(command.args(["keyserver", "list"])));
+    let Some(shown) = list() else { return };
+    shown.exits(0);
+    slow.iter().for_each(Endpoint::forget);
+    list().unwrap().exits(0).prints(&format!("{}/keystore", slow[2].url()));
+    assert!(slow.iter().all(|endpoint| endpoint.requests().is_empty()), "they are in the cache now");
+}
+
+/// A world with this keyserver configured.
+fn with_keyserver(host: &str, options: &str, scheme: &str) -> (World, String) {
+    let (world, uri) = (World::new(), format!("{scheme}://{host}"));
+    root(&world, &format!("add {options} {uri}")).exits(0);
+    (world, uri)
+}
+
+#[test]
+fn a_login_is_checked_where_the_front_page_is_404() {
+    let Some(sks) = Sks::start() else { return };
+    let Some(nginx) = Nginx::asking(&sks.host(), "ada", "canary pw") else { return };
+    for scheme in ["http", "hkp"] {
+        let (world, uri) = with_keyserver(&nginx.host(), "", scheme);
+        world.pipe("canary pw");
+        user(&world, &format!("login -u ada {uri}")).exits(0).never_shows("canary").says(&format!(
+            "Login to {uri} verified!\nINFO:    Token stored in {}",
+            world.user_file().display()
+        ));
+        assert_eq!(
+            world.user(),
+            format!(
+                "Active: \"\"\nRemotes: {{}}\nCredentials:\n    - URI: {uri}\n      Auth: Basic YWRhOmNhbmFyeSBwdw==\n      Insecure: false\n"
+            )
+        );
+        let listed = user(&world, "list").exits(0);
+        assert!(
+            listed.stdout.contains(&format!("   #2  {uri}{}🔒  +\n", " ".repeat(26 - uri.len()))),
+            "{listed:?}"
+        );
+        assert!(listed.stdout.ends_with("\n(* = system endpoint, ^ = default endpoint,\n + = user is logged in directly to this keyserver)\n"));
+        let json = user(&world, "list -j").exits(0).never_shows("YWRh");
+        assert!(
+            json.stdout
+                .contains(&format!(r#""uri":"{uri}","order":2,"secure":true,"external":true,"login":true"#))
+        );
+
+        let before = world.user();
+        world.pipe("canary wrong");
+        user(&world, &format!("login -u ada {uri}"))
+            .exits(255)
+            .never_shows("canary")
+            .says(&format!("FATAL:   while login to {uri}: Invalid Credentials\nhint:    http://"));
+        assert_eq!(world.user(), before);
+        user(&world, &format!("logout {uri}")).exits(0).says("was removed from").says("Logout succeeded");
+        assert!(!world.user().contains("Credentials"));
+        world.remote(&format!("logout {uri}")).exits(0).says("WARNING: no login");
+    }
+}
+
+#[test]
+fn one_that_asks_nobody_is_said_to() {
+    let Some(sks) = Sks::start() else { return };
+    let (world, uri) = with_keyserver(&sks.host(), "--insecure", "hkp");
+    world.pipe("t0ken");
+    let shown = user(&world, &format!("login {uri}")).exits(0).never_shows("t0ken");
+    assert!(shown.stderr.contains(&format!("WARNING: {uri} asks nobody for a login")), "{shown:?}");
+    assert!(
+        shown.stderr.contains(&format!("{uri} is configured as insecure, forcing insecure flag")),
+        "{shown:?}"
+    );
+    assert!(world.user().contains("Auth: Bearer t0ken\n      Insecure: true"), "{}", world.user());
+}
+
+#[test]
+fn what_a_keyserver_answers_decides() {
+    let endpoint =
+        Endpoint::answering(|request| match (request.path.as_str(), request.header("authorization")) {
+            ("/p", _) => (404, "{}".into()),
+            (path, Some("Bearer good")) if path.starts_with("/p/pks/lookup?op=index") => (404, "{}".into()),
+            _ => (401, "{}".into()),
+        });
+    let (world, uri) = with_keyserver(&format!("{}/p", endpoint.host()), "", "http");
+    world.pipe("good");
+    user(&world, &format!("login {uri}")).exits(0).says("verified!");
+    world.pipe("bad");
+    user(&world, &format!("login {uri}")).exits(255).says("Invalid Credentials");
+    for (behaviour, words) in [
+        (Behaviour::Json(500, "{}".into()), "500 Internal Server Error"),
+        (Behaviour::Json(403, "{}".into()), "Invalid Credentials"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Silent, "no whole answer within"),
+        (Behaviour::Redirect(302, "http://localhost:1/".into()), "refused"),
+    ] {
+        endpoint.set("/p/pks/lookup", behaviour);
+        world.pipe("good");
+        user(&world, &format!("login {uri}")).exits(255).says(words);
+    }
+    assert!(world.user().contains("Bearer good"));
+    world.pipe("no token at all");
+    user(&world, &format!("login {uri}")).exits(255).says("has blanks in it; nothing was sent");
+}
+
+#[test]
+fn only_configured_ones_and_never_in_the_clear() {
+    let (world, uri) = with_keyserver("k.example", "", "http");
+    for (line, words) in [
+        (format!("login -u a -p canary {uri}"), "no login is sent to http://k.example"),
+        (
+            "login -u a -p canary https://other.example".into(),
+            "no external keyserver configuration found for https://other.example",
+        ),
+        (format!("login -u a -p canary {OWN}"), "apptainer remote login DefaultRemote: its own keyserver"),
+        ("login".into(), "Usage: apptainer keyserver login"),
+    ] {
+        let shown = user(&world, &line).never_shows("canary");
+        assert!(shown.code != 0 && shown.stderr.contains(words), "{line}: {shown:?}");
+    }
+    world
+        .remote("login -u a -p canary --authfile x https://k.example")
+        .exits(255)
+        .says("--authfile is for registries");
+    world
+        .remote("login -u a -p canary https://other.example")
+        .exits(255)
+        .says("sudo apptainer keyserver add https://other.example");
+    assert_eq!(world.user(), "");
+}
+
+#[test]
+fn under_an_exclusive_remote_only_its_keyservers() {
+    let (world, uri) = with_keyserver("127.0.0.1:1", "", "http");
+    world.root_remote("add --global company company.example").exits(0);
+    world.root_remote("use --exclusive company").exits(0);
+    user(&world, &format!("login -u a -p b {uri}"))
+        .exits(255)
+        .says("endpoint is set as exclusive by the system administrator: only \"company\" can be used");
+}

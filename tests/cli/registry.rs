@@ -1,0 +1,334 @@
+//! `registry login`, `logout` and `list` against docker-registry itself, and against servers that misbehave.
+
+use crate::peers::ca::Ca;
+use crate::peers::endpoint::{Behaviour, Endpoint};
+use crate::real::registry::Registry;
+use crate::real::token_server::{PATH, TokenServer};
+use crate::world::{As, World, mode, words};
+use std::fs;
+
+const PASSWORD: &str = "canary p:w";
+
+fn registry(world: &World, line: &str) -> crate::world::Shown {
+    world.run(As::User, &words(&format!("registry {line}")))
+}
+
+fn login(world: &World, options: &str, host: &str) -> crate::world::Shown {
+    world.pipe(PASSWORD);
+    registry(world, &format!("login {options} docker://{host}")).never_shows("canary")
+}
+
+/// The auth file that a login goes to by itself.
+fn auth(world: &World) -> String {
+    fs::read_to_string(world.home().join(".docker/config.json")).unwrap_or_default()
+}
+
+#[test]
+fn a_password_is_checked_with_the_registry_and_stored() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let (world, host) = (World::new(), server.host());
+    let file = world.home().join(".docker/config.json");
+    let shown = login(&world, "-u ada --json", &host).exits(0);
+    assert_eq!(
+        shown.stderr,
+        format!("INFO:    Login to docker://{host} verified!\nINFO:    Token stored in {}\n", file.display())
+    );
+    assert_eq!(shown.stdout, "{\"version\":1,\"changed\":true}\n");
+    assert_eq!(server.requests(), ["GET /v2/ 401", "GET /v2/ 200"]);
+    assert_eq!(
+        auth(&world),
+        format!(
+            "{{\n\t\"auths\": {{\n\t\t\"{host}\": {{\n\t\t\t\"auth\": \"YWRhOmNhbmFyeSBwOnc=\"\n\t\t}}\n\t}}\n}}\n"
+        )
+    );
+    assert_eq!((mode(&file), mode(file.parent().unwrap())), (0o600, 0o700));
+    assert_eq!(
+        world.user(),
+        format!(
+            "Active: \"\"\nRemotes: {{}}\nCredentials:\n    - URI: docker://{host}\n      Insecure: false\n"
+        )
+    );
+    let again = login(&world, "-u ada --json", &host).exits(0);
+    assert_eq!(again.stdout, "{\"version\":1,\"changed\":false}\n");
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_the_stored_login_stays() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let (world, host) = (World::new(), server.host());
+    login(&world, "-u ada", &host).exits(0);
+    let before = (auth(&world), world.user());
+    for (user, password) in [("ada", "canary-wrong"), ("eve", PASSWORD)] {
+        world.pipe(password);
+        let shown = registry(&world, &format!("login -u {user} docker://{host}")).exits(255);
+        let shown = shown.never_shows("canary");
+        assert_eq!(
+            shown.stderr,
+            format!(
+                "FATAL:   while login to docker://{host}: Invalid Credentials\nhint:    http://{host}/v2/: 401 Unauthorized: authentication required\nhint:    the login that was stored before is still there\n"
+            )
+        );
+    }
+    assert_eq!((auth(&world), world.user()), before);
+}
+
+#[test]
+fn both_spellings_and_both_schemes() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let (world, host) = (World::new(), server.host());
+    world.pipe(PASSWORD).remote(&format!("login -u ada oras://{host}")).exits(0).never_shows("canary");
+    assert!(world.user().contains(&format!("URI: oras://{host}")), "{}", world.user());
+    login(&world, "-u ada", &host).exits(0);
+    let listed = registry(&world, "list").exits(0);
+    assert_eq!(
+        listed.stdout,
+        format!("\nURI{}  SECURE?\noras://{host}    ✓\ndocker://{host}  ✓\n", " ".repeat(host.len() + 6))
+    );
+    world.remote("list --all").exits(0).prints(&format!("docker://{host}  NO"));
+    world
+        .remote(&format!("logout docker://{host}"))
+        .exits(0)
+        .says("was removed from")
+        .says("INFO:    Logout succeeded");
+    assert!(!auth(&world).contains(&host) && !world.user().contains("Credentials"), "{}", world.user());
+    registry(&world, &format!("logout oras://{host}")).exits(0).says("WARNING: no login to oras://");
+}
+
+#[test]
+fn an_open_registry_is_said_to_be_open_and_gets_no_password() {
+    let Some(server) = Registry::open() else { return };
+    let (world, host) = (World::new(), server.host());
+    login(&world, "-u ada", &host).exits(0).says(&format!("WARNING: docker://{host} is open"));
+    assert_eq!(server.requests(), ["GET /v2/ 200"]);
+    assert!(auth(&world).contains(&host));
+}
+
+#[test]
+fn https_with_a_private_authority() {
+    let ca = Ca::generate();
+    let Some(server) = Registry::basic_tls(&[("ada", PASSWORD)], &ca) else { return };
+    let (world, host) = (World::new(), server.host());
+    let file = world.path("ca.crt");
+    ca.write(&file);
+    login(&world, "-u ada", &host)
+        .exits(255)
+        .says("self-signed or by an authority that is not known here")
+        .says("--ca-file FILE")
+        .says("--insecure");
+    assert_eq!(server.requests(), [""; 0], "a certificate that does not pass is no reason to try http");
+    login(&world, &format!("-u ada --ca-file {}", file.display()), &host).exits(0);
+    assert!(world.user().contains("Insecure: false"));
+    login(&world, "-u ada --insecure", &host).exits(0);
+    assert!(world.user().contains("Insecure: true"), "{}", world.user());
+    registry(&world, "list").exits(0).prints("✗!");
+    assert_eq!(server.requests(), ["GET /v2/ 401", "GET /v2/ 200", "GET /v2/ 401", "GET /v2/ 200"]);
+    let world = World::new().with_env("SSL_CERT_FILE", file).with_env("APPTAINER_LOGIN_USERNAME", "ada");
+    login(&world, "", &host).exits(0);
+    let missing = login(&World::new(), "-u ada --ca-file /nowhere.crt", &host).exits(255);
+    assert!(missing.stderr.contains("--ca-file /nowhere.crt: no such file"), "{missing:?}");
+}
+
+#[test]
+fn a_token_server_must_take_the_password_and_the_registry_its_token() {
+    let Some(tokens) = TokenServer::start("ada", PASSWORD) else { return };
+    let Some(server) = Registry::token(&tokens) else { return };
+    let (world, host) = (World::new(), server.host());
+    login(&world, "-u ada", &host).exits(0).says("verified!");
+    assert_eq!(server.requests(), ["GET /v2/ 401", "GET /v2/ 200"]);
+    let asked: Vec<_> = tokens.requests().iter().map(|request| request.path.clone()).collect();
+    assert_eq!(asked, [format!("{PATH}?account=ada&service=lab-service")]);
+
+    let before = auth(&world);
+    world.pipe("canary-wrong");
+    let shown = registry(&world, &format!("login -u ada docker://{host}")).exits(255).never_shows("canary");
+    assert!(
+        shown.stderr.contains("Invalid Credentials") && shown.stderr.contains("/token: 401"),
+        "{shown:?}"
+    );
+
+    // A token that somebody else signed: the token server says yes, and the registry no.
+    let other = TokenServer::start("ada", PASSWORD).unwrap().token("ada");
+    tokens.set(Behaviour::Json(200, format!(r#"{{"token":"{other}"}}"#)));
+    login(&world, "-u ada", &host)
+        .exits(255)
+        .says("Invalid Credentials")
+        .says("/v2/: 401")
+        .never_shows(&other);
+    for (behaviour, words) in [
+        (Behaviour::Json(200, "{}".into()), "holds no token"),
+        (Behaviour::Json(200, r#"{"token":"","access_token":null}"#.into()), "holds no token"),
+        (Behaviour::Body(200, "text/html", "<html>canary".into()), "holds no token"),
+        (Behaviour::Json(200, r#"{"token":"a\nb"}"#.into()), "characters that cannot be sent"),
+        (Behaviour::Json(500, r#"{"details":"x"}"#.into()), "500 Internal Server Error"),
+        (Behaviour::Endless, "longer than"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Redirect(302, "http://127.0.0.1:1/".into()), "another server"),
+    ] {
+        tokens.set(behaviour.clone());
+        let shown = login(&world, "-u ada", &host).exits(255);
+        assert!(shown.stderr.contains(words) || shown.stderr.contains("refused"), "{behaviour:?}: {shown:?}");
+    }
+    assert_eq!(auth(&world), before);
+}
+
+/// A registry of one answer, for everything that a real one would not do.
+fn odd(world: &World, behaviour: Behaviour) -> crate::world::Shown {
+    let server = Endpoint::http();
+    server.set("/v2/", behaviour);
+    let shown = login(world, "-u ada", &server.host()).exits(255);
+    assert!(server.requests().iter().all(|request| request.header("authorization").is_none()), "{shown:?}");
+    shown
+}
+
+fn challenge(headers: &[&str]) -> Behaviour {
+    let lines: String = headers.iter().map(|header| format!("WWW-Authenticate: {header}\r\n")).collect();
+    Behaviour::Raw(format!("HTTP/1.1 401 X\r\n{lines}Content-Length: 0\r\n\r\n").into_bytes())
+}
+
+#[test]
+fn what_is_no_registry_gets_no_password() {
+    let world = World::new();
+    for (behaviour, words) in [
+        (challenge(&[]), "does not say how (there is no WWW-Authenticate)"),
+        (challenge(&["Negotiate", "Digest realm=\"x\""]), "it wants negotiate, digest"),
+        (challenge(&["Bearer realm=\"x"]), "malformed: a quoted value does not end"),
+        (challenge(&["Bearer service=x"]), "its challenge names no realm"),
+        (challenge(&["Bearer realm=\"https://10.0.0.1/t\""]), "private network"),
+        (challenge(&["Bearer realm=\"http://auth.example.com/t\""]), "is not https"),
+        (challenge(&["Bearer realm=\"file:///etc/passwd\""]), "is no address"),
+        (challenge(&["Bearer realm=\"https://127.0.0.1:1/t\",realm=\"x\""]), "stands there twice"),
+        (Behaviour::Body(200, "text/html; charset=utf-8", "<html>".into()), "a web page and no registry's"),
+        (Behaviour::Json(404, "{}".into()), "404 Not Found"),
+        (Behaviour::Json(403, "{}".into()), "403 Forbidden"),
+        (Behaviour::Json(429, "{}".into()), "429 Too Many Requests"),
+        (Behaviour::Json(500, "{}".into()), "500 Internal Server Error"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Silent, "no whole answer within"),
+        (Behaviour::Endless, "longer than"),
+        (Behaviour::Redirect(302, "http://localhost:1/v2/".into()), "refused"),
+        (Behaviour::Raw(b"SSH-2.0-x\r\n".to_vec()), "not HTTP"),
+    ] {
+        let shown = odd(&world, behaviour);
+        assert!(shown.stderr.contains(words), "{words}: {shown:?}");
+        assert!(shown.stderr.starts_with("FATAL:   while login to docker://127.0.0.1:"), "{shown:?}");
+    }
+    assert_eq!((auth(&world), world.user()), (String::new(), String::new()));
+}
+
+#[test]
+fn the_first_challenge_that_is_known_counts() {
+    let world = World::new();
+    let server = Endpoint::answering(|_| (200, "{}".into()));
+    server.set("/v2/", challenge(&["Negotiate, Basic realm=\"a\"", "Bearer realm=\"https://10.0.0.1\""]));
+    let shown = login(&world, "-u ada", &server.host()).exits(255).says("Invalid Credentials");
+    let sent: Vec<_> =
+        server.requests().iter().map(|request| request.header("authorization").map(String::from)).collect();
+    assert_eq!(sent, [None, Some("Basic YWRhOmNhbmFyeSBwOnc=".to_string())], "{shown:?}");
+}
+
+#[test]
+fn nobody_there_is_said_in_both_words() {
+    let world = World::new();
+    login(&world, "-u ada", "127.0.0.1:1").exits(255).says("https://127.0.0.1:1/v2/: connection refused");
+    login(&world, "-u ada", &format!("{}.test", "x".repeat(64)))
+        .exits(255)
+        .says("the host name is not known");
+    // Not on this machine: never over http without being told to.
+    login(&world, "-u ada", "192.0.2.1:9").exits(255).never_shows("http://192");
+}
+
+#[test]
+fn what_is_missing_or_wrong_on_the_command_line() {
+    let world = World::new();
+    for (line, code, words) in [
+        ("login ghcr.io", 255, "for a registry: docker://ghcr.io"),
+        ("login ftp://ghcr.io", 255, "ftp transport is not supported"),
+        ("login docker://", 255, "there is no host in it"),
+        ("login docker://h:99999", 255, "a port is a number"),
+        ("login -u ada docker://h/team", 255, "registry login docker://h\n"),
+        ("login docker://h", 255, "a registry requires a username"),
+        ("login -u= docker://h", 255, "a registry requires a username"),
+        ("login -u a:b docker://h", 255, "no colon"),
+        ("login -u ada docker://h", 255, "a password is required"),
+        ("login -u ada -p= docker://h", 255, "a password is required"),
+        ("login -u ada --password-stdin -p x docker://h", 1, "cannot be used with"),
+        ("login", 1, "Usage: apptainer registry login"),
+        ("logout", 1, "Usage: apptainer registry logout"),
+        ("logout docker://h/team", 255, "registry logout docker://h\n"),
+        ("lst", 1, "list"),
+    ] {
+        let shown = registry(&world, line).exits(code);
+        assert!(shown.stderr.contains(words), "{line}: {shown:?}");
+    }
+    assert_eq!((auth(&world), world.user()), (String::new(), String::new()));
+    let shown = registry(&world, "login -u ada https://canary:pw@h").never_shows("canary").exits(255);
+    assert!(shown.stderr.contains("no external keyserver configuration"), "{shown:?}");
+}
+
+#[test]
+fn on_a_terminal_it_asks_for_name_and_password() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let world = World::new().on_terminal();
+    world.answer("ada").answer(PASSWORD);
+    let shown = registry(&world, &format!("login docker://{}", server.host())).exits(0).never_shows("canary");
+    assert!(
+        shown.stderr.starts_with("Username: Password (or token when username is empty): \n"),
+        "{shown:?}"
+    );
+    world.answer("");
+    registry(&world, &format!("login docker://{}", server.host())).exits(255).says("requires a username");
+    world.answer("");
+    registry(&world, &format!("login -u ada docker://{}", server.host()))
+        .exits(255)
+        .says("a password is required");
+}
+
+#[test]
+fn the_password_of_every_source() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let (mut world, uri) = (World::new(), format!("docker://{}", server.host()));
+    fs::write(world.path("pw"), format!("{PASSWORD}\nmore\n")).unwrap();
+    let file = world.path("pw").display().to_string();
+    world.pipe(format!("{PASSWORD}\n"));
+    registry(&world, &format!("login -u ada --password-stdin {uri}")).exits(0);
+    registry(&world, &format!("login -u ada --tokenfile {file} {uri}")).exits(0);
+    let shown = world.run(As::User, &["registry", "login", "-u", "ada", "-p", PASSWORD, &uri]).exits(0);
+    assert!(shown.stderr.contains("visible in the process list"), "{shown:?}");
+    world.env.set("APPTAINER_LOGIN_PASSWORD", PASSWORD);
+    world.env.set("SINGULARITY_LOGIN_USERNAME", "ada");
+    registry(&world, &format!("login {uri}"))
+        .exits(0)
+        .never_shows("canary")
+        .says("APPTAINER_LOGIN_USERNAME is preferred");
+}
+
+#[test]
+fn a_world_without_network_lists_and_logs_out() {
+    let world = World::new();
+    fs::create_dir(world.home().join(".docker")).unwrap();
+    let file = world.home().join(".docker/config.json");
+    fs::write(&file, r#"{"auths":{"quay.io":{"auth":"YWRhOnB3"},"empty.example":{}}}"#).unwrap();
+    world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n  - {URI: 'https://keys.example', Auth: Basic x}\n");
+    let shown = registry(&world, "list").exits(0);
+    assert_eq!(
+        shown.stdout,
+        "\nURI                    SECURE?\ndocker://gone.example  ✓\ndocker://quay.io       ✓\n"
+    );
+    assert!(
+        shown.stderr.contains("WARNING: no password for docker://gone.example is stored in"),
+        "{shown:?}"
+    );
+    let json = registry(&world, "list --json").exits(0).never_shows("YWRhOnB3");
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(
+        document,
+        serde_json::json!({"version":1,"files":{"auth":file},"registries":[
+            {"uri":"docker://gone.example","secure":true,"source":null,"helper":null},
+            {"uri":"docker://quay.io","secure":true,"source":"file","helper":null}]})
+    );
+    registry(&world, "logout docker://quay.io").exits(0).says(&format!("removed from {}", file.display()));
+    assert_eq!(auth(&world), "{\n\t\"auths\": {\n\t\t\"empty.example\": {}\n\t}\n}\n");
+    let empty: serde_json::Value =
+        serde_json::from_str(&registry(&World::new(), "list -j").exits(0).stdout).unwrap();
+    assert_eq!(empty["registries"], serde_json::json!([]));
+}
