@@ -180,28 +180,41 @@ fn is_unsafe(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// A stream in memory, for what tests make the program say.
 #[cfg(test)]
-mod tests {
-    use super::*;
+pub(crate) mod sink {
+    use std::cell::RefCell;
+    use std::io::Write;
     use std::rc::Rc;
 
     #[derive(Clone, Default)]
-    struct Sink(Rc<RefCell<Vec<u8>>>);
+    pub struct Sink(Rc<RefCell<Vec<u8>>>);
+
+    impl Sink {
+        pub fn text(&self) -> String {
+            String::from_utf8(self.0.borrow().clone()).unwrap()
+        }
+    }
+
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.borrow_mut().extend_from_slice(bytes);
-            Ok(bytes.len())
+            self.0.borrow_mut().write(bytes)
         }
         fn flush(&mut self) -> std::io::Result<()> {
             Ok(())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sink::Sink;
+    use super::*;
 
     fn said(threshold: i8, colour: bool, speak: impl FnOnce(&Talk)) -> String {
         let sink = Sink::default();
         speak(&Talk::new(Box::new(sink.clone()), threshold, colour));
-        let bytes = sink.0.borrow().clone();
-        String::from_utf8(bytes).unwrap()
+        sink.text()
     }
 
     #[test]

@@ -36,29 +36,30 @@ pub fn verified(settings: &Settings) -> Result<ClientConfig, String> {
     roots.add_parsable_certificates(trusted.iter().cloned());
     if roots.is_empty() {
         // Without any root every server is refused, with a better word than for an empty store.
-        return Ok(finish(Arc::new(Nobody(provider()))));
+        return Ok(finish(Judge::Nobody));
     }
-    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
         .map_err(|error| format!("no certificate can be verified: {error}"))?;
-    Ok(finish(Arc::new(Verifier { webpki, trusted })))
+    Ok(finish(Judge::Webpki { verifier, trusted }))
 }
 
 /// A configuration that takes any certificate, for `--insecure`.
 pub fn unverified() -> ClientConfig {
-    finish(Arc::new(Anybody(provider())))
+    finish(Judge::Anybody)
 }
 
 /// A configuration that refuses every server, for requests that use no TLS at all: it reads nothing.
 pub fn none() -> ClientConfig {
-    finish(Arc::new(Nobody(provider())))
+    finish(Judge::Nobody)
 }
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-fn finish(verifier: Arc<dyn ServerCertVerifier>) -> ClientConfig {
+fn finish(judge: Judge) -> ClientConfig {
+    let verifier = Arc::new(Verifier { judge, provider: provider() });
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .expect("ring has the suites of TLS 1.2 and 1.3")
@@ -137,13 +138,36 @@ fn plain(error: &std::io::Error) -> String {
     }
 }
 
-/// The verification of webpki, and one case that it refuses and Go and OpenSSL accept: a server whose
-/// certificate is itself among the trusted ones and is marked as an authority, as the self-signed ones of
-/// `openssl req -x509` are.
+/// Whose certificates are taken.
+#[derive(Debug)]
+enum Judge {
+    /// The verification of webpki, and one case that it refuses and Go and OpenSSL accept: a server whose
+    /// certificate is itself among the trusted ones and is marked as an authority, as the self-signed ones
+    /// of `openssl req -x509` are.
+    Webpki { verifier: Arc<WebPkiServerVerifier>, trusted: Vec<CertificateDer<'static>> },
+    /// Everybody's, also one too old in form to be parsed, whose signatures could not be checked.
+    Anybody,
+    /// Nobody's, since nothing is there to verify it with.
+    Nobody,
+}
+
 #[derive(Debug)]
 struct Verifier {
-    webpki: Arc<WebPkiServerVerifier>,
-    trusted: Vec<CertificateDer<'static>>,
+    judge: Judge,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Verifier {
+    /// The word of webpki about a signature; without it there is nothing to check.
+    fn signature(
+        &self,
+        check: impl FnOnce(&WebPkiServerVerifier) -> Result<HandshakeSignatureValid, rustls::Error>,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        match &self.judge {
+            Judge::Webpki { verifier, .. } => check(verifier),
+            Judge::Anybody | Judge::Nobody => Ok(HandshakeSignatureValid::assertion()),
+        }
+    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -155,11 +179,14 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        match self.webpki.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+        let (verifier, trusted) = match &self.judge {
+            Judge::Webpki { verifier, trusted } => (verifier, trusted),
+            Judge::Anybody => return Ok(ServerCertVerified::assertion()),
+            Judge::Nobody => return Err(CertificateError::UnknownIssuer.into()),
+        };
+        match verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
             // webpki looks at this after the dates and before the name.
-            Err(error)
-                if is_authority(&error) && self.trusted.iter().any(|trusted| trusted == end_entity) =>
-            {
+            Err(error) if is_authority(&error) && trusted.iter().any(|trusted| trusted == end_entity) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                 Ok(ServerCertVerified::assertion())
             }
@@ -173,7 +200,7 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls12_signature(message, cert, dss)
+        self.signature(|verifier| verifier.verify_tls12_signature(message, cert, dss))
     }
 
     fn verify_tls13_signature(
@@ -182,11 +209,11 @@ impl ServerCertVerifier for Verifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.webpki.verify_tls13_signature(message, cert, dss)
+        self.signature(|verifier| verifier.verify_tls13_signature(message, cert, dss))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -195,55 +222,4 @@ impl ServerCertVerifier for Verifier {
 pub(super) fn is_authority(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
         if format!("{other:?}").contains("CaUsedAsEndEntity"))
-}
-
-macro_rules! same_answer_for_all {
-    ($(#[$doc:meta])* $name:ident, $answer:expr) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        struct $name(Arc<CryptoProvider>);
-
-        impl ServerCertVerifier for $name {
-            fn verify_server_cert(
-                &self,
-                _: &CertificateDer<'_>,
-                _: &[CertificateDer<'_>],
-                _: &ServerName<'_>,
-                _: &[u8],
-                _: UnixTime,
-            ) -> Result<ServerCertVerified, rustls::Error> {
-                $answer
-            }
-
-            fn verify_tls12_signature(
-                &self,
-                _: &[u8],
-                _: &CertificateDer<'_>,
-                _: &DigitallySignedStruct,
-            ) -> Result<HandshakeSignatureValid, rustls::Error> {
-                Ok(HandshakeSignatureValid::assertion())
-            }
-
-            fn verify_tls13_signature(
-                &self,
-                _: &[u8],
-                _: &CertificateDer<'_>,
-                _: &DigitallySignedStruct,
-            ) -> Result<HandshakeSignatureValid, rustls::Error> {
-                Ok(HandshakeSignatureValid::assertion())
-            }
-
-            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-                self.0.signature_verification_algorithms.supported_schemes()
-            }
-        }
-    };
-}
-same_answer_for_all! {
-    /// Takes every certificate, also one too old in form to be parsed, whose signatures could not be checked.
-    Anybody, Ok(ServerCertVerified::assertion())
-}
-same_answer_for_all! {
-    /// Takes no certificate, since nothing is there to verify it with.
-    Nobody, Err(CertificateError::UnknownIssuer.into())
 }

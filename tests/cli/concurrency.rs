@@ -299,3 +299,28 @@ fn what_others_added_while_a_token_was_checked_stays() {
     assert!(text.contains("new.example.com") && text.starts_with("Active: new\n"), "{text}");
     assert!(text.contains(&format!("Token: {TOKEN}\n")));
 }
+
+#[test]
+fn logins_to_registries_at_once_are_all_kept() {
+    let world = lab();
+    world.give_home_to_user();
+    let servers: Vec<Endpoint> = (0..12).map(|_| Endpoint::answering(|_| (200, "{}".into()))).collect();
+    let uris: Vec<String> = servers.iter().map(|server| format!("docker://{}", server.host())).collect();
+    let logins: Vec<Child> =
+        uris.iter().map(|uri| start(&world, &format!("registry login -u ada -p {TOKEN} {uri}"))).collect();
+    for login in logins {
+        end(login).exits(0);
+    }
+    let auth = fs::read_to_string(world.home().join(".docker/config.json")).unwrap();
+    for (server, uri) in servers.iter().zip(&uris) {
+        assert!(auth.contains(&server.host()) && world.user().contains(uri), "{uri}: {auth}{}", world.user());
+    }
+    let logouts: Vec<Child> =
+        uris.iter().map(|uri| start(&world, &format!("registry logout {uri}"))).collect();
+    for logout in logouts {
+        end(logout).exits(0).says("Logout succeeded");
+    }
+    let auth = fs::read_to_string(world.home().join(".docker/config.json")).unwrap();
+    assert_eq!(auth, "{\n\t\"auths\": {}\n}\n");
+    assert!(!world.user().contains("Credentials") && world.user().contains("lab.example.com"));
+}

@@ -332,3 +332,21 @@ fn a_world_without_network_lists_and_logs_out() {
         serde_json::from_str(&registry(&World::new(), "list -j").exits(0).stdout).unwrap();
     assert_eq!(empty["registries"], serde_json::json!([]));
 }
+
+#[test]
+fn the_same_in_persona_singularity() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let (world, host) =
+        (World::singularity().with_env("SINGULARITY_LOGIN_PASSWORD", PASSWORD), server.host());
+    let file = world.user_dir().join("docker-config.json");
+    registry(&world, &format!("login -u ada docker://{host}"))
+        .exits(0)
+        .never_shows("canary")
+        .says(&format!("Token stored in {}", file.display()));
+    assert!(fs::read_to_string(&file).unwrap().contains(&host) && auth(&world).is_empty());
+    world
+        .remote(&format!("login -u ada docker://{host}/x"))
+        .exits(255)
+        .says("hint:    singularity registry login");
+    world.remote(&format!("logout docker://{host}")).exits(0).says("Logout succeeded");
+}

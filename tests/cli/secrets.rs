@@ -510,3 +510,51 @@ fn debug_output_of_a_real_process_shows_no_token() {
     run("-d remote logout", "").exits(0);
     assert!(holders(&world, "canary").is_empty());
 }
+
+#[test]
+fn the_password_of_a_service_is_in_its_file_and_nowhere_else() {
+    use base64::Engine;
+    let encoded = base64::engine::general_purpose::STANDARD.encode("ada:canary-pw");
+    let wanted = format!("Basic {encoded}");
+    // It repeats what it was sent, as some servers do.
+    let server = Endpoint::answering(move |request| match request.header("authorization") {
+        Some(login) if login == wanted => (200, "{}".into()),
+        login => (401, format!(r#"{{"message":"canary-pw or {login:?}?"}}"#)),
+    });
+    let basic = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+    let open = Endpoint::answering(|_| (200, "{}".into()));
+    for (group, uri, file) in [
+        ("keyserver", format!("hkp://{}", server.host()), ".apptainer/remote.yaml"),
+        ("registry", format!("docker://{}", open.host()), ".docker/config.json"),
+    ] {
+        let world = World::new();
+        if group == "keyserver" {
+            world.run(As::Root, &["keyserver", "add", &uri]).exits(0);
+        }
+        let run = |line: &str| {
+            let shown = world.run(As::User, &words(&format!("-d {line}")));
+            shown.never_shows("canary").never_shows(&encoded)
+        };
+        let login = |password: &str| {
+            world.pipe(password);
+            run(&format!("{group} login -u ada {uri}"))
+        };
+        login("canary-pw").exits(0);
+        let holder = [world.home().join(file)];
+        assert_eq!((holders(&world, &encoded), holders(&world, "canary")), (holder.to_vec(), vec![]));
+        for line in
+            ["registry list", "registry list -j", "keyserver list -j", "remote list -a", "remote list -j"]
+        {
+            run(line).exits(0);
+        }
+        run(&format!("{group} login -u ada -p canary-wrong {uri}"));
+        run(&format!("{group} login -u ada --password=canary-wrong --pasword {uri}")).exits(1);
+        run(&format!("{group} logout {uri}")).exits(0);
+        assert!(holders(&world, &encoded).is_empty());
+    }
+    let world = World::new();
+    open.set("/v2/", Behaviour::Raw(basic.into()));
+    world.pipe("canary-pw");
+    let line = words(&format!("-d registry login -u ada docker://{}", open.host()));
+    world.run(As::User, &line).exits(255).never_shows("canary").never_shows(&encoded);
+}

@@ -50,7 +50,7 @@ pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
     match command {
         Command::Add(options) => add::run(&options, session, "keyserver add"),
         Command::List(options) => list::run(&options, session),
-        Command::Login(options) => login::run(options, session),
+        Command::Login(options) => login::run(&options, session),
         Command::Logout(options) => logout::run(&options, session),
         Command::Remove(options) => remove::run(&options, session, "keyserver remove"),
     }

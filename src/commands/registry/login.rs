@@ -1,10 +1,9 @@
 //! `registry login URI`
 
 use crate::commands::JsonOption;
-use crate::commands::service;
+use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::Session;
 use crate::error::Result;
-use crate::secret_source::SecretOptions;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -23,27 +22,16 @@ pub struct Options {
     /// docker://HOST[:PORT] or oras://HOST[:PORT]
     #[arg(value_name = "URI")]
     uri: String,
-    /// Your name at the registry
-    #[arg(short, long)]
-    username: Option<String>,
     #[command(flatten)]
-    secret: SecretOptions,
-    /// Allow http, and https without verification
-    #[arg(short, long)]
-    insecure: bool,
+    login: LoginOptions,
     /// The file of registry logins to use
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
-    /// Trust the certificates in FILE (PEM) too
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
     #[command(flatten)]
     json: JsonOption,
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    let Options { uri, username, secret, insecure, authfile, ca_file, json } = options;
-    let login = service::Login { uri, username, secret, insecure, authfile, ca_file };
-    let changed = service::login(&login, session)?;
-    json.changed(session, changed)
+    let changed = service::login(&options.uri, &options.login, options.authfile, session)?;
+    options.json.changed(session, changed)
 }

@@ -3,7 +3,7 @@
 use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::endpoint::{Access, Keep, failure, wait};
-use crate::commands::service;
+use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
@@ -35,19 +35,10 @@ pub struct Options {
     #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
     #[command(flatten)]
-    secret: SecretOptions,
-    /// The user's name at a registry or keyserver
-    #[arg(short, long)]
-    username: Option<String>,
-    /// Allow http, and https without verification, to a registry or keyserver
-    #[arg(short, long)]
-    insecure: bool,
+    login: LoginOptions,
     /// The file of registry logins to use
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
-    /// Trust the certificates in FILE (PEM) too
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
     #[command(flatten)]
     json: JsonOption,
 }
@@ -61,15 +52,14 @@ enum Outcome {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    if let Some(uri) = options.target.clone().filter(|target| is_service(target)) {
-        let Options { secret, username, insecure, authfile, ca_file, json, .. } = options;
-        let login = service::Login { uri, username, secret, insecure, authfile, ca_file };
-        let changed = service::login(&login, session)?;
-        return json.changed(session, changed);
+    let LoginOptions { username, secret, insecure, ca_file } = &options.login;
+    if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
+        let changed = service::login(uri, &options.login, options.authfile, session)?;
+        return options.json.changed(session, changed);
     }
     let services_only = [
-        ("--username", options.username.is_some()),
-        ("--insecure", options.insecure),
+        ("--username", username.is_some()),
+        ("--insecure", *insecure),
         ("--authfile", options.authfile.is_some()),
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
@@ -79,8 +69,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let name = layers.find(session, options.target.as_deref())?.0;
     session.say_notes(&layers.effective, Some(&name));
-    let secret = &options.secret;
-    let mut login = Login { name: &name, secret, piped: None, ca_file: options.ca_file, hopeless: false };
+    let mut login = Login { name: &name, secret, piped: None, ca_file: ca_file.clone(), hopeless: false };
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {

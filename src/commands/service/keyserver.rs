@@ -1,6 +1,6 @@
 //! Keyservers: a login is for one that an administrator configured, and is kept in `remote.yaml`.
 
-use super::Login;
+use super::LoginOptions;
 use crate::commands::endpoint::{failure, wait};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
@@ -14,7 +14,7 @@ use crate::services::policy::is_loopback;
 use crate::uri::ServiceUri;
 
 /// Checks the login with the keyserver and stores it.
-pub(super) fn login(uri: &ServiceUri, login: &Login, session: &mut Session) -> Result<bool> {
+pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Session) -> Result<bool> {
     let (layers, global) = session.load_to_write()?;
     let (keyserver, remote) = find(uri, &layers, session)?;
     if let Some(distrust) = layers.token_bar(remote) {

@@ -10,21 +10,23 @@ use crate::message::quoted;
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams};
 use crate::uri::{ServiceUri, TypedService};
+use clap::Args;
 use std::path::PathBuf;
 
-/// A login as the command line asks for it.
-pub struct Login {
-    /// The service.
-    pub uri: String,
-    /// Who logs in.
+/// What the command line says of a login, beside the address.
+#[derive(Args)]
+pub struct LoginOptions {
+    /// Your name at the registry or keyserver
+    #[arg(short, long)]
     pub username: Option<String>,
     /// Where the password comes from.
+    #[command(flatten)]
     pub secret: SecretOptions,
-    /// Allow http, and https without verification.
+    /// Allow http, and https without verification, to a registry (of a keyserver its own setting decides)
+    #[arg(short, long)]
     pub insecure: bool,
-    /// The auth file of a registry.
-    pub authfile: Option<PathBuf>,
-    /// More certificates to trust.
+    /// Trust the certificates in FILE (PEM) too
+    #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 }
 
@@ -32,12 +34,17 @@ pub struct Login {
 ///
 /// # Errors
 /// The service does not take the login, or it cannot be stored.
-pub fn login(login: &Login, session: &mut Session) -> Result<bool> {
-    let uri = parse(&login.uri, session)?;
+pub fn login(
+    uri: &str,
+    login: &LoginOptions,
+    authfile: Option<PathBuf>,
+    session: &mut Session,
+) -> Result<bool> {
+    let uri = parse(uri, session)?;
     if uri.is_registry() {
-        return registry::login(&uri, login, session);
+        return registry::login(&uri, login, authfile, session);
     }
-    if login.authfile.is_some() {
+    if authfile.is_some() {
         return Err(Failure::new(format!("{uri} is a keyserver: --authfile is for registries")));
     }
     keyserver::login(&uri, login, session)
@@ -81,7 +88,7 @@ fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
     Ok(uri)
 }
 
-impl Login {
+impl LoginOptions {
     /// `--insecure`, or the variable for it.
     fn insecure(&self, session: &Session) -> bool {
         self.insecure || session.ctx.switch("LOGIN_INSECURE")

@@ -1,7 +1,7 @@
 //! Registries: the login is checked with the registry, kept in the auth file or by the helper that the file
 //! names, and listed without its secret in `remote.yaml`.
 
-use super::Login;
+use super::LoginOptions;
 use crate::auth_file::{AuthFile, Document, Entry, Helper, Helpers, Loaded, key_of};
 use crate::commands::endpoint::{failure, wait};
 use crate::commands::migrate::migrate;
@@ -34,6 +34,8 @@ pub struct Store {
     chosen: bool,
     /// Runs the helpers that the file names.
     helpers: Helpers,
+    /// What to type where there is no place for the file.
+    elsewhere: String,
 }
 
 /// Who keeps a login.
@@ -49,10 +51,9 @@ impl Session<'_> {
     /// There is no usable home for it.
     pub fn auth_store(&self, authfile: Option<PathBuf>) -> Result<Store> {
         let AuthPath { file, copy_of, chosen } = self.paths.auth_file(self.ctx, authfile);
-        let path = file.map_err(|why| {
-            Failure::new(format!("there is no place for logins: {why}"))
-                .hint(format!("export {}AUTH_FILE=FILE", self.ctx.persona.prefixes()[0]))
-        })?;
+        let elsewhere = format!("export {}AUTH_FILE=FILE", self.ctx.persona.prefixes()[0]);
+        let path = file
+            .map_err(|why| Failure::new(format!("there is no place for logins: {why}")).hint(&elsewhere))?;
         let at = |path| AuthFile { path, identity: self.identity() };
         let helpers = Helpers {
             env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -61,7 +62,7 @@ impl Session<'_> {
             patience: self.ctx.limits.helper * if self.ctx.terminals.stdin { 6 } else { 1 },
         };
         let target = at(path);
-        Ok(Store { file: copy_of.map_or_else(|| target.clone(), at), target, chosen, helpers })
+        Ok(Store { file: copy_of.map_or_else(|| target.clone(), at), target, chosen, helpers, elsewhere })
     }
 }
 
@@ -88,6 +89,7 @@ impl Store {
             Some(why) => Err(Failure::new(why)),
             None => self.target.require_writable().map(|()| loaded.document),
         }
+        .fail_hint(|| self.elsewhere.clone())
     }
 
     fn keeper(&self, document: &Document, uri: &ServiceUri) -> Result<Keeper> {
@@ -99,9 +101,14 @@ impl Store {
 }
 
 /// Checks the login with the registry and stores it.
-pub(super) fn login(uri: &ServiceUri, login: &Login, session: &mut Session) -> Result<bool> {
+pub(super) fn login(
+    uri: &ServiceUri,
+    login: &LoginOptions,
+    authfile: Option<PathBuf>,
+    session: &mut Session,
+) -> Result<bool> {
     require_whole(uri, "login", session)?;
-    let store = session.auth_store(login.authfile.clone())?;
+    let store = session.auth_store(authfile)?;
     let document = store.load_to_write()?;
     let keeper = store.keeper(&document, uri)?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
@@ -136,7 +143,7 @@ fn require_whole(uri: &ServiceUri, command: &str, session: &Session) -> Result<(
 /// Asks the registry. `had_one`: another login is stored already.
 fn verify(
     uri: &ServiceUri,
-    login: &Login,
+    login: &LoginOptions,
     (username, password): (&str, &Secret),
     had_one: bool,
     session: &Session,

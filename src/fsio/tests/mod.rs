@@ -9,15 +9,13 @@ mod writing;
 use super::{Change, Identity, Target, update};
 use crate::error::Result;
 use crate::message::Talk;
+use crate::message::sink::Sink;
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::thread::UnshareFlags;
-use std::cell::RefCell;
 use std::fs;
-use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::rc::Rc;
 
 const LIMIT: u64 = 1 << 20;
 
@@ -92,25 +90,11 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-#[derive(Clone, Default)]
-struct Sink(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// Runs `body` and returns what was said, at every level.
 fn said<T>(body: impl FnOnce(&Talk) -> T) -> (T, String) {
     let sink = Sink::default();
     let done = body(&Talk::new(Box::new(sink.clone()), 5, false));
-    let bytes = sink.0.borrow().clone();
-    (done, String::from_utf8(bytes).unwrap())
+    (done, sink.text())
 }
 
 /// A change that puts `text` there, whatever was there.
