@@ -79,8 +79,12 @@ impl AuthFile {
         if self.identity.is_root() {
             let roots = fsio::read(&self.path, Role::Global { trusted_owner: None }, self.identity, LIMIT)?;
             if let Some(distrust) = roots.distrust {
-                let what = format!("the credential helper {suffix:?} is not run as root for");
-                return Err(named(distrust.into_failure().context(what)));
+                // The remedy of a distrust would take the file away from its user.
+                let why = distrust.sentence();
+                return Err(named(
+                    Failure::new(format!("the credential helper {suffix:?} is not run as root: {why}"))
+                        .hint("run the command as that user, or with root's own home: sudo -H"),
+                ));
             }
         }
         helpers.find(suffix).map_err(named)

@@ -188,7 +188,7 @@ fn root_runs_only_roots_helpers_that_roots_file_names() {
     };
     let file = world.home().join(".docker/config.json");
     std::os::unix::fs::chown(&file, Some(crate::world::USER), None).unwrap();
-    logout(&world).says("is not run as root for").says("config.json");
+    logout(&world).says("\"own\" is not run as root: ").says("config.json");
     std::os::unix::fs::chown(&file, Some(0), None).unwrap();
     fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o777)).unwrap();
     logout(&world).says("is not run as root: it, or its directory");
