@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The key under which docker keeps Docker Hub.
 pub const HUB_KEY: &str = "https://index.docker.io/v1/";
@@ -18,8 +19,15 @@ pub const HUB_KEY: &str = "https://index.docker.io/v1/";
 const LOGIN_KEYS: [&str; 5] = ["auth", "username", "password", "identitytoken", "registrytoken"];
 
 /// The content.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Document(Map<String, Value>);
+
+/// Without the content, which holds secrets.
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Document").field(&self.registries()).finish()
+    }
+}
 
 /// What an entry of `auths` holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -148,8 +148,8 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// As `load`, for a command that will change the user's layer: what would stop the write stops the
-    /// command before it asks anybody for anything. The global layer is for [`Session::edit_user`].
+    /// As `load`, for a command that will change the user's layer: what is wrong with it stops the command
+    /// before it asks anybody for anything. The global layer is for [`Session::edit_user`].
     ///
     /// # Errors
     /// Those of either layer; the user's is not to be trusted, or holds what a write would lose.
@@ -163,7 +163,6 @@ impl<'a> Session<'a> {
             let failure = Failure::new(why);
             return Err(self.user_file()?.elsewhere.iter().fold(failure, Failure::hint));
         }
-        self.user_file()?.require_writable(self.identity())?;
         if let (false, Ok(path)) = (user.unknown.is_empty(), self.paths.user_file_to_read()) {
             self.layer_of_user(path, None).load_to_write(self.identity())?;
         }

@@ -42,9 +42,9 @@ pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<(
     if options.order == Some(0) {
         return Err(Failure::new("order must be > 0"));
     }
-    let changed = wanted
+    let (name, changed) = wanted
         .edit(session, |endpoint| endpoint.add_keyserver(&wanted.uri, options.order, options.insecure))?;
-    session.ctx.talk.info(format!("Keyserver {} added to {}.", wanted.uri, wanted.shown_name(session)?));
+    session.ctx.talk.info(format!("Keyserver {} added to {name}.", wanted.uri));
     options.json.changed(session, changed)
 }
 
@@ -83,34 +83,29 @@ impl Wanted {
         Ok(Self { name: name.map(String::from), uri, again })
     }
 
-    /// Changes the remote's keyservers in the global layer, where its own one stands first.
+    /// Changes the remote's keyservers in the global layer, where its own one stands first. Returns the
+    /// remote's name and whether anything changed.
     ///
     /// # Errors
     /// Those of `change` and of the write; there is no such global remote; its own keyserver cannot be known.
-    pub fn edit(&self, session: &Session, change: impl Fn(&mut Endpoint) -> Result<()>) -> Result<bool> {
+    pub fn edit(
+        &self,
+        session: &Session,
+        change: impl Fn(&mut Endpoint) -> Result<()>,
+    ) -> Result<(String, bool)> {
         let global = session.load_global()?.config;
         let name = self.find(&global, session)?;
         let before = global.remotes[&name].clone();
         let own = if before.keyservers.is_empty() { own_keyserver(&name, &before, session)? } else { None };
-        session.edit_global(&self.again, &mut |config| {
+        let changed = session.edit_global(&self.again, &mut |config| {
             let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_global_remote(session, &name))?;
             if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
                 return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
             }
             endpoint.list_own_keyserver(own.as_deref());
             change(endpoint)
-        })
-    }
-
-    /// The remote's name for messages.
-    ///
-    /// # Errors
-    /// Those of reading the global layer.
-    pub fn shown_name(&self, session: &Session) -> Result<String> {
-        match &self.name {
-            Some(name) => Ok(name.clone()),
-            None => session.reload_global().map(|global| global.active),
-        }
+        })?;
+        Ok((name, changed))
     }
 
     fn find(&self, global: &Config, session: &Session) -> Result<String> {

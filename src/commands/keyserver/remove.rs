@@ -27,8 +27,7 @@ pub struct Options {
 
 pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
     let wanted = Wanted::parse(&options.first, options.second.as_deref(), session, spelling)?;
-    let changed = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
-    let name = wanted.shown_name(session)?;
+    let (name, changed) = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
     session.ctx.talk.info(format!("Keyserver {} removed from {name}.", wanted.uri));
     options.json.changed(session, changed)
 }

@@ -16,6 +16,7 @@ use crate::uri::ServiceUri;
 /// Checks the login with the keyserver and stores it.
 pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Session) -> Result<bool> {
     let (layers, global) = session.load_to_write()?;
+    session.user_file()?.require_writable(session.identity())?;
     let (keyserver, remote) = find(uri, &layers, session)?;
     if let Some(distrust) = layers.token_bar(remote) {
         return Err(distrust.clone().into_failure());

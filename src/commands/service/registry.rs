@@ -79,17 +79,26 @@ impl Store {
         Ok(loaded)
     }
 
-    /// The file's content, if it may be written.
+    /// The file's content, if it may be believed and written.
     fn load_to_write(&self) -> Result<Document> {
         let loaded = self.file.load()?;
         if let Some(distrust) = loaded.distrust {
             return Err(distrust.into_failure());
         }
         match loaded.unreachable {
-            Some(why) => Err(Failure::new(why)),
-            None => self.target.require_writable().map(|()| loaded.document),
+            Some(why) => Err(Failure::new(why).hint(&self.elsewhere)),
+            None => Ok(loaded.document),
         }
-        .fail_hint(|| self.elsewhere.clone())
+    }
+
+    /// Copies a `~/.singularity` that stands in, before the first write.
+    fn prepare(&self, session: &Session) -> Result<()> {
+        match (&session.paths.legacy_dir, &session.paths.user_dir) {
+            (Some(legacy), Ok(fresh)) if !self.chosen => {
+                migrate(legacy, fresh, session.identity(), &session.ctx.talk)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn keeper(&self, document: &Document, uri: &ServiceUri) -> Result<Keeper> {
@@ -110,8 +119,12 @@ pub(super) fn login(
     require_whole(uri, "login", session)?;
     let store = session.auth_store(authfile)?;
     let document = store.load_to_write()?;
+    store.target.require_writable().fail_hint(|| store.elsewhere.clone())?;
     let keeper = store.keeper(&document, uri)?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
+    if layer.is_some() {
+        session.user_file()?.require_writable(session.identity())?;
+    }
     let username = login.username(session)?;
     if username.is_empty() {
         return Err(Failure::new(format!("while login to {uri}: a registry requires a username"))
@@ -185,11 +198,7 @@ fn keep(
     session: &Session,
 ) -> Result<bool> {
     let talk = &session.ctx.talk;
-    if let (Some(legacy), Ok(fresh), false) =
-        (&session.paths.legacy_dir, &session.paths.user_dir, store.chosen)
-    {
-        migrate(legacy, fresh, session.identity(), talk)?;
-    }
+    store.prepare(session)?;
     let suffix = match &keeper {
         Keeper::File => None,
         Keeper::Helper(helper) => {
@@ -275,11 +284,7 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
     }
     let mut keys = Vec::new();
     let changed = !document.keys_of(uri).is_empty() && {
-        if let (Some(legacy), Ok(fresh), false) =
-            (&session.paths.legacy_dir, &session.paths.user_dir, store.chosen)
-        {
-            migrate(legacy, fresh, session.identity(), talk)?;
-        }
+        store.prepare(session)?;
         store.target.edit(talk, &mut |document| {
             keys = document.remove(uri);
             Ok(())
