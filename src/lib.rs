@@ -13,6 +13,7 @@
 )]
 
 pub mod auth_file;
+pub mod child;
 pub mod cli;
 pub mod commands;
 pub mod config;

@@ -3,18 +3,17 @@
 //! The protocol: one word as the argument (`get`, `store`, `erase`, `list`), the server or a JSON document
 //! on standard input, a JSON document or a word of failure on standard output.
 
-use crate::error::{Failure, Result, ResultExt};
+use crate::child::{self, Bounds, Output, Trouble};
+use crate::error::{Failure, Result};
 use crate::executable::{fits, path_entries};
 use crate::message::escape;
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// No answer of a helper is longer than this, in bytes: a list of some thousand servers.
@@ -159,105 +158,37 @@ impl Helper {
     fn ask(&self, word: &str, input: &str) -> Result<Answer> {
         let mut command = Command::new(&self.program);
         command.arg(word).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = spawn(&mut command).fail_context(|| format!("cannot run {}", self.program.display()))?;
-        let mut running = Running { child, ends: Instant::now() + self.patience };
-        let stdin = running.child.stdin.take();
-        let (out, err) = (collect(running.child.stdout.take()), collect(running.child.stderr.take()));
-        // In a thread of its own, since a helper need not read; that it did not is no failure in itself.
-        let input = Zeroizing::new(input.to_string());
-        let _ = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
-        let slow = || self.failed(word, format!("no answer within {} s", self.patience.as_secs_f32()));
-        let stdout = running.receive(&out).ok_or_else(slow)?;
-        if stdout.len() > LONGEST {
-            return Err(self.failed(word, "its answer has no end"));
-        }
-        let status = running.wait().ok_or_else(slow)?.fail_context(|| self.program.display().to_string())?;
-        let stderr = running.receive(&err).unwrap_or_default();
-        Ok(Answer { status, stdout, stderr })
-    }
-}
-
-/// Starts a process. A file that another thread of this process was just writing may be busy for a moment.
-fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    command.spawn().or_else(|error| match error.kind() {
-        ErrorKind::ExecutableFileBusy => {
-            std::thread::sleep(Duration::from_millis(50));
-            command.spawn()
-        }
-        _ => Err(error),
-    })
-}
-
-/// Reads a stream to its end, or a little further than the longest answer, in a thread of its own.
-fn collect(stream: Option<impl Read + Send + 'static>) -> Receiver<Zeroizing<Vec<u8>>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        if let Some(stream) = stream {
-            let _ = stream.take(LONGEST as u64 + 1).read_to_end(&mut bytes);
-        }
-        let _ = sender.send(bytes);
-    });
-    receiver
-}
-
-/// A helper at work; killed when nobody waits for it any more.
-struct Running {
-    child: Child,
-    ends: Instant,
-}
-
-impl Running {
-    fn rest(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
-    }
-
-    fn receive(&self, bytes: &Receiver<Zeroizing<Vec<u8>>>) -> Option<Zeroizing<Vec<u8>>> {
-        bytes.recv_timeout(self.rest()).ok()
-    }
-
-    fn wait(&mut self) -> Option<std::io::Result<ExitStatus>> {
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(Ok(status)),
-                Ok(None) if self.rest().is_zero() => return None,
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                Err(error) => return Some(Err(error)),
+        let bounds = Bounds { patience: self.patience, longest: LONGEST };
+        let output = child::run(&mut command, input, bounds).map_err(|trouble| match trouble {
+            Trouble::Start(error) => {
+                Failure::from(error).context(format!("cannot run {}", self.program.display()))
             }
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
+            Trouble::Slow => {
+                self.failed(word, format!("no answer within {} s", self.patience.as_secs_f32()))
+            }
+            Trouble::Endless => self.failed(word, "its answer has no end"),
+        })?;
+        Ok(Answer(output))
     }
 }
 
 /// What a helper left behind.
-struct Answer {
-    status: ExitStatus,
-    stdout: Zeroizing<Vec<u8>>,
-    stderr: Zeroizing<Vec<u8>>,
-}
+struct Answer(Output);
 
 impl Answer {
     fn is_not_found(&self) -> bool {
-        !self.status.success() && String::from_utf8_lossy(&self.stdout).contains(NOT_FOUND)
+        !self.0.status.success() && String::from_utf8_lossy(&self.0.stdout).contains(NOT_FOUND)
     }
 
     /// The answer of a helper that did what it was asked.
     fn success(self, helper: &Helper, word: &str) -> Result<Zeroizing<Vec<u8>>> {
-        if self.status.success() {
-            return Ok(self.stdout);
+        let Output { status, stdout, stderr } = self.0;
+        if status.success() {
+            return Ok(stdout);
         }
         // Failures are told on standard output by the protocol, and on standard error by habit.
-        let said = [&self.stdout, &self.stderr].into_iter().find_map(|bytes| first_line(bytes));
-        Err(helper.failed(word, said.unwrap_or_else(|| self.status.to_string())))
+        let said = [&stdout, &stderr].into_iter().find_map(|bytes| first_line(bytes));
+        Err(helper.failed(word, said.unwrap_or_else(|| status.to_string())))
     }
 }
 
