@@ -3,6 +3,7 @@
 //! What stands before the group is looked at by hand and first, since most of it decides only whether the
 //! command is ours at all: a command of the real program must not be judged by our tree.
 
+use crate::commands::completion::{self, Shell};
 use crate::commands::{keyserver, registry, remote};
 use crate::context::{Context, is_true};
 use crate::error::{Failure, Result};
@@ -60,6 +61,7 @@ struct GlobalOptions {
 
 #[derive(Subcommand)]
 enum Group {
+    Completion(completion::Options),
     Keyserver(keyserver::Group),
     Registry(registry::Group),
     Remote(remote::Group),
@@ -74,6 +76,8 @@ enum Route {
     Version(bool),
     /// No command at all, or help of none.
     Help,
+    /// A shell asks what could stand where the cursor is, with (true) descriptions.
+    Complete(bool),
     /// Everything else.
     Other(OsString),
 }
@@ -85,8 +89,12 @@ enum Route {
 pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
     set_messages(ctx, &GlobalOptions::default());
     let route = route(args.get(1..).unwrap_or_default());
-    if route == Route::Ours {
-        return ours(args, ctx);
+    match route {
+        Route::Ours => return ours(args, ctx),
+        Route::Complete(descriptions) => {
+            return completion::answer(args.get(2..).unwrap_or_default(), descriptions, ctx);
+        }
+        _ => {}
     }
     let argv0 = args.first().cloned().unwrap_or_else(|| ctx.program().into());
     if let Some(next) = passthrough::next_program(ctx, &argv0) {
@@ -100,8 +108,10 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
             let help = tree(ctx.persona).term_width(ctx.width).render_help().to_string();
             ctx.print(&help)
         }
+        // Only for shells that we do not know: without another program it is ours to say so.
+        Route::Other(word) if word == "completion" => ours(args, ctx),
         Route::Other(word) => Err(not_ours(&word, ctx)),
-        Route::Ours => unreachable!("taken above"),
+        Route::Ours | Route::Complete(_) => unreachable!("taken above"),
     }
 }
 
@@ -160,6 +170,9 @@ fn route(args: &[OsString]) -> Route {
             _ if text.starts_with("--config=") => {}
             "version" => return Route::Version(false),
             "help" => return help_of(words.as_slice()),
+            "__complete" => return Route::Complete(true),
+            "__completeNoDesc" => return Route::Complete(false),
+            "completion" => return completion_for(words.as_slice()),
             _ if text.starts_with("--") && is_flag_with_value(text) => {}
             _ if text.starts_with('-') => match cluster(text) {
                 Some(Cluster::Complete) => {}
@@ -247,8 +260,18 @@ fn switches(command: &Command) -> HashSet<String> {
 fn help_of(words: &[OsString]) -> Route {
     match words.first() {
         None => Route::Help,
-        Some(group) if GROUPS.iter().any(|ours| group == ours) => Route::Ours,
+        Some(group) if group == "completion" || GROUPS.iter().any(|ours| group == ours) => Route::Ours,
         Some(other) => Route::Other(other.clone()),
+    }
+}
+
+/// `completion SHELL`: ours for the shells that we know, and for a word that is an option.
+fn completion_for(words: &[OsString]) -> Route {
+    match words.first().map(|word| word.to_string_lossy()) {
+        Some(shell) if !shell.starts_with('-') && !Shell::is_known(&shell) => {
+            Route::Other("completion".into())
+        }
+        _ => Route::Ours,
     }
 }
 
@@ -270,6 +293,7 @@ fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
     };
     set_messages(ctx, &cli.global);
     match cli.group {
+        Group::Completion(options) => completion::run(&options, ctx),
         Group::Keyserver(group) => keyserver::run(group, ctx),
         Group::Registry(group) => registry::run(group, ctx),
         Group::Remote(group) => remote::run(group, ctx),

@@ -163,9 +163,7 @@ impl Helper {
             Trouble::Start(error) => {
                 Failure::from(error).context(format!("cannot run {}", self.program.display()))
             }
-            Trouble::Slow => {
-                self.failed(word, format!("no answer within {} s", self.patience.as_secs_f32()))
-            }
+            Trouble::Slow => self.failed(word, format!("no answer within {} s", self.patience.as_secs_f32())),
             Trouble::Endless => self.failed(word, "its answer has no end"),
         })?;
         Ok(Answer(output))

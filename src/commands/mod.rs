@@ -1,5 +1,6 @@
 //! The commands, one file each, and what they share: the session, and what every group has.
 
+pub mod completion;
 pub mod endpoint;
 pub mod keyserver;
 pub mod migrate;

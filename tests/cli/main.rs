@@ -5,6 +5,7 @@
 mod add;
 mod auth_files;
 mod broken_files;
+mod completion;
 mod concurrency;
 mod conformance;
 mod disk;

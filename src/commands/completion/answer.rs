@@ -1,0 +1,318 @@
+//! What could stand where the cursor is: from the clap tree, the user's own names, and the program behind.
+//!
+//! Question and answer have the form that Apptainer's own scripts use, so that those work too: the words
+//! before the cursor and the unfinished one as arguments; a candidate a line, a tab and its description
+//! behind it, and `:N` at the end, the sum of the directives below.
+
+use super::{known, other};
+use crate::cli::{self, GROUPS};
+use crate::context::Context;
+use crate::error::Result;
+use clap::{Arg, Command};
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Nothing but these candidates: no file names.
+pub(super) const NO_FILES: u32 = 4;
+/// File names, where there is no candidate.
+pub(super) const FILES: u32 = 0;
+
+/// Candidates with their descriptions, and the sum of the directives.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Answer {
+    pub candidates: Vec<(String, String)>,
+    pub directive: u32,
+}
+
+/// What an argument may be, for candidates from the user's files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Any remote.
+    Remote,
+    /// One of the user's own.
+    OwnRemote,
+    /// One of the global layer.
+    GlobalRemote,
+    /// A remote, registry or keyserver to log in to.
+    Login,
+    /// One that is logged in to.
+    Logout,
+    /// A registry that a file knows.
+    Registry,
+    /// A keyserver that can be logged in to.
+    Keyserver,
+    /// One that is logged in to.
+    KeyserverLogin,
+    /// A global remote, or a keyserver of the default one.
+    RemoteOrKeyserver,
+    /// A keyserver of the global remote that was just named.
+    KeyserverOf,
+}
+
+/// Answers a shell; never fails for what is in a file, and asks no network. With `descriptions` off the
+/// candidates stand alone.
+///
+/// # Errors
+/// Those of standard output.
+pub fn answer(words: &[OsString], descriptions: bool, ctx: &mut Context) -> Result<()> {
+    // A message would stand in the middle of what is being typed.
+    ctx.talk.configure(i8::MIN, false);
+    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let answer = of(&words, ctx);
+    let mut text = String::new();
+    for (candidate, description) in &answer.candidates {
+        // A line is a candidate: a name with a line break in it cannot be one.
+        if candidate.contains(char::is_control) {
+            continue;
+        }
+        text.push_str(candidate);
+        let description = description.lines().next().unwrap_or_default();
+        if descriptions && !description.is_empty() {
+            let _ = write!(text, "\t{description}");
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, ":{}", answer.directive);
+    ctx.print(&text)
+}
+
+fn of(words: &[String], ctx: &mut Context) -> Answer {
+    let (before, partial) = match words.split_last() {
+        Some((partial, before)) => (before, partial.as_str()),
+        None => (&[][..], ""),
+    };
+    let Some(at) = first_command(before) else {
+        if before.last().is_some_and(|word| word == "-c" || word == "--config") {
+            return Answer { directive: FILES, ..Answer::default() };
+        }
+        return first_word(words, partial, ctx);
+    };
+    let mut tree = cli::tree(ctx.persona);
+    tree.build();
+    let (rest, group) = (&before[at + 1..], before[at].as_str());
+    match group {
+        "help" if rest.is_empty() => first_word(words, partial, ctx).without(&["help"]),
+        "help" if GROUPS.contains(&rest[0].as_str()) => help_of(&tree, rest, partial),
+        "completion" => shells(words, rest, partial, ctx),
+        _ if GROUPS.contains(&group) => {
+            let group = tree.find_subcommand(group).expect("every group has a command");
+            Walk::through(group, rest).answer(partial, ctx)
+        }
+        _ => other::ask(words, ctx).unwrap_or_default(),
+    }
+}
+
+/// Where the first word stands that is no global option; none where the next one is the first.
+fn first_command(before: &[String]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(word) = before.get(at) {
+        match word.as_str() {
+            "-c" | "--config" => at += 2,
+            option if option.starts_with('-') => at += 1,
+            _ => return Some(at),
+        }
+    }
+    None
+}
+
+/// A command or a global option: ours, and those of the program behind.
+fn first_word(words: &[String], partial: &str, ctx: &mut Context) -> Answer {
+    let tree = cli::tree(ctx.persona);
+    let mut own: Vec<(String, String)> = if partial.starts_with('-') {
+        options(&tree, &[])
+    } else {
+        let help = ("help".to_string(), "Help about any command".to_string());
+        tree.get_subcommands().map(described).chain([help]).collect()
+    };
+    own.retain(|(candidate, _)| candidate.starts_with(partial));
+    let others = other::ask(words, ctx).unwrap_or_default().candidates;
+    let known: HashSet<String> = own.iter().map(|(candidate, _)| candidate.clone()).collect();
+    own.extend(
+        others
+            .into_iter()
+            .filter(|(candidate, _)| candidate.starts_with(partial) && !known.contains(candidate)),
+    );
+    own.sort();
+    Answer { candidates: own, directive: NO_FILES }
+}
+
+/// The commands of a group, to be helped with.
+fn help_of(tree: &Command, rest: &[String], partial: &str) -> Answer {
+    let command = rest.iter().try_fold(tree, |command, word| command.find_subcommand(word));
+    let candidates = command.map(|command| subcommands(command, partial)).unwrap_or_default();
+    Answer { candidates, directive: NO_FILES }
+}
+
+fn shells(words: &[String], rest: &[String], partial: &str, ctx: &mut Context) -> Answer {
+    let mut answer = other::ask(words, ctx).unwrap_or_default();
+    if rest.is_empty() && !partial.starts_with('-') {
+        for shell in ["zsh", "fish", "bash"].into_iter().filter(|shell| shell.starts_with(partial)) {
+            if !answer.candidates.iter().any(|(candidate, _)| candidate == shell) {
+                answer.candidates.insert(0, (shell.to_string(), String::new()));
+            }
+        }
+    }
+    Answer { directive: NO_FILES, ..answer }
+}
+
+impl Answer {
+    fn without(mut self, names: &[&str]) -> Self {
+        self.candidates.retain(|(candidate, _)| !names.contains(&candidate.as_str()));
+        self
+    }
+}
+
+fn described(command: &Command) -> (String, String) {
+    let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+    (command.get_name().to_string(), about)
+}
+
+fn subcommands(command: &Command, partial: &str) -> Vec<(String, String)> {
+    let visible = command.get_subcommands().filter(|sub| !sub.is_hide_set() && sub.get_name() != "help");
+    visible.map(described).filter(|(name, _)| name.starts_with(partial)).collect()
+}
+
+/// The options of a command that were not given yet.
+fn options(command: &Command, given: &[&str]) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    for arg in command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()) {
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        if !given.contains(&arg.get_id().as_str()) {
+            all.extend(arg.get_long().map(|long| (format!("--{long}"), help.clone())));
+            all.extend(arg.get_short().map(|short| (format!("-{short}"), help)));
+        }
+    }
+    all
+}
+
+/// The words behind a group, read as far as they go.
+struct Walk<'a> {
+    command: &'a Command,
+    /// The commands gone through: `remote use`.
+    path: Vec<&'a str>,
+    positionals: Vec<&'a str>,
+    given: Vec<&'a str>,
+    /// The option whose value comes next.
+    pending: Option<&'a Arg>,
+    /// Behind `--`.
+    only_positionals: bool,
+    /// `--config FILE` of the group.
+    user_layer: Option<PathBuf>,
+}
+
+impl<'a> Walk<'a> {
+    fn through(group: &'a Command, words: &'a [String]) -> Self {
+        let mut walk = Self {
+            command: group,
+            path: vec![group.get_name()],
+            positionals: Vec::new(),
+            given: Vec::new(),
+            pending: None,
+            only_positionals: false,
+            user_layer: None,
+        };
+        words.iter().for_each(|word| walk.step(word));
+        walk
+    }
+
+    fn step(&mut self, word: &'a str) {
+        if let Some(arg) = self.pending.take() {
+            self.keep(arg, word);
+            return;
+        }
+        if word == "--" {
+            self.only_positionals = true;
+        } else if word.starts_with('-') && word.len() > 1 && !self.only_positionals {
+            if let Some(arg) = find_option(self.command, word) {
+                self.given.push(arg.get_id().as_str());
+                if let Some((_, value)) = word.split_once('=') {
+                    self.keep(arg, value);
+                }
+                let alone = !word.contains('=') && (word.starts_with("--") || word.len() == 2);
+                self.pending = (arg.get_action().takes_values() && alone).then_some(arg);
+            }
+        } else if let (true, Some(sub)) = (self.positionals.is_empty(), self.command.find_subcommand(word)) {
+            self.command = sub;
+            self.path.push(sub.get_name());
+            self.given.clear();
+        } else {
+            self.positionals.push(word);
+        }
+    }
+
+    fn keep(&mut self, option: &Arg, value: &str) {
+        if option.get_id() == "user_layer" {
+            self.user_layer = Some(PathBuf::from(value));
+        }
+    }
+
+    fn answer(&self, partial: &str, ctx: &mut Context) -> Answer {
+        if let Some(arg) = self.pending {
+            return value_of(arg);
+        }
+        if partial.starts_with('-') && !self.only_positionals {
+            if let Some((name, _)) = partial.split_once('=') {
+                return find_option(self.command, name).map_or_else(nothing, value_of);
+            }
+            let mut candidates = options(self.command, &self.given);
+            candidates.retain(|(candidate, _)| candidate.starts_with(partial));
+            return Answer { candidates, directive: NO_FILES };
+        }
+        if self.command.has_subcommands() {
+            return Answer { candidates: subcommands(self.command, partial), directive: NO_FILES };
+        }
+        if self.path == ["remote", "check"] && self.positionals.is_empty() {
+            return Answer { directive: FILES, ..Answer::default() };
+        }
+        let mut answer = nothing();
+        if let Some(kind) = self.kind() {
+            answer.candidates =
+                known::names(kind, self.positionals.first().copied(), self.user_layer.clone(), ctx);
+            answer.candidates.retain(|(candidate, _)| candidate.starts_with(partial));
+        }
+        answer
+    }
+
+    /// What the next argument is.
+    fn kind(&self) -> Option<Kind> {
+        let global = self.given.contains(&"global") || self.given.contains(&"exclusive");
+        Some(match (self.path.as_slice(), self.positionals.len()) {
+            (["remote", "use"], 0) if global => Kind::GlobalRemote,
+            (["remote", "remove"], 0) if global => Kind::GlobalRemote,
+            (["remote", "remove"], 0) => Kind::OwnRemote,
+            (["remote", "use" | "status"] | ["keyserver", "list"], 0) => Kind::Remote,
+            (["remote", "login"], 0) => Kind::Login,
+            (["remote", "logout"], 0) if self.given.contains(&"all") => return None,
+            (["remote", "logout"], 0) => Kind::Logout,
+            (["registry", "login" | "logout"], 0) => Kind::Registry,
+            (["keyserver", "login"], 0) => Kind::Keyserver,
+            (["keyserver", "logout"], 0) => Kind::KeyserverLogin,
+            (["keyserver", "add"] | ["remote", "add-keyserver"], 0) => Kind::GlobalRemote,
+            (["keyserver", "remove"] | ["remote", "remove-keyserver"], 0) => Kind::RemoteOrKeyserver,
+            (["keyserver", "remove"] | ["remote", "remove-keyserver"], 1) => Kind::KeyserverOf,
+            _ => return None,
+        })
+    }
+}
+
+fn nothing() -> Answer {
+    Answer { directive: NO_FILES, ..Answer::default() }
+}
+
+/// What an option's value may be: a file where its name says so.
+fn value_of(arg: &Arg) -> Answer {
+    let names = arg.get_value_names().unwrap_or_default();
+    let directive = if names.iter().any(|name| *name == "FILE") { FILES } else { NO_FILES };
+    Answer { directive, ..Answer::default() }
+}
+
+fn find_option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
+    let name = word.split_once('=').map_or(word, |(name, _)| name);
+    command.get_arguments().find(|arg| match name.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        // Of several in one word the last one may want a value.
+        None => arg.get_short().is_some_and(|short| name.ends_with(short)),
+    })
+}

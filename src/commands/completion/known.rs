@@ -1,0 +1,94 @@
+//! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
+
+use super::answer::Kind;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::config::layers::{Origin, Remote};
+use crate::context::Context;
+use crate::uri::{ServiceUri, shown};
+use std::path::PathBuf;
+
+/// What the argument could be; nothing where a file cannot be read. `first` is the argument before it,
+/// `user_layer` the file that stands for the user's own.
+pub(super) fn names(
+    kind: Kind,
+    first: Option<&str>,
+    user_layer: Option<PathBuf>,
+    ctx: &mut Context,
+) -> Vec<(String, String)> {
+    let session = Session::new(ctx, user_layer);
+    let Ok(layers) = session.load() else { return Vec::new() };
+    match kind {
+        Kind::Remote => remotes(&layers, |_| true),
+        Kind::OwnRemote => remotes(&layers, |remote| remote.origin != Origin::Global),
+        Kind::GlobalRemote => remotes(&layers, |remote| remote.origin == Origin::Global),
+        Kind::Login => {
+            let mut all = remotes(&layers, |remote| !session.is_cloud_apptainer(remote));
+            all.extend(registries(&layers, &session));
+            all.extend(configured_keyservers(&layers));
+            distinct(all)
+        }
+        Kind::Logout => {
+            let mut all = remotes(&layers, |remote| remote.token.is_some());
+            all.extend(registries(&layers, &session));
+            all.extend(keyserver_logins(&layers));
+            distinct(all)
+        }
+        Kind::Registry => distinct(registries(&layers, &session)),
+        Kind::Keyserver => distinct(configured_keyservers(&layers)),
+        Kind::KeyserverLogin => keyserver_logins(&layers),
+        Kind::RemoteOrKeyserver => {
+            let mut all = remotes(&layers, |remote| remote.origin == Origin::Global);
+            let default = layers.effective.default.as_deref();
+            all.extend(keyservers_of(default.and_then(|name| layers.effective.remotes.get(name)), &session));
+            all
+        }
+        Kind::KeyserverOf => {
+            keyservers_of(first.and_then(|name| layers.effective.remotes.get(name)), &session)
+        }
+    }
+}
+
+fn remotes(layers: &Layers, fits: impl Fn(&Remote) -> bool) -> Vec<(String, String)> {
+    let all = layers.effective.remotes.iter().filter(|(_, remote)| fits(remote));
+    all.map(|(name, remote)| (name.clone(), shown(&remote.uri))).collect()
+}
+
+fn registries(layers: &Layers, session: &Session) -> Vec<(String, String)> {
+    let is_registry = |text: &String| ServiceUri::from_stored(text).is_some_and(|uri| uri.is_registry());
+    let mut all: Vec<String> =
+        layers.effective.credentials.iter().map(|login| login.uri.clone()).filter(is_registry).collect();
+    if let Ok(loaded) = session.auth_store(None).and_then(|store| store.load(session)) {
+        all.extend(loaded.document.registries());
+    }
+    all.into_iter().map(|uri| (uri, "registry".to_string())).collect()
+}
+
+fn configured_keyservers(layers: &Layers) -> Vec<(String, String)> {
+    let of = |(name, remote): (&String, &Remote)| {
+        let external = remote.keyservers.iter().filter(|keyserver| keyserver.external);
+        external.map(|keyserver| (keyserver.uri.clone(), format!("keyserver of {name}"))).collect::<Vec<_>>()
+    };
+    layers.effective.remotes.iter().flat_map(of).collect()
+}
+
+fn keyserver_logins(layers: &Layers) -> Vec<(String, String)> {
+    let is_keyserver = |text: &str| ServiceUri::from_stored(text).is_some_and(|uri| !uri.is_registry());
+    let logins = layers.effective.credentials.iter().filter(|login| is_keyserver(&login.uri));
+    logins.map(|login| (login.uri.clone(), "keyserver".to_string())).collect()
+}
+
+fn keyservers_of(remote: Option<&Remote>, session: &Session) -> Vec<(String, String)> {
+    let Some(remote) = remote else { return Vec::new() };
+    if remote.keyservers.is_empty() && session.is_cloud_apptainer(remote) {
+        return vec![(CLOUD_APPTAINER_KEYSERVER.to_string(), "keyserver".to_string())];
+    }
+    let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip);
+    visible.map(|keyserver| (keyserver.uri.clone(), "keyserver".to_string())).collect()
+}
+
+/// Each name once, the first description.
+fn distinct(mut all: Vec<(String, String)>) -> Vec<(String, String)> {
+    let mut seen = std::collections::HashSet::new();
+    all.retain(|(name, _)| seen.insert(name.clone()));
+    all
+}

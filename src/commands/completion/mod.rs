@@ -1,0 +1,62 @@
+//! `completion SHELL`, and the hidden command that the shells ask at every TAB.
+
+mod answer;
+mod known;
+mod other;
+
+pub use answer::answer;
+
+use crate::context::Context;
+use crate::error::Result;
+use clap::{Args, ValueEnum};
+
+/// Print a script that makes a shell complete commands, options and names
+///
+/// The shell then knows the remotes, keyservers and logins by their names, and the commands of the program
+/// that stands behind this one.
+#[derive(Args)]
+#[command(after_long_help = "\
+Examples:
+  $ . <({prog} completion bash)
+  $ {prog} completion bash > ~/.local/share/bash-completion/completions/{prog}
+  $ {prog} completion zsh > ~/.zfunc/_{prog}
+  $ {prog} completion fish > ~/.config/fish/completions/{prog}.fish")]
+pub struct Options {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    shell: Shell,
+}
+
+/// A shell that has a script here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs)]
+pub enum Shell {
+    Bash,
+    Fish,
+    Zsh,
+}
+
+impl Shell {
+    /// Whether there is a script for the shell called `name`.
+    pub fn is_known(name: &str) -> bool {
+        Self::from_str(name, false).is_ok()
+    }
+
+    /// The script, in which `{prog}` stands for the program's name.
+    fn script(self) -> &'static str {
+        match self {
+            Self::Bash => include_str!("script.bash"),
+            Self::Fish => include_str!("script.fish"),
+            Self::Zsh => include_str!("script.zsh"),
+        }
+    }
+}
+
+/// Prints the script.
+///
+/// # Errors
+/// Those of standard output.
+pub fn run(options: &Options, ctx: &mut Context) -> Result<()> {
+    let script = options.shell.script().replace("{prog}", ctx.program());
+    ctx.print(&script)
+}

@@ -1,0 +1,280 @@
+//! Completion: the answers to a shell, and the real shells that ask.
+
+use crate::pty::Pty;
+use crate::real::daemon::installed;
+use crate::world::{As, Shown, World, finish};
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+/// A user with remotes, keyservers and logins.
+fn world() -> World {
+    let world = World::new();
+    world.write_global("Active: DefaultRemote\nRemotes:\n  DefaultRemote: {URI: cloud.apptainer.org, System: true, Keyservers: [{URI: 'https://keys.openpgp.org'}, {URI: 'hkp://lab:80', External: true}]}\n  company: {URI: company.example, System: true}\n");
+    world.write_user("Active: mycloud\nRemotes:\n  mycloud: {URI: mycloud.example, Token: t}\n  my lab: {URI: lab.example}\n  \"bad\\nname\": {URI: x}\nCredentials:\n  - {URI: 'docker://ghcr.io'}\n  - {URI: 'hkp://lab:80', Auth: Basic x}\n");
+    fs::create_dir(world.home().join(".docker")).unwrap();
+    fs::write(world.home().join(".docker/config.json"), r#"{"auths":{"quay.io":{"auth":"YTpi"}}}"#).unwrap();
+    world
+}
+
+/// A program behind ours that answers in the protocol, and does nothing else.
+const REAL: &str = r#"#!/bin/sh
+[ "$1" = __complete ] || { echo "real: $*"; exit 7; }
+shift
+case "$1" in
+exec) [ "$2" = --bi ] && printf -- '--bind\ta user-bind path\n:4\n' || printf ':0\n' ;;
+completion) printf 'bash\npowershell\tthe other one\n:4\n' ;;
+-*) printf -- '--debug\ttheirs\n--humm\n:4\n' ;;
+*) printf 'exec\tRun a command\nremote\ttheirs\nrun\n:4\n' ;;
+esac
+"#;
+
+/// What a shell is told for this line; the word behind the last blank is the unfinished one.
+fn asked(world: &World, line: &str) -> Shown {
+    let words: Vec<&str> = std::iter::once("__complete").chain(line.split(' ')).collect();
+    world.run(As::User, &words).exits(0)
+}
+
+/// The candidates alone, and the directive.
+fn candidates(world: &World, line: &str) -> (Vec<String>, String) {
+    let shown = asked(world, line);
+    assert_eq!(shown.stderr, "", "a message would stand in what is being typed");
+    let (lines, directive) = shown.stdout.trim_end().rsplit_once(':').unwrap();
+    let names = lines.lines().map(|line| line.split('\t').next().unwrap().to_string());
+    (names.collect(), directive.to_string())
+}
+
+#[test]
+fn names_of_the_users_own() {
+    let world = world();
+    for (line, expected) in [
+        ("remote use ", "DefaultRemote company my lab mycloud"),
+        ("remote use my", "my lab mycloud"),
+        ("remote use --global ", "DefaultRemote company"),
+        ("-q remote status d", ""),
+        ("remote remove ", "my lab mycloud"),
+        ("remote remove -g ", "DefaultRemote company"),
+        ("remote logout ", "mycloud docker://ghcr.io docker://quay.io hkp://lab:80"),
+        ("remote logout --all ", ""),
+        ("remote login hkp", "hkp://lab:80"),
+        ("registry logout docker://g", "docker://ghcr.io"),
+        ("registry login ", "docker://ghcr.io docker://quay.io"),
+        ("keyserver login ", "hkp://lab:80"),
+        ("keyserver logout --json ", "hkp://lab:80"),
+        ("keyserver list c", "company"),
+        ("keyserver add ", "DefaultRemote company"),
+        ("keyserver remove DefaultRemote ", "https://keys.openpgp.org hkp://lab:80"),
+        ("remote remove-keyserver h", ""),
+        ("remote use mycloud ", ""),
+        ("remote use -- my", "my lab mycloud"),
+        ("remote add ", ""),
+    ] {
+        let (names, directive) = candidates(&world, line);
+        assert_eq!((names.join(" ").as_str(), directive.as_str()), (expected, "4"), "{line}");
+    }
+    assert_eq!(asked(&world, "remote use myc").stdout, "mycloud\tmycloud.example\n:4\n");
+    let bare = world.run(As::User, &["__completeNoDesc", "remote", "use", "myc"]).exits(0);
+    assert_eq!(bare.stdout, "mycloud\n:4\n");
+}
+
+#[test]
+fn commands_options_and_files() {
+    let world = world();
+    for (line, expected, directive) in [
+        ("", "completion help keyserver registry remote", "4"),
+        ("re", "registry remote", "4"),
+        ("--deb", "--debug", "4"),
+        ("remote lo", "login logout", "4"),
+        ("help remote lo", "login logout", "4"),
+        ("help ke", "keyserver", "4"),
+        ("remote login --tok", "--tokenfile", "4"),
+        ("remote use --global --", "--config --exclusive --json --help", "4"),
+        ("remote login --tokenfile ", "", "0"),
+        ("remote login --tokenfile=/et", "", "0"),
+        ("remote status --min-ttl ", "", "4"),
+        ("remote check ", "", "0"),
+        ("-c ", "", "0"),
+        ("completion ", "bash fish zsh", "4"),
+        (
+            "remote nosuch ",
+            "add add-keyserver check get-login-password list login logout remove remove-keyserver status use",
+            "4",
+        ),
+        ("exec ", "", "0"),
+    ] {
+        let (mut names, sum) = candidates(&world, line);
+        let mut expected: Vec<&str> = expected.split_whitespace().collect();
+        (names.sort(), expected.sort_unstable());
+        assert_eq!(
+            (names, sum.as_str()),
+            (expected.iter().map(ToString::to_string).collect(), directive),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn broken_and_missing_files_complete_nothing_and_say_nothing() {
+    let world = world();
+    world.write_user("{broken");
+    assert_eq!(candidates(&world, "remote use "), (vec![], "4".into()));
+    let mut world = World::bare(apptainer_remote::persona::Persona::Singularity);
+    assert_eq!(candidates(&world, "remote use ").0, ["SylabsCloud"]);
+    assert!(!world.user_dir().exists());
+    world.env.set("SINGULARITY_CONFIGDIR", "/nowhere");
+    assert_eq!(candidates(&world, "remote use ").0, ["SylabsCloud"]);
+}
+
+/// Puts a program behind ours; the world's PATH finds it.
+fn with_real(world: &World, script: &str) -> String {
+    let file = world.path("real/apptainer");
+    fs::create_dir_all(world.path("real")).unwrap();
+    let make = "printf '%s' \"$1\" > \"$2\" && chmod 755 \"$2\"";
+    let made = Command::new("/bin/sh").args(["-c", make, "sh", script]).arg(&file).status();
+    assert!(made.unwrap().success());
+    format!("{}:{}:/usr/bin:/bin", world.path("bin").display(), world.path("real").display())
+}
+
+#[test]
+fn the_program_behind_keeps_its_own() {
+    let mut world = world();
+    let path = with_real(&world, REAL);
+    world.env.set("PATH", path);
+    let (names, _) = candidates(&world, "");
+    assert_eq!(names, ["completion", "exec", "help", "keyserver", "registry", "remote", "run"]);
+    assert!(asked(&world, "rem").stdout.starts_with("remote\tManage remote endpoints"), "ours, not theirs");
+    assert_eq!(asked(&world, "exec --bi").stdout, "--bind\ta user-bind path\n:4\n");
+    assert_eq!(candidates(&world, "exec "), (vec![], "0".into()));
+    assert_eq!(candidates(&world, "completion ").0, ["fish", "zsh", "bash", "powershell"]);
+    assert_eq!(candidates(&world, "--").0.iter().filter(|name| *name == "--debug").count(), 1);
+    assert!(candidates(&world, "--h").0.contains(&"--humm".to_string()));
+    assert_eq!(candidates(&world, "remote use my").0, ["my lab", "mycloud"], "not asked for what is ours");
+    // A shell that only the other one knows.
+    let shown = world.run(As::User, &["completion", "powershell"]);
+    assert!(shown.stderr.contains("would run"), "{shown:?}");
+}
+
+#[test]
+fn one_that_hangs_or_prints_rubbish_is_left_alone() {
+    for script in [
+        "#!/bin/sh\nexec sleep 60\n",
+        "#!/bin/sh\nexec yes\n",
+        "#!/bin/sh\necho oops\n",
+        "#!/bin/sh\necho a; echo :4; exit 3\n",
+    ] {
+        let mut world = world();
+        let path = with_real(&world, script);
+        world.env.set("PATH", path);
+        let begun = Instant::now();
+        assert_eq!(candidates(&world, "re").0, ["registry", "remote"], "{script}");
+        assert_eq!(candidates(&world, "exec x"), (vec![], "0".into()), "{script}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{script}");
+    }
+}
+
+#[test]
+fn a_shell_without_a_script_is_an_error() {
+    let world = World::new();
+    for line in [&["completion", "tcsh"][..], &["completion"], &["completion", "bash", "zsh"]] {
+        world.run(As::User, line).exits(1).says("completion");
+    }
+    world.run(As::User, &["completion", "tcsh"]).exits(1).says("bash, fish, zsh");
+    world.run(As::User, &["help", "completion"]).exits(0).prints("$ apptainer completion fish");
+    let zsh = World::singularity().run(As::User, &["completion", "zsh"]).exits(0);
+    assert!(zsh.stdout.starts_with("#compdef singularity\n") && !zsh.stdout.contains("apptainer"));
+}
+
+/// A shell with the script loaded, in the world's home, at a terminal.
+fn shell(world: &World, program: &str, args: &[&str], setup: &str) -> Pty {
+    world.install();
+    let path = with_real(world, REAL);
+    fs::write(world.home().join("setup"), setup).unwrap();
+    fs::write(world.home().join("notes.txt"), "").unwrap();
+    let mut command = Command::new(program);
+    command.args(args).env("HOME", world.home()).env("PATH", path).env("TERM", "dumb").env("PS1", "> ");
+    let mut terminal = Pty::start(&command, 120);
+    terminal.type_keys(&format!(". {}/setup; cd; echo rea''dy\n", world.home().display()));
+    terminal.expect("ready");
+    terminal
+}
+
+/// Types a line, TAB, and Ctrl-G, which shows the line as it is then; at last empties it.
+fn complete(terminal: &mut Pty, line: &str, expected: &str) {
+    terminal.type_keys(&format!("{line}\t"));
+    // The shell asks another process meanwhile; it reads the next key when it has the answer.
+    terminal.type_keys("\u{7}");
+    terminal.expect(&format!("LINE[{expected}]"));
+    terminal.type_keys("\u{15}");
+}
+
+const TABLE: &[(&str, &str)] = &[
+    ("apptainer remo", "apptainer remote "),
+    ("apptainer remote us", "apptainer remote use "),
+    ("apptainer remote use myc", "apptainer remote use mycloud "),
+    ("apptainer remote status comp", "apptainer remote status company "),
+    ("apptainer remote remove myc", "apptainer remote remove mycloud "),
+    ("apptainer remote logout docker://g", "apptainer remote logout docker://ghcr.io "),
+    ("apptainer keyserver login hkp://l", "apptainer keyserver login hkp://lab:80 "),
+    ("apptainer remote status --stri", "apptainer remote status --strict "),
+    ("apptainer remote login --tokenfile not", "apptainer remote login --tokenfile notes.txt "),
+    ("apptainer exec --bi", "apptainer exec --bind "),
+    ("apptainer ex", "apptainer exec "),
+];
+
+#[test]
+fn bash_completes() {
+    if !installed(&["bash"]) {
+        return;
+    }
+    let world = world();
+    let setup = ". <(apptainer completion bash)\nshow() { printf 'LINE[%s]\\n' \"$READLINE_LINE\"; }\nbind -x '\"\\C-g\": show'\nbind 'set show-all-if-ambiguous on'\n";
+    let mut terminal = shell(&world, "/usr/bin/bash", &["--norc", "--noprofile", "-i"], setup);
+    for (line, expected) in TABLE {
+        complete(&mut terminal, line, expected);
+    }
+    complete(&mut terminal, "apptainer remote use my\\ ", "apptainer remote use my\\ ");
+    complete(
+        &mut terminal,
+        "apptainer remote login --tokenfile=not",
+        "apptainer remote login --tokenfile=notes.txt ",
+    );
+    terminal.type_keys("apptainer remote lo\t\t");
+    terminal.expect("login   (Log in to a remote endpoint");
+}
+
+#[test]
+fn zsh_completes() {
+    if !installed(&["zsh"]) {
+        return;
+    }
+    let world = world();
+    let setup = "autoload -Uz compinit && compinit -u -D\n. <(apptainer completion zsh)\nshow() { zle -I; print -r -- \"LINE[$BUFFER]\" }\nzle -N show\nbindkey -e\nbindkey '^G' show\n";
+    let mut terminal = shell(&world, "/usr/bin/zsh", &["-f", "-i"], setup);
+    for (line, expected) in TABLE {
+        complete(&mut terminal, line, expected);
+    }
+    complete(&mut terminal, "apptainer remote remove my", "apptainer remote remove my");
+}
+
+#[test]
+fn fish_completes() {
+    if !installed(&["fish"]) {
+        return;
+    }
+    let world = world();
+    world.install();
+    let path = with_real(&world, REAL);
+    fs::write(world.home().join("notes.txt"), "").unwrap();
+    let ask = |line: &str| {
+        let script = format!("apptainer completion fish | source; complete -C '{line}'");
+        let mut command = Command::new("/usr/bin/fish");
+        command.args(["--no-config", "-c", &script]).env_clear().env("HOME", world.home()).env("PATH", &path);
+        let shown = finish(command.current_dir(world.home())).exits(0);
+        shown.stdout.lines().map(|line| line.split('\t').next().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    for (line, expected) in TABLE {
+        let last = expected.trim_end().rsplit(' ').next().unwrap();
+        assert_eq!(ask(line), [last], "{line}");
+    }
+    assert_eq!(ask("apptainer remote use my"), ["my lab", "mycloud"]);
+}
