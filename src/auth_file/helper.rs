@@ -88,14 +88,21 @@ struct Login<'a> {
 }
 
 impl Helper {
-    /// Gives a login to the helper.
+    /// Gives a login to the helper. One that keeps the login of another user beside it, as `pass` does, and
+    /// would give that one out, is made to forget it; only then, so that a failure loses nothing.
     ///
     /// # Errors
     /// The helper fails, hangs or cannot be run.
     pub fn store(&self, server: &str, username: &str, secret: &Secret) -> Result<()> {
         let login = Login { server_url: server, username, secret: secret.expose() };
         let text = Zeroizing::new(serde_json::to_string(&login).expect("texts are JSON"));
-        self.ask("store", &text)?.success(self, "store").map(drop)
+        let store = || self.ask("store", &text)?.success(self, "store").map(drop);
+        store()?;
+        if self.listed(server).is_some_and(|other| other != username) {
+            self.erase(server)?;
+            store()?;
+        }
+        Ok(())
     }
 
     /// Makes the helper forget a login; that it has none is no failure.
@@ -113,14 +120,14 @@ impl Helper {
     /// # Errors
     /// As `store`, and an answer that is none.
     pub fn has(&self, server: &str) -> Result<bool> {
-        let listed = self.ask("list", "").and_then(|answer| answer.success(self, "list"));
-        if let Ok(text) = listed
-            && let Ok(Some(servers)) = serde_json::from_slice::<Option<BTreeMap<String, String>>>(&text)
-            && servers.contains_key(server)
-        {
-            return Ok(true);
-        }
-        self.answers(server)
+        if self.listed(server).is_some() { Ok(true) } else { self.answers(server) }
+    }
+
+    /// The user whose login to the server is in the helper's list; a helper need not have one.
+    fn listed(&self, server: &str) -> Option<String> {
+        let text = self.ask("list", "").ok()?.success(self, "list").ok()?;
+        let servers: Option<BTreeMap<String, String>> = serde_json::from_slice(&text).ok()?;
+        servers?.remove(server)
     }
 
     /// Whether the helper gives out a login for the server when it is asked for it.
@@ -260,7 +267,7 @@ mod tests {
         helper.erase("h:5000").unwrap();
         assert_eq!(
             fs::read_to_string(log).unwrap(),
-            "store {\"ServerURL\":\"h:5000\",\"Username\":\"ada\",\"Secret\":\"p\\\"w\"}\nerase h:5000\n"
+            "store {\"ServerURL\":\"h:5000\",\"Username\":\"ada\",\"Secret\":\"p\\\"w\"}\nlist \nerase h:5000\n"
         );
     }
 

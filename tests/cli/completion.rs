@@ -104,7 +104,8 @@ fn commands_options_and_files() {
     ] {
         let (mut names, sum) = candidates(&world, line);
         let mut expected: Vec<&str> = expected.split_whitespace().collect();
-        (names.sort(), expected.sort_unstable());
+        names.sort();
+        expected.sort_unstable();
         assert_eq!(
             (names, sum.as_str()),
             (expected.iter().map(ToString::to_string).collect(), directive),

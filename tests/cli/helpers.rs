@@ -39,7 +39,7 @@ fn script(world: &World, suffix: &str, text: &str) {
 
 #[test]
 fn pass_keeps_the_login_and_the_file_none() {
-    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let Some(server) = Registry::basic(&[("ada", PASSWORD), ("bob", PASSWORD)]) else { return };
     let Some(pass) = Pass::new() else { return };
     let mut world = world_with(r#"{"credsStore":"pass","auths":{"plain.example":{"auth":"YWRhOnB3"}}}"#);
     for (name, value) in pass.env().into_iter().filter(|(name, _)| *name != "HOME") {
@@ -61,6 +61,11 @@ fn pass_keeps_the_login_and_the_file_none() {
         .exits(255)
         .says("stored before is still there");
     assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
+
+    // By itself it would keep both, and give out the older one.
+    world.pipe(PASSWORD);
+    registry(&world, &format!("login -u bob docker://{host}")).exits(0);
+    assert_eq!(pass.list(), format!("{{\"{host}\":\"bob\"}}"));
 
     registry(&world, &format!("logout docker://{host}"))
         .exits(0)
@@ -95,7 +100,11 @@ fn a_helper_of_one_registry_is_asked_for_that_one_alone() {
     assert_eq!(kept, format!(r#"{{"ServerURL":"{host}","Username":"ada","Secret":"canary"}}"#));
     registry(&world, "logout docker://other.example").exits(0).says("config.json");
     registry(&world, "list").exits(0);
-    assert_eq!(fs::read_to_string(world.path("helpers/asked")).unwrap(), "store\n", "a list asks no helper");
+    assert_eq!(
+        fs::read_to_string(world.path("helpers/asked")).unwrap(),
+        "store\nlist\n",
+        "a list asks no helper"
+    );
     registry(&world, &format!("logout oras://{host}")).exits(0).says("removed from docker-credential-own");
     assert!(!world.path("helpers/kept").exists());
 }

@@ -16,6 +16,7 @@ mod homes;
 mod keyservers;
 mod list;
 mod login;
+mod man;
 mod messages;
 #[path = "../peers/mod.rs"]
 mod peers;
@@ -24,6 +25,7 @@ mod pty;
 mod real;
 mod reference;
 mod registry;
+mod scripting;
 mod secrets;
 mod status;
 mod terminal;
