@@ -10,7 +10,7 @@ use crate::error::{Failure, Result};
 use crate::message::{Level, escape};
 use crate::passthrough;
 use crate::persona::Persona;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -21,7 +21,6 @@ pub const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
 /// Manage remote endpoints, their keyservers and logins
 #[derive(Parser)]
 #[command(name = "apptainer", disable_version_flag = true, arg_required_else_help = true)]
-#[command(after_help = "Other commands go to the next {prog} in PATH, if there is one.")]
 pub struct Cli {
     #[command(flatten)]
     global: GlobalOptions,
@@ -106,7 +105,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
         Route::Version(false) => ctx.print(&format!("{}\n", version())),
         Route::Help => {
             let help = tree(ctx.persona).term_width(ctx.width).render_help().to_string();
-            ctx.print(&help)
+            ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx)))
         }
         // Only for shells that we do not know: without another program it is ours to say so.
         Route::Other(word) if word == "completion" => ours(args, ctx),
@@ -118,6 +117,16 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
 /// This program's version.
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// Which commands are this program's, and who has the others: for help texts.
+pub fn who_serves_what(ctx: &Context) -> String {
+    let groups = GROUPS.join(", ");
+    let rest = match passthrough::next_program(ctx, ctx.program().as_ref()) {
+        Some(next) => format!("everything else goes to {}", escape(&next.to_string_lossy())),
+        None => format!("for everything else there is no other {} in PATH", ctx.program()),
+    };
+    format!("apptainer-remote {} serves completion, {groups}; {rest}.", version())
 }
 
 /// The clap tree in the persona's words.
@@ -280,7 +289,21 @@ fn not_ours(word: &OsStr, ctx: &Context) -> Failure {
     let failure = Failure::new(format!(
         "{word:?} is not a command of this program, and no other {program} was found in PATH"
     ));
+    let failure = match nearest(&word, ctx.persona) {
+        Some(near) => failure.hint(format!("{program} {near}")),
+        None => failure,
+    };
     failure.hint(format!("{program} help: the commands that work here"))
+}
+
+/// The group that the word may be meant for.
+fn nearest(word: &str, persona: Persona) -> Option<String> {
+    let error = tree(persona).try_get_matches_from([persona.name(), word]).err()?;
+    match error.get(ContextKind::SuggestedSubcommand)? {
+        ContextValue::Strings(names) => names.first().cloned(),
+        ContextValue::String(name) => Some(name.clone()),
+        _ => None,
+    }
 }
 
 /// Parses with clap and dispatches.
@@ -319,7 +342,12 @@ pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
 fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
     let mut text = error.render().to_string();
     if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
-        return ctx.print(&text);
+        let of_command = args.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
+        let of_command = of_command > 2 + usize::from(args.iter().any(|word| word == "help"));
+        return match of_command {
+            true => ctx.print(&text),
+            false => ctx.print(&format!("{text}\n{}\n", who_serves_what(ctx))),
+        };
     }
     // clap repeats what was typed: line breaks and secrets of it are not to be shown.
     for word in args.iter().map(|word| word.to_string_lossy()) {

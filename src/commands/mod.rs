@@ -53,5 +53,5 @@ fn without_command(group: &str, version: bool, ctx: &mut Context) -> Result<()> 
     let mut tree = cli::tree(ctx.persona).term_width(ctx.width);
     tree.build();
     let help = tree.find_subcommand_mut(group).map(|group| group.render_help().to_string());
-    ctx.print(&help.unwrap_or_default())
+    ctx.print(&format!("{}\n{}\n", help.unwrap_or_default(), cli::who_serves_what(ctx)))
 }

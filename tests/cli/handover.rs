@@ -4,17 +4,20 @@
 use crate::world::{As, World, finish, skipped};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A program that shows how it was called.
 const ECHO: &str =
     "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\"; printf '\\nX=%s PPID=%s\\n' \"$X\" \"$PPID\"; cat; exit 7\n";
 
-fn place(world: &World, directory: &str, text: &str, mode: u32) {
+fn place(world: &World, directory: &str, text: &str, mode: u32) -> PathBuf {
     let directory = world.path(directory);
     fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join("apptainer"), text).unwrap();
-    fs::set_permissions(directory.join("apptainer"), fs::Permissions::from_mode(mode)).unwrap();
+    let file = directory.join("apptainer");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+    file
 }
 
 fn run(world: &World, path: &str, args: &[&str]) -> Option<crate::world::Shown> {
@@ -82,6 +85,54 @@ fn alone_it_answers_for_itself() {
     alone(&[]).exits(0).prints("Usage: apptainer");
     alone(&["remote"]).exits(0).prints("Usage: apptainer remote");
     alone(&["help", "remote", "add"]).exits(0).prints("$ apptainer remote add");
+    let rest = "serves completion, keyserver, registry, remote; for everything else there is no other apptainer in PATH.\n";
+    for args in [&[][..], &["remote"], &["keyserver", "--help"], &["help", "registry"]] {
+        assert!(alone(args).exits(0).stdout.ends_with(rest), "{args:?}");
+    }
+    assert!(!alone(&["remote", "add", "--help"]).exits(0).stdout.contains("everything else"));
+    for (typed, near) in [("remot", "remote"), ("keysrver", "keyserver"), ("registri", "registry")] {
+        alone(&[typed, "list"]).exits(255).says(&format!("hint:    apptainer {near}\n"));
+    }
+    alone(&["exec"]).exits(255).says("hint:    apptainer help: the commands that work here\n");
+}
+
+#[test]
+fn help_of_ours_names_who_has_the_rest() {
+    let world = World::new();
+    let real = place(&world, "real", ECHO, 0o755);
+    let rest = format!("everything else goes to {}.\n", real.display());
+    for args in [&["remote"][..], &["registry", "-h"], &["help", "keyserver"]] {
+        assert!(run(&world, "bin:real", args).unwrap().exits(0).stdout.ends_with(&rest), "{args:?}");
+    }
+}
+
+#[test]
+fn odd_paths_and_arguments() {
+    use std::os::unix::ffi::OsStrExt;
+    let world = World::new();
+    place(&world, "real", ECHO, 0o755);
+    place(&world, "closed", ECHO, 0o755);
+    fs::set_permissions(world.path("closed"), fs::Permissions::from_mode(0o000)).unwrap();
+    let at = |path: String, args: &[&std::ffi::OsStr]| {
+        let mut command = world.command(As::User)?;
+        // The working directory has one too, which is nobody's to run.
+        Some(finish(command.args(args).env("PATH", path).current_dir(world.path("real"))))
+    };
+    let exec = std::ffi::OsStr::new("exec");
+    for path in ["", ":", ".", "./", "real", "::.:"] {
+        let Some(shown) = at(path.into(), &[exec]) else { return };
+        shown.exits(255).says("no other apptainer was found in PATH");
+    }
+    let real = world.path("real").display().to_string();
+    for before in
+        [world.path("closed").display().to_string(), "/nowhere".into(), "/etc/passwd".into(), ":.".into()]
+    {
+        assert_eq!(at(format!("{before}:{real}:/usr/bin:/bin"), &[exec]).unwrap().code, 7, "{before}");
+    }
+    let bytes = std::ffi::OsStr::from_bytes(b"exec\xff\xfe");
+    assert_eq!(at(format!("{real}:/usr/bin:/bin"), &[bytes, bytes]).unwrap().code, 7);
+    at("".into(), &[bytes]).unwrap().exits(255).says("is not a command of this program");
+    fs::set_permissions(world.path("closed"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
