@@ -35,13 +35,13 @@ fn put(world: &World, below: &str, text: &str) -> PathBuf {
 fn which_file_it_is() {
     let mut world = World::new();
     assert_eq!(in_use(&world), world.home().join(".docker/config.json"));
-    world.env.set("APPTAINER_CONFIGDIR", world.home().join("conf"));
+    world.set_env("APPTAINER_CONFIGDIR", world.home().join("conf"));
     assert_eq!(in_use(&world), world.home().join("conf/config.json"));
     put(&world, "conf/docker-config.json", "{}");
     assert_eq!(in_use(&world), world.home().join("conf/docker-config.json"));
-    world.env.set("APPTAINER_AUTHFILE", "/documented");
+    world.set_env("APPTAINER_AUTHFILE", "/documented");
     assert_eq!(in_use(&world), PathBuf::from("/documented"));
-    world.env.set("APPTAINER_AUTH_FILE", "/read");
+    world.set_env("APPTAINER_AUTH_FILE", "/read");
     assert_eq!(in_use(&world), PathBuf::from("/read"));
 
     let world = World::new();

@@ -2,7 +2,7 @@
 //! that it leaves the disk as it was.
 
 use crate::disk::{Picture, chmod, process};
-use crate::world::{As, Shown, World, is_root, words};
+use crate::world::{As, Shown, World, apptainer_alone, is_root, words};
 use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -242,6 +242,9 @@ fn a_file_beyond_64_mib_is_not_read() {
 
 #[test]
 fn anchors_and_merges_that_say_something_are_read() {
+    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+        return;
+    }
     let world = World::new();
     world.write_user(
         "Remotes:\n  base: &b {URI: base.example.com, Insecure: true}\n  same: *b\n  other: {<<: *b, URI: other.example.com}\n",

@@ -122,7 +122,7 @@ fn broken_and_missing_files_complete_nothing_and_say_nothing() {
     let mut world = World::bare(apptainer_remote::persona::Persona::Singularity);
     assert_eq!(candidates(&world, "remote use ").0, ["SylabsCloud"]);
     assert!(!world.user_dir().exists());
-    world.env.set("SINGULARITY_CONFIGDIR", "/nowhere");
+    world.set_env("SINGULARITY_CONFIGDIR", "/nowhere");
     assert_eq!(candidates(&world, "remote use ").0, ["SylabsCloud"]);
 }
 
@@ -140,7 +140,7 @@ fn with_real(world: &World, script: &str) -> String {
 fn the_program_behind_keeps_its_own() {
     let mut world = world();
     let path = with_real(&world, REAL);
-    world.env.set("PATH", path);
+    world.set_env("PATH", path);
     let (names, _) = candidates(&world, "");
     assert_eq!(names, ["completion", "exec", "help", "keyserver", "registry", "remote", "run"]);
     assert!(asked(&world, "rem").stdout.starts_with("remote\tManage remote endpoints"), "ours, not theirs");
@@ -165,7 +165,7 @@ fn one_that_hangs_or_prints_rubbish_is_left_alone() {
     ] {
         let mut world = world();
         let path = with_real(&world, script);
-        world.env.set("PATH", path);
+        world.set_env("PATH", path);
         let begun = Instant::now();
         assert_eq!(candidates(&world, "re").0, ["registry", "remote"], "{script}");
         assert_eq!(candidates(&world, "exec x"), (vec![], "0".into()), "{script}");

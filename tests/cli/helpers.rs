@@ -43,7 +43,7 @@ fn pass_keeps_the_login_and_the_file_none() {
     let Some(pass) = Pass::new() else { return };
     let mut world = world_with(r#"{"credsStore":"pass","auths":{"plain.example":{"auth":"YWRhOnB3"}}}"#);
     for (name, value) in pass.env().into_iter().filter(|(name, _)| *name != "HOME") {
-        world.env.set(name, value);
+        world.set_env(name, value);
     }
     let host = server.host();
     world.pipe(PASSWORD);
@@ -154,7 +154,7 @@ fn a_helper_that_is_not_there_is_said_before_anybody_is_asked() {
     // Neither the working directory nor an empty entry is a place for one.
     let mut world = world_with(r#"{"credsStore":"here"}"#);
     script(&world, "here", "touch ran; exit 0");
-    world.env.set("PATH", format!(":.:{}", "helpers"));
+    world.set_env("PATH", format!(":.:{}", "helpers"));
     let Some(mut command) = world.command(As::User) else { return };
     command
         .args(["registry", "logout", "docker://h"])

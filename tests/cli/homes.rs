@@ -11,12 +11,12 @@ use std::process::Command;
 fn configdir_stands_before_home() {
     let mut world = World::new();
     let (first, second) = (world.path("first"), world.path("second"));
-    world.env.set("SINGULARITY_CONFIGDIR", &second);
+    world.set_env("SINGULARITY_CONFIGDIR", &second);
     world.remote("add --no-login a a.example.com").exits(0).says(
         "INFO:    Environment variable SINGULARITY_CONFIGDIR is set, but APPTAINER_CONFIGDIR is preferred\n",
     );
     assert!(second.join("remote.yaml").exists());
-    world.env.set("APPTAINER_CONFIGDIR", &first);
+    world.set_env("APPTAINER_CONFIGDIR", &first);
     world.remote("add --no-login b b.example.com").exits(0);
     assert!(first.join("remote.yaml").exists() && !world.user_dir().exists());
 }

@@ -2,7 +2,7 @@
 
 use crate::peers::endpoint::{Behaviour, Endpoint};
 use crate::real::keyserver::{Nginx, Sks};
-use crate::world::{As, Shown, World, finish, words};
+use crate::world::{As, Shown, World, apptainer_alone, finish, words};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,9 @@ fn root(world: &World, line: &str) -> Shown {
 
 #[test]
 fn root_adds_and_everybody_sees() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let world = World::new();
     root(&world, "add https://keys.example.com").exits(0).says("added to DefaultRemote");
     root(&world, "add --order 1 DefaultRemote -i hkp://Lab.example").exits(0);
@@ -39,6 +42,9 @@ fn root_adds_and_everybody_sees() {
 
 #[test]
 fn both_spellings_are_one_command() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let (a, b) = (World::new(), World::new());
     for (own, other) in [
         ("add https://k.example", "add-keyserver https://k.example"),
@@ -56,6 +62,9 @@ fn both_spellings_are_one_command() {
 
 #[test]
 fn the_own_one_goes_out_of_use_and_comes_back() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let world = World::new();
     root(&world, &format!("remove {OWN}"))
         .exits(255)
@@ -73,6 +82,9 @@ fn the_own_one_goes_out_of_use_and_comes_back() {
 
 #[test]
 fn what_is_refused_changes_nothing() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let world = World::new();
     root(&world, "add https://k.example").exits(0);
     let before = world.global();
@@ -136,6 +148,9 @@ fn an_endpoint_is_asked_for_its_own_one() {
 
 #[test]
 fn a_list_asks_what_it_does_not_know_and_all_at_once() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let (world, slow) = (World::new(), [(); 3].map(|()| Endpoint::http()));
     let document = "/assets/config/config.prod.json";
     for (at, endpoint) in slow.iter().enumerate() {
@@ -179,6 +194,9 @@ fn with_keyserver(host: &str, options: &str, scheme: &str) -> (World, String) {
 
 #[test]
 fn a_login_is_checked_where_the_front_page_is_404() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let Some(sks) = Sks::start() else { return };
     let Some(nginx) = Nginx::asking(&sks.host(), "ada", "canary pw") else { return };
     for scheme in ["http", "hkp"] {
@@ -221,6 +239,9 @@ fn a_login_is_checked_where_the_front_page_is_404() {
 
 #[test]
 fn one_that_asks_nobody_is_said_to() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let Some(sks) = Sks::start() else { return };
     let (world, uri) = with_keyserver(&sks.host(), "--insecure", "hkp");
     world.pipe("t0ken");
@@ -235,6 +256,9 @@ fn one_that_asks_nobody_is_said_to() {
 
 #[test]
 fn what_a_keyserver_answers_decides() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let endpoint =
         Endpoint::answering(|request| match (request.path.as_str(), request.header("authorization")) {
             ("/p", _) => (404, "{}".into()),
@@ -264,6 +288,9 @@ fn what_a_keyserver_answers_decides() {
 
 #[test]
 fn only_configured_ones_and_never_in_the_clear() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let (world, uri) = with_keyserver("k.example", "", "http");
     for (line, words) in [
         (format!("login -u a -p canary {uri}"), "no login is sent to http://k.example"),
@@ -290,6 +317,9 @@ fn only_configured_ones_and_never_in_the_clear() {
 
 #[test]
 fn under_an_exclusive_remote_only_its_keyservers() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
     let (world, uri) = with_keyserver("127.0.0.1:1", "", "http");
     world.root_remote("add --global company company.example").exits(0);
     world.root_remote("use --exclusive company").exits(0);

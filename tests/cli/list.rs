@@ -1,6 +1,6 @@
 //! `remote list`: the pipe's bytes, the terminal's sections, JSON, and that it never asks or writes.
 
-use crate::world::World;
+use crate::world::{World, apptainer_alone};
 use std::fs;
 
 const TABLE: &str = "\nNAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\nDefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓\n";
@@ -17,6 +17,9 @@ fn without_any_file_the_built_in_remote_is_there() {
 
 #[test]
 fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
+    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+        return;
+    }
     let world = World::new();
     world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
     let sections = format!(
@@ -83,6 +86,9 @@ fn another_user_layer_by_config_before_or_after_the_command() {
 
 #[test]
 fn odd_layers_are_shown_with_what_to_do() {
+    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+        return;
+    }
     let world = World::new();
     world.write_user("Active: gone\nRemotes:\n  hollow:\n  \"e\\e[31mvil\": {URI: \"h\\x07\"}\n  DefaultRemote: {URI: old.example.com, Token: t0ken, System: true}\n");
     world
@@ -118,6 +124,9 @@ fn a_token_that_lost_its_blank_is_not_shown_as_a_key() {
 
 #[test]
 fn another_global_file_of_the_program_behind_is_said() {
+    if apptainer_alone("its program is called apptainer") {
+        return;
+    }
     let world = World::new();
     let real = world.path("real/bin/apptainer");
     fs::create_dir_all(real.parent().unwrap()).unwrap();

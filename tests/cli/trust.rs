@@ -152,14 +152,14 @@ fn a_users_file_or_directory_of_root_is_fine_and_of_a_stranger_is_not() {
 fn a_token_of_the_environment_is_not_sent_where_a_strangers_file_says() {
     let endpoint = Endpoint::http();
     let mut world = user_lab(&endpoint);
-    world.env.set("APPTAINER_TOKEN", TOKEN);
-    world.env.set("APPTAINER_TOKEN_HOST", "127.0.0.1");
+    world.set_env("APPTAINER_TOKEN", TOKEN);
+    world.set_env("APPTAINER_TOKEN_HOST", "127.0.0.1");
     assert!(status_sends(&world, &endpoint));
     chmod(&world.user_file(), 0o666);
     assert!(!status_sends(&world, &endpoint));
     let mut world = global_lab(&endpoint);
-    world.env.set("APPTAINER_TOKEN", TOKEN);
-    world.env.set("APPTAINER_TOKEN_HOST", "127.0.0.1");
+    world.set_env("APPTAINER_TOKEN", TOKEN);
+    world.set_env("APPTAINER_TOKEN_HOST", "127.0.0.1");
     assert!(status_sends(&world, &endpoint));
     chmod(&world.global_file(), 0o666);
     assert!(!status_sends(&world, &endpoint));

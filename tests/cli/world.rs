@@ -25,6 +25,38 @@ pub const USER: u32 = 54_321;
 /// The clock of in-process runs: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
 
+/// The words of Apptainer that mean the same in persona singularity. Tests are written in the former; with
+/// `PERSONA=singularity` they run in the latter: what they type and write is put into its words, and what
+/// they see is put back. Paths stay as they are.
+const WORDS: [(&str, &str); 5] = [
+    ("DefaultRemote", "SylabsCloud"),
+    ("cloud.apptainer.org", "cloud.sylabs.io"),
+    ("APPTAINER_", "SINGULARITY_"),
+    ("apptainer ", "singularity "),
+    ("other apptainer", "other singularity"),
+];
+
+/// Whether this run is in persona singularity.
+pub fn in_singularity() -> bool {
+    std::env::var_os("PERSONA").is_some_and(|persona| persona == "singularity")
+}
+
+/// For a case that makes no sense in persona singularity, which is printed with the reason.
+pub fn apptainer_alone(reason: &str) -> bool {
+    if in_singularity() {
+        skipped(&format!("in persona singularity: {reason}"));
+    }
+    in_singularity()
+}
+
+fn there(text: &str) -> String {
+    WORDS.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
+}
+
+fn back(text: &str) -> String {
+    WORDS.iter().fold(text.to_string(), |text, (to, from)| text.replace(from, to))
+}
+
 /// Who runs a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum As {
@@ -73,6 +105,8 @@ impl Shown {
 /// A tree of its own.
 pub struct World {
     dir: TempDir,
+    /// Written for Apptainer, run in persona singularity.
+    translates: bool,
     pub persona: Persona,
     pub env: Env,
     /// What in-process runs read; taken by the next run.
@@ -88,6 +122,7 @@ impl World {
         let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir().unwrap();
         let world = Self {
             dir,
+            translates: false,
             persona,
             env: Env::default(),
             stdin: RefCell::default(),
@@ -106,6 +141,9 @@ impl World {
 
     /// As an installation leaves it: the global file holds the remote that the real program ships.
     pub fn new() -> Self {
+        if in_singularity() {
+            return Self { translates: true, ..Self::singularity() };
+        }
         let world = Self::bare(Persona::Apptainer);
         world.write_global("Active: DefaultRemote\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n");
         world
@@ -119,8 +157,34 @@ impl World {
     }
 
     pub fn with_env(mut self, name: &str, value: impl Into<OsString>) -> Self {
-        self.env.set(name, value);
+        self.set_env(name, value);
         self
+    }
+
+    pub fn set_env(&mut self, name: &str, value: impl Into<OsString>) {
+        self.env.set(&self.into_words(name), value);
+    }
+
+    /// In the words of this world's persona.
+    pub fn into_words(&self, text: &str) -> String {
+        if self.translates { there(text) } else { text.to_string() }
+    }
+
+    /// In the words that tests are written in.
+    fn out_of_words(&self, text: String) -> String {
+        if self.translates { back(&text) } else { text }
+    }
+
+    fn bytes_into_words(&self, bytes: &[u8]) -> Vec<u8> {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.into_words(text).into_bytes(),
+            Err(_) => bytes.to_vec(),
+        }
+    }
+
+    /// What was shown, in the words of tests.
+    pub fn shown(&self, shown: Shown) -> Shown {
+        Shown { stdout: self.out_of_words(shown.stdout), stderr: self.out_of_words(shown.stderr), ..shown }
     }
 
     pub fn on_terminal(mut self) -> Self {
@@ -148,6 +212,14 @@ impl World {
         self.user_dir().join("remote.yaml")
     }
 
+    /// The auth file that logins to registries go to by themselves.
+    pub fn auth_file(&self) -> PathBuf {
+        match self.persona {
+            Persona::Apptainer => self.home().join(".docker/config.json"),
+            Persona::Singularity => self.user_dir().join("docker-config.json"),
+        }
+    }
+
     pub fn global_file(&self) -> PathBuf {
         self.path("etc").join(self.persona.name()).join("remote.yaml")
     }
@@ -155,22 +227,22 @@ impl World {
     pub fn write_user(&self, text: impl AsRef<[u8]>) {
         let _ = fs::create_dir(self.user_dir());
         fs::set_permissions(self.user_dir(), fs::Permissions::from_mode(0o700)).unwrap();
-        fs::write(self.user_file(), text).unwrap();
+        fs::write(self.user_file(), self.bytes_into_words(text.as_ref())).unwrap();
         fs::set_permissions(self.user_file(), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn write_global(&self, text: impl AsRef<[u8]>) {
-        fs::write(self.global_file(), text).unwrap();
+        fs::write(self.global_file(), self.bytes_into_words(text.as_ref())).unwrap();
         fs::set_permissions(self.global_file(), fs::Permissions::from_mode(0o644)).unwrap();
     }
 
     /// The user's file; empty where there is none.
     pub fn user(&self) -> String {
-        fs::read_to_string(self.user_file()).unwrap_or_default()
+        self.out_of_words(fs::read_to_string(self.user_file()).unwrap_or_default())
     }
 
     pub fn global(&self) -> String {
-        fs::read_to_string(self.global_file()).unwrap_or_default()
+        self.out_of_words(fs::read_to_string(self.global_file()).unwrap_or_default())
     }
 
     pub fn pipe(&self, text: impl Into<Vec<u8>>) -> &Self {
@@ -197,7 +269,10 @@ impl World {
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, who: As, args: &[S]) -> Shown {
         let (out, err) = (Sink::default(), Sink::default());
         let argv: Vec<OsString> = std::iter::once(OsString::from(self.persona.name()))
-            .chain(args.iter().map(|arg| arg.as_ref().to_owned()))
+            .chain(args.iter().map(|arg| match arg.as_ref().to_str() {
+                Some(text) => self.into_words(text).into(),
+                None => arg.as_ref().to_owned(),
+            }))
             .collect();
         let home = self.home();
         let mut ctx = Context {
@@ -220,7 +295,7 @@ impl World {
         };
         let code = apptainer_remote::run(&argv, &mut ctx);
         drop(ctx);
-        Shown { code: code.into(), stdout: out.text(), stderr: err.text() }
+        self.shown(Shown { code: code.into(), stdout: out.text(), stderr: err.text() })
     }
 
     /// The built program in the world's `bin`, as a process of `who`; `None` where this user cannot be
@@ -247,13 +322,18 @@ impl World {
             }
         };
         command.env_clear().envs(self.env.iter()).env("PATH", "/usr/bin:/bin").current_dir(self.path(""));
+        if self.translates && self.env.get("SINGULARITY_CONFIGDIR").is_none() {
+            // SingularityCE looks at the password database, where root's real home stands.
+            command.env("SINGULARITY_CONFIGDIR", self.user_dir());
+        }
         Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).to_owned_command())
     }
 
     /// Runs `remote LINE` as a process; `None` where it was skipped.
     pub fn spawn(&self, who: As, line: &str) -> Option<Shown> {
         let mut command = self.command(who)?;
-        Some(finish(command.args(words(&format!("remote {line}")))))
+        let line = self.into_words(&format!("remote {line}"));
+        Some(self.shown(finish(command.args(words(&line)))))
     }
 
     /// Puts the built program into the world's `bin`.
@@ -297,10 +377,14 @@ pub fn finish(command: &mut Command) -> Shown {
     use std::os::unix::process::ExitStatusExt;
     let output = command.output().expect("the program starts");
     let status = output.status;
+    let text = |bytes: &[u8]| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        if in_singularity() { back(&text) } else { text }
+    };
     Shown {
         code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
     }
 }
 
