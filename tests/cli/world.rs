@@ -162,11 +162,11 @@ impl World {
     }
 
     pub fn set_env(&mut self, name: &str, value: impl Into<OsString>) {
-        self.env.set(&self.into_words(name), value);
+        self.env.set(&self.in_words(name), value);
     }
 
     /// In the words of this world's persona.
-    pub fn into_words(&self, text: &str) -> String {
+    pub fn in_words(&self, text: &str) -> String {
         if self.translates { there(text) } else { text.to_string() }
     }
 
@@ -175,9 +175,9 @@ impl World {
         if self.translates { back(&text) } else { text }
     }
 
-    fn bytes_into_words(&self, bytes: &[u8]) -> Vec<u8> {
+    fn bytes_in_words(&self, bytes: &[u8]) -> Vec<u8> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => self.into_words(text).into_bytes(),
+            Ok(text) => self.in_words(text).into_bytes(),
             Err(_) => bytes.to_vec(),
         }
     }
@@ -227,12 +227,12 @@ impl World {
     pub fn write_user(&self, text: impl AsRef<[u8]>) {
         let _ = fs::create_dir(self.user_dir());
         fs::set_permissions(self.user_dir(), fs::Permissions::from_mode(0o700)).unwrap();
-        fs::write(self.user_file(), self.bytes_into_words(text.as_ref())).unwrap();
+        fs::write(self.user_file(), self.bytes_in_words(text.as_ref())).unwrap();
         fs::set_permissions(self.user_file(), fs::Permissions::from_mode(0o600)).unwrap();
     }
 
     pub fn write_global(&self, text: impl AsRef<[u8]>) {
-        fs::write(self.global_file(), self.bytes_into_words(text.as_ref())).unwrap();
+        fs::write(self.global_file(), self.bytes_in_words(text.as_ref())).unwrap();
         fs::set_permissions(self.global_file(), fs::Permissions::from_mode(0o644)).unwrap();
     }
 
@@ -270,7 +270,7 @@ impl World {
         let (out, err) = (Sink::default(), Sink::default());
         let argv: Vec<OsString> = std::iter::once(OsString::from(self.persona.name()))
             .chain(args.iter().map(|arg| match arg.as_ref().to_str() {
-                Some(text) => self.into_words(text).into(),
+                Some(text) => self.in_words(text).into(),
                 None => arg.as_ref().to_owned(),
             }))
             .collect();
@@ -332,7 +332,7 @@ impl World {
     /// Runs `remote LINE` as a process; `None` where it was skipped.
     pub fn spawn(&self, who: As, line: &str) -> Option<Shown> {
         let mut command = self.command(who)?;
-        let line = self.into_words(&format!("remote {line}"));
+        let line = self.in_words(&format!("remote {line}"));
         Some(self.shown(finish(command.args(words(&line)))))
     }
 
