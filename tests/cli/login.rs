@@ -513,10 +513,9 @@ fn a_login_that_could_not_be_kept_asks_for_nothing() {
     let (mut world, endpoint) = lab();
     let directory = world.path("locked");
     fs::create_dir(&directory).unwrap();
-    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
-    let remote = world.user();
-    fs::write(directory.join("remote.yaml"), remote).unwrap();
+    fs::copy(world.user_file(), directory.join("remote.yaml")).unwrap();
     fs::set_permissions(directory.join("remote.yaml"), fs::Permissions::from_mode(0o400)).unwrap();
+    fs::set_permissions(&directory, fs::Permissions::from_mode(0o500)).unwrap();
     world.set_env("APPTAINER_CONFIGDIR", directory.clone());
     if is_root() {
         std::os::unix::fs::chown(&directory, Some(USER), None).unwrap();
