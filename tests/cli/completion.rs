@@ -213,6 +213,7 @@ const TABLE: &[(&str, &str)] = &[
     ("apptainer remote us", "apptainer remote use "),
     ("apptainer remote use myc", "apptainer remote use mycloud "),
     ("apptainer remote status comp", "apptainer remote status company "),
+    ("apptainer remote login myc", "apptainer remote login mycloud "),
     ("apptainer remote remove myc", "apptainer remote remove mycloud "),
     ("apptainer remote logout docker://g", "apptainer remote logout docker://ghcr.io "),
     ("apptainer keyserver login hkp://l", "apptainer keyserver login hkp://lab:80 "),
