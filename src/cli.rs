@@ -12,7 +12,7 @@ use crate::passthrough;
 use crate::persona::Persona;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 
 /// The groups that this program serves; everything else goes to the next program in PATH.
@@ -255,7 +255,7 @@ fn without_switch_values(args: &[OsString], tree: &Command) -> Vec<OsString> {
 }
 
 /// Every `-x` and `--long` of the tree that takes no value.
-fn switches(command: &Command) -> HashSet<String> {
+fn switches(command: &Command) -> BTreeSet<String> {
     let own = command.get_arguments().filter(|arg| !arg.get_action().takes_values());
     let names = own.flat_map(|arg| {
         let (short, long) =

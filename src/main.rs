@@ -47,27 +47,33 @@ fn context(args: &[OsString]) -> Context {
     }
 }
 
+/// Who runs the program, by the kernel's own word at its start: real and effective ids, and AT_SECURE, which
+/// is set for set-uid files and for those with capabilities. A vector that its own process may not read is
+/// such a process's.
 fn user() -> User {
     use rustix::process::{getegid, geteuid, getgid, getuid};
-    User {
-        uid: geteuid().as_raw(),
-        elevated: geteuid() != getuid() || getegid() != getgid() || is_secure_execution(),
-    }
-}
-
-/// AT_SECURE of the auxiliary vector: set for set-uid files and for those with capabilities. A vector that
-/// its own process may not read is such a process's.
-fn is_secure_execution() -> bool {
-    const AT_SECURE: usize = 23;
+    // The keys of the auxiliary vector, of <elf.h>.
+    let [uid, euid, gid, egid, secure] = [11, 12, 13, 14, 23];
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
     let mut vector = [0; 1024];
-    match std::fs::File::open("/proc/self/auxv").and_then(|mut file| file.read(&mut vector)) {
-        Ok(length) => vector[..length]
-            .chunks_exact(2 * WORD)
-            .any(|pair| word(&pair[..WORD]) == AT_SECURE && word(&pair[WORD..]) != 0),
+    let read = std::fs::File::open("/proc/self/auxv").and_then(|mut file| file.read(&mut vector));
+    let length = read.as_ref().copied().unwrap_or_default();
+    let value = |key: usize| {
+        let pairs = vector[..length].chunks_exact(2 * WORD);
+        pairs.map(|pair| (word(&pair[..WORD]), word(&pair[WORD..]))).find(|pair| pair.0 == key)
+    };
+    let secure = match read {
+        Ok(_) => value(secure).is_some_and(|(_, secure)| secure != 0),
         Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
-    }
+    };
+    let ids = [uid, euid, gid, egid].map(|key| value(key).and_then(|(_, id)| u32::try_from(id).ok()));
+    let [uid, euid, gid, egid] = match ids {
+        [Some(uid), Some(euid), Some(gid), Some(egid)] => [uid, euid, gid, egid],
+        // No /proc here.
+        _ => [getuid().as_raw(), geteuid().as_raw(), getgid().as_raw(), getegid().as_raw()],
+    };
+    User { uid: euid, elevated: uid != euid || gid != egid || secure }
 }
 
 /// Columns of the terminal; 100 in a pipe, where a person's window does not matter.

@@ -21,17 +21,21 @@ pub fn next_program(ctx: &Context, argv0: &OsStr) -> Option<PathBuf> {
 
 /// The first fitting file called `name` after the last entry of `path` that holds `exe`.
 fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
-    let own = std::fs::metadata(exe).ok().map(|meta| (meta.dev(), meta.ino()));
+    let identity = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.dev(), meta.ino()));
+    let own = identity(exe);
+    let is_us = |file: &Path| own.is_some() && identity(file) == own;
+    let other_name = exe.file_name().filter(|file| *file != name);
     let entries: Vec<PathBuf> = path_entries(path).collect();
-    let holds_us = |entry: &PathBuf| {
-        let other = exe.file_name().filter(|file| *file != name);
-        [Some(name), other].into_iter().flatten().any(|name| {
-            let meta = std::fs::metadata(entry.join(name)).ok();
-            meta.is_some() && meta.map(|meta| (meta.dev(), meta.ino())) == own
-        })
-    };
-    let after = entries.iter().rposition(holds_us).map_or(0, |at| at + 1);
-    entries[after..].iter().map(|entry| entry.join(name)).find(|file| fits(file, user.uid))
+    // From the end: what stands before the last entry that is us is nobody's business.
+    let mut candidates = Vec::new();
+    for entry in entries.into_iter().rev() {
+        let file = entry.join(name);
+        if is_us(&file) || other_name.is_some_and(|other| is_us(&entry.join(other))) {
+            break;
+        }
+        candidates.push(file);
+    }
+    candidates.into_iter().rev().find(|file| fits(file, user.uid))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@
 //! done later is done relative to the directory that was looked at, whatever is renamed meanwhile.
 
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat, fstat, fstatfs, openat, readlinkat, statat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, openat2, readlinkat, statat,
+};
 use rustix::io::Errno;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
@@ -107,7 +109,10 @@ pub(super) fn shown(dir_path: &Path) -> PathBuf {
 
 /// Follows `path`. Permissions are the kernel's: every directory on the way must be searchable.
 pub(super) fn resolve(path: &Path) -> Result<Resolved, Blocked> {
-    let mut walk = Walk::start(path)?;
+    let mut walk = match Walk::straight(path) {
+        Some(walk) => walk,
+        None => Walk::start(path)?,
+    };
     while let Some(name) = walk.pending.pop_front() {
         let outcome =
             if walk.pending.is_empty() && name != ".." { walk.last(name) } else { walk.enter(name) };
@@ -138,6 +143,20 @@ impl Walk {
         }
         walk.push(path)?;
         Ok(walk)
+    }
+
+    /// The whole way at once, where there is no link on it to be judged: the usual case, and one call of
+    /// the system for it. Whatever is in the way is found again, and named, by the walk step by step.
+    fn straight(path: &Path) -> Option<Self> {
+        let plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
+        let (parent, name) = (path.parent()?, path.file_name()?);
+        if !path.is_absolute() || !path.components().all(plain) {
+            return None;
+        }
+        let dir = openat2(CWD, parent, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()?;
+        let pending = VecDeque::from([name.to_os_string()]);
+        // Without the double slashes and dots that it may have been written with.
+        Some(Self { dir: Some(dir), dir_path: parent.components().collect(), pending, links: Vec::new() })
     }
 
     fn go_to(&mut self, start: &str, dir_path: PathBuf) -> Result<(), Blocked> {

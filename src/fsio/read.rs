@@ -157,6 +157,11 @@ pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Vec<u8>, 
     loop {
         match file.read_at(&mut bytes[length..], length as u64) {
             Ok(0) => break,
+            // All that it had, and then the end: no need to ask for the end once more.
+            Ok(read) if length == 0 && read + 1 == bytes.len() => {
+                length = read;
+                break;
+            }
             Ok(read) => length += read,
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error).fail_context(|| reading(path)),
