@@ -45,10 +45,12 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     } else {
         cli::run(args, ctx)
     };
-    match result {
+    let status = match result {
         Ok(()) => 0,
         Err(failure) => report(&failure, ctx),
-    }
+    };
+    signals::settle();
+    status
 }
 
 /// The one reporter: one FATAL line, then the hints. A wrong command line is shown as clap words it.

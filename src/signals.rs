@@ -9,7 +9,9 @@ use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// The signals that end the program; see [`watch`] for the other one.
 const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
@@ -25,6 +27,9 @@ struct Registry {
 
 static REGISTRY: Mutex<Registry> =
     Mutex::new(Registry { watching: false, next: 0, cleanups: BTreeMap::new() });
+
+/// Set by the signal itself, before the thread that waits for it wakes up.
+static ARRIVED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
 /// The registry stays usable whatever a cleanup did: a panic in one must not keep the others from running.
 fn registry() -> MutexGuard<'static, Registry> {
@@ -67,13 +72,29 @@ impl Drop for Guard {
 fn watch() -> io::Result<()> {
     let ignored = ignored_mask();
     let kept = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    let mut signals = Signals::new(kept.chain([SIGXFSZ]))?;
+    let kept: Vec<c_int> = kept.collect();
+    let mut signals = Signals::new(kept.iter().copied().chain([SIGXFSZ]))?;
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
         for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
             end(signal);
         }
     })?;
+    // Only now: a signal that came before this is the thread's already, and one that comes after it is
+    // noted as well.
+    let arrived = Arc::clone(ARRIVED.get_or_init(Arc::default));
+    for signal in kept {
+        signal_hook::flag::register(signal, Arc::clone(&arrived))?;
+    }
     Ok(())
+}
+
+/// Waits for the end if a signal has come: one that came in the last moment, when nothing was left to be
+/// undone, ends the program like every other, and not its normal end.
+pub fn settle() {
+    if ARRIVED.get().is_some_and(|arrived| arrived.load(Ordering::SeqCst)) {
+        // The thread needs some microseconds; that it never comes is not to be waited for.
+        std::thread::sleep(Duration::from_secs(5));
+    }
 }
 
 /// Runs every cleanup and ends the program. The registry stays locked until the process is gone, so that
