@@ -5,7 +5,7 @@ use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::{Stdin, Terminal};
 use apptainer_remote::services::Limits;
-use apptainer_remote::{paths, run};
+use apptainer_remote::{paths, run, secret};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read};
 use std::mem::size_of;
@@ -17,6 +17,7 @@ use std::time::SystemTime;
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
+    secret::guard_memory();
     ExitCode::from(run(&args, &mut context(&args)))
 }
 

@@ -1,7 +1,8 @@
 //! Questions to a person on a terminal.
 
+use crate::secret::keep_memory_private;
 use crate::signals;
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr, ttyname};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use zeroize::Zeroizing;
@@ -31,6 +32,7 @@ impl Prompt for Terminal {
 
     fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>> {
         let (path, tty) = open_terminal()?;
+        keep_memory_private();
         // The person may end the program at the question; the shell must get its terminal back as it was.
         let saved = tcgetattr(&tty)?;
         let guard = signals::guard(move || {
@@ -52,16 +54,14 @@ impl Prompt for Terminal {
     }
 }
 
-/// The controlling terminal; where there is none, the one that standard input is.
-fn open_terminal() -> io::Result<(&'static str, File)> {
-    let mut last = None;
-    for path in ["/dev/tty", "/dev/stdin"] {
-        match File::options().read(true).open(path) {
-            Ok(file) => return Ok((path, file)),
-            Err(error) => last = Some(error),
-        }
-    }
-    Err(last.expect("two were tried"))
+/// The controlling terminal; where there is none, the one that standard input is, by its own name.
+fn open_terminal() -> io::Result<(String, File)> {
+    let controlling = "/dev/tty";
+    File::open(controlling).map(|file| (controlling.to_string(), file)).or_else(|error| {
+        let name = ttyname(rustix::stdio::stdin(), Vec::new()).map_err(|_| error)?;
+        let path = name.to_string_lossy().into_owned();
+        File::open(&path).map(|file| (path, file))
+    })
 }
 
 /// Standard input without a buffer: what is not read here stays for whoever reads next.

@@ -4,8 +4,48 @@
 //! drop. The one way to the text is [`Secret::expose`]: searching for that word finds every place where a
 //! secret leaves the program.
 
+use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
 use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroize;
+
+/// Whether this process is the program itself, and not one that uses its library.
+static ARMED: AtomicBool = AtomicBool::new(false);
+
+/// Lets the first secret make this process's memory private: for `main`, since it is about the whole process.
+pub fn guard_memory() {
+    ARMED.store(true, Ordering::Relaxed);
+}
+
+/// Keeps this process's memory from core files and from other processes of the same user. Called before a
+/// secret is read; only the first time counts, and only after [`guard_memory`].
+pub fn keep_memory_private() {
+    if ARMED.swap(false, Ordering::Relaxed) {
+        // Where the kernel does not know it there is nothing to be done about it.
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+}
+
+/// Opens a file that may be one of this process's own descriptors (`/dev/fd/63`, `/dev/stdin`): a process
+/// whose memory is private has no right to those, so it is not while the file is opened.
+///
+/// # Errors
+/// Those of opening.
+pub fn open_readable(path: &Path) -> io::Result<File> {
+    let own = path.starts_with("/dev") || path.starts_with("/proc");
+    let private = own && matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
+    if private {
+        let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
+    }
+    let opened = File::open(path);
+    if private {
+        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    }
+    opened
+}
 
 /// Text that must never be shown. Compare, clone, [`expose`](Secret::expose): nothing else.
 #[derive(Clone, PartialEq, Eq)]
@@ -14,6 +54,7 @@ pub struct Secret(String);
 impl Secret {
     /// Takes ownership of `text`, so that no copy stays behind in the caller.
     pub fn new(text: String) -> Self {
+        keep_memory_private();
         Self(text)
     }
 
@@ -29,7 +70,7 @@ impl Secret {
 
     /// `Some` unless the text is empty.
     pub fn non_empty(text: String) -> Option<Self> {
-        (!text.is_empty()).then(|| Self(text))
+        (!text.is_empty()).then(|| Self::new(text))
     }
 }
 

@@ -5,10 +5,9 @@
 
 use crate::error::{Failure, Result, ResultExt};
 use crate::prompt::{LINE_LIMIT, Prompt, read_line};
-use crate::secret::Secret;
+use crate::secret::{Secret, keep_memory_private, open_readable};
 use clap::Args;
 use std::fmt;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -154,7 +153,7 @@ fn shown(path: &Path) -> String {
 /// The first line of a file. Pipes are files too: `--tokenfile <(pass show site)`.
 fn from_file(path: &Path) -> Result<Option<Secret>> {
     let failed = || format!("while reading token file {}", shown(path));
-    let mut file = File::open(path).fail_context(failed)?;
+    let mut file = open_readable(path).fail_context(failed)?;
     if file.metadata().fail_context(failed)?.is_dir() {
         return Err(Failure::new("it is a directory").context(failed()));
     }
@@ -162,6 +161,7 @@ fn from_file(path: &Path) -> Result<Option<Secret>> {
 }
 
 fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
+    keep_memory_private();
     match read_line(input).fail_context(|| name.to_string())? {
         Some(line) => text(line.to_vec(), name).map(|secret| (!secret.is_empty()).then_some(secret)),
         None => Ok(None),
@@ -171,6 +171,7 @@ fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
 /// All of standard input, without one LF or CR LF at its end.
 fn whole_stdin(stdin: &mut dyn Read) -> Result<Secret> {
     let name = "standard input";
+    keep_memory_private();
     let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_LIMIT + 1));
     stdin.take(LINE_LIMIT as u64 + 1).read_to_end(&mut bytes).fail_context(|| name)?;
     if bytes.len() > LINE_LIMIT {

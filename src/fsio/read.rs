@@ -4,6 +4,7 @@ use super::place::{self, Blocked, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
 use super::{FileState, Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
+use crate::secret::keep_memory_private;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -109,6 +110,10 @@ fn open(place: &Place, role: Role, who: Identity, limit: u64) -> Result<Option<F
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(unreadable(&path, &before, role, who, errno)),
     };
+    if role.is_private() {
+        // Where a user's secrets are.
+        keep_memory_private();
+    }
     let (bytes, stat) = content(&file, &path, limit)?;
     Ok(Some(Found { file, stat, bytes }))
 }

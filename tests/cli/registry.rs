@@ -182,7 +182,9 @@ fn odd(world: &World, behaviour: Behaviour) -> crate::world::Shown {
 
 fn challenge(headers: &[&str]) -> Behaviour {
     let lines: String = headers.iter().map(|header| format!("WWW-Authenticate: {header}\r\n")).collect();
-    Behaviour::Raw(format!("HTTP/1.1 401 X\r\n{lines}Content-Length: 0\r\n\r\n").into_bytes())
+    Behaviour::Raw(
+        format!("HTTP/1.1 401 X\r\n{lines}Connection: close\r\nContent-Length: 0\r\n\r\n").into_bytes(),
+    )
 }
 
 #[test]

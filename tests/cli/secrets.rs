@@ -527,7 +527,7 @@ fn the_password_of_a_service_is_in_its_file_and_nowhere_else() {
         Some(login) if login == wanted => (200, "{}".into()),
         login => (401, format!(r#"{{"message":"canary-pw or {login:?}?"}}"#)),
     });
-    let basic = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
+    let basic = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let open = Endpoint::answering(|_| (200, "{}".into()));
     for (group, uri, file) in [
         ("keyserver", format!("hkp://{}", server.host()), ".apptainer/remote.yaml"),
@@ -563,4 +563,45 @@ fn the_password_of_a_service_is_in_its_file_and_nowhere_else() {
     world.pipe("canary-pw");
     let line = words(&format!("-d registry login -u ada docker://{}", open.host()));
     world.run(As::User, &line).exits(255).never_shows("canary").never_shows(&encoded);
+}
+
+#[test]
+fn memory_with_a_secret_in_it_is_nobody_elses() {
+    use std::os::unix::fs::MetadataExt;
+    let endpoint = Endpoint::http();
+    let world = lab(&endpoint, Some(TOKEN));
+    world.give_home_to_user();
+    endpoint.set(DISCOVERY, Behaviour::Silent);
+    let Some(mut command) = world.command(As::User) else { return };
+    let mut child = command.args(["remote", "status"]).spawn().unwrap();
+    while endpoint.requests().is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    // The kernel gives a process whose memory is private to root: no core file, no debugger of the user's.
+    let owner = fs::metadata(format!("/proc/{}/mem", child.id())).unwrap().uid();
+    let user = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let _ = child.kill();
+    let _ = child.wait();
+    let uid = user.lines().find_map(|line| line.strip_prefix("Uid:\t")?.split('\t').next()).unwrap();
+    assert!(owner == 0 && uid != "0", "mem of uid {uid} belongs to {owner}");
+}
+
+#[test]
+fn a_token_file_may_be_a_descriptor_of_the_shells() {
+    let endpoint = Endpoint::http();
+    let world = lab(&endpoint, Some(OTHER));
+    world.give_home_to_user();
+    let script = format!(
+        "exec 7< <(echo {TOKEN}); \"$@\" remote login --tokenfile /dev/fd/7 && \"$@\" remote login --tokenfile <(echo {TOKEN}) && echo {TOKEN} | \"$@\" remote login --tokenfile /dev/stdin"
+    );
+    let Some(command) = world.command(As::User) else { return };
+    let mut words = vec![command.get_program().to_owned()];
+    words.extend(command.get_args().map(ToOwned::to_owned));
+    // The shell is that user's, too: its pipes are.
+    let program = words.pop().unwrap();
+    words.extend(["/usr/bin/bash", "-c", &script, "bash"].map(Into::into));
+    let mut shell = Command::new(&words[0]);
+    shell.args(&words[1..]).arg(program).env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin");
+    crate::world::finish(&mut shell).exits(0).never_shows("canary").says("Access Token Verified!");
+    assert!(world.user().contains(TOKEN));
 }
