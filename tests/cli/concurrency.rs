@@ -162,20 +162,32 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
 }
 
 #[test]
-fn two_hundred_writers_and_twenty_readers_at_once() {
-    let world = World::new();
+fn two_hundred_writers_and_fifty_readers_at_once() {
+    let (world, endpoint) = (World::new(), Endpoint::http());
+    endpoint.accept_token(TOKEN);
     let mut remotes = String::from("Remotes:\n");
-    (0..20).for_each(|n| remotes += &format!("    old{n}: {{URI: old.example.com}}\n"));
+    for n in 0..20 {
+        let host = endpoint.host();
+        remotes += &format!("    old{n}: {{URI: old.example.com}}\n");
+        remotes += &format!("    in{n}: {{URI: //{host}, Insecure: true}}\n");
+        remotes += &format!("    out{n}: {{URI: //{host}, Insecure: true, Token: {TOKEN}}}\n");
+    }
     world.write_user(remotes);
     world.give_home_to_user();
+    let token = world.path("token");
+    fs::write(&token, TOKEN).unwrap();
     let mut lines: Vec<String> =
-        (0..160).map(|n| format!("remote add --no-login -n r{n} h{n}.example.com")).collect();
-    lines.extend((0..20).map(|n| format!("remote remove old{n}")));
-    lines.extend((0..20).map(|_| "remote use DefaultRemote".into()));
+        (0..120).map(|n| format!("remote add --no-login -n r{n} h{n}.example.com")).collect();
+    for n in 0..20 {
+        lines.push(format!("remote remove old{n}"));
+        lines.push("remote use DefaultRemote".into());
+        lines.push(format!("remote login --tokenfile {} in{n}", token.display()));
+        lines.push(format!("remote logout out{n}"));
+    }
     // Shuffled by a stride that shares no factor with the count.
     let writers: Vec<(&String, Child)> =
         (0..200).map(|n| &lines[n * 77 % 200]).map(|line| (line, start(&world, line))).collect();
-    let readers: Vec<Child> = (0..40)
+    let readers: Vec<Child> = (0..50)
         .map(|n| start(&world, if n % 2 == 0 { "remote list" } else { "remote list --json" }))
         .collect();
     for reader in readers {
@@ -186,12 +198,24 @@ fn two_hundred_writers_and_twenty_readers_at_once() {
         assert_eq!(shown.code, 0, "{line}: {shown:#?}");
     }
     let shown = process(&world, As::User, "list").unwrap().exits(0);
-    for n in 0..160 {
+    for n in 0..120 {
         assert!(shown.stdout.contains(&format!("h{n}.example.com ")), "r{n} is lost: {shown:#?}");
     }
     assert!(!shown.stdout.contains("old") && world.user().starts_with("Active: DefaultRemote\n"));
+    let json = process(&world, As::User, "list --json").unwrap().exits(0).stdout;
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    for remote in document["remotes"].as_array().unwrap() {
+        let (name, token) = (remote["name"].as_str().unwrap(), remote["token"].as_bool().unwrap());
+        assert_eq!(token, name.starts_with("in"), "{name}");
+    }
     assert_eq!(world.user().matches("URI:").count(), 160);
-    assert_eq!(names(&world.user_dir()), [".remote.yaml.lock", "remote.yaml"]);
+    let files = names(&world.user_dir());
+    assert!(
+        files
+            .iter()
+            .all(|name| [".remote.yaml.lock", "remote.yaml", "remote-cache"].contains(&name.as_str())),
+        "{files:?}"
+    );
 }
 
 #[test]
