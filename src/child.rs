@@ -1,15 +1,19 @@
 //! Another program, run to its end with a bound on its time and on what it says.
 
+use crate::signals;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::io::{ErrorKind, Read, Write};
+use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// How much of a program is borne.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// From its start to its end, and to that of its streams.
+    /// From its start to its end.
     pub patience: Duration,
     /// Of standard output, in bytes; of standard error the rest is left alone.
     pub longest: usize,
@@ -41,23 +45,39 @@ pub enum Trouble {
 /// # Errors
 /// [`Trouble`].
 pub fn run(command: &mut Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = spawn(command).map_err(Trouble::Start)?;
-    let mut running = Running { child, ends: Instant::now() + bounds.patience };
+    let mut running = Running::new(child, bounds.patience);
     let stdin = running.child.stdin.take();
-    let out = collect(running.child.stdout.take(), bounds.longest);
-    let err = collect(running.child.stderr.take(), bounds.longest);
+    let out = Collected::of(running.child.stdout.take(), bounds.longest);
+    let err = Collected::of(running.child.stderr.take(), bounds.longest);
     // In a thread of its own, since a program need not read; that it did not is no failure in itself.
     let input = Zeroizing::new(input.to_string());
     let _ = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
-    let stdout = running.receive(&out).ok_or(Trouble::Slow)?;
-    if stdout.len() > bounds.longest {
+    let status = loop {
+        match running.child.try_wait().map_err(Trouble::Start)? {
+            Some(status) => break status,
+            None if out.is_too_long() => return Err(Trouble::Endless),
+            None if running.rest().is_zero() => return Err(Trouble::Slow),
+            None => std::thread::sleep(TICK),
+        }
+    };
+    // What it left running may hold its streams open for ever: what it said itself is there by now.
+    let end = Instant::now() + AFTERWARDS;
+    while !(out.is_complete() && err.is_complete()) && Instant::now() < end {
+        std::thread::sleep(TICK);
+    }
+    if out.is_too_long() {
         return Err(Trouble::Endless);
     }
-    let status = running.wait().ok_or(Trouble::Slow)?.map_err(Trouble::Start)?;
-    let stderr = running.receive(&err).unwrap_or_default();
-    Ok(Output { status, stdout, stderr })
+    running.ended = true;
+    Ok(Output { status, stdout: out.take(), stderr: err.take() })
 }
+
+/// How often a running program is looked at.
+const TICK: Duration = Duration::from_millis(2);
+/// How long the streams of one that has ended are read on.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// Starts a process. A file that another thread of this process was just writing may be busy for a moment.
 fn spawn(command: &mut Command) -> std::io::Result<Child> {
@@ -70,50 +90,73 @@ fn spawn(command: &mut Command) -> std::io::Result<Child> {
     })
 }
 
-/// Reads a stream to its end, or one byte further than may be, in a thread of its own.
-fn collect(stream: Option<impl Read + Send + 'static>, longest: usize) -> Receiver<Zeroizing<Vec<u8>>> {
-    let (sender, receiver) = mpsc::sync_channel(1);
-    std::thread::spawn(move || {
-        let mut bytes = Zeroizing::new(Vec::new());
-        if let Some(stream) = stream {
-            let _ = stream.take(longest as u64 + 1).read_to_end(&mut bytes);
-        }
-        let _ = sender.send(bytes);
-    });
-    receiver
+/// What is read from a stream, by a thread of its own.
+struct Collected {
+    bytes: Arc<Mutex<Zeroizing<Vec<u8>>>>,
+    complete: Arc<AtomicBool>,
+    longest: usize,
 }
 
-/// A program at work; killed when nobody waits for it any more.
+impl Collected {
+    /// Reads to the end, or a little further than may be.
+    fn of(stream: Option<impl Read + Send + 'static>, longest: usize) -> Self {
+        let collected = Self { bytes: Arc::default(), complete: Arc::default(), longest };
+        let (bytes, complete) = (Arc::clone(&collected.bytes), Arc::clone(&collected.complete));
+        std::thread::spawn(move || {
+            let mut buffer = Zeroizing::new([0; 4096]);
+            let mut stream = stream;
+            while let Some(Ok(read @ 1..)) = stream.as_mut().map(|stream| stream.read(&mut *buffer)) {
+                let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
+                bytes.extend_from_slice(&buffer[..read]);
+                if bytes.len() > longest {
+                    break;
+                }
+            }
+            complete.store(true, Ordering::Release);
+        });
+        collected
+    }
+
+    fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).len() > self.longest
+    }
+
+    fn take(&self) -> Zeroizing<Vec<u8>> {
+        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// A program at work, in a process group of its own: unless it has ended by itself it is killed with all
+/// that it has started, also when a signal ends this program.
 struct Running {
     child: Child,
     ends: Instant,
+    ended: bool,
+    _guard: signals::Guard,
 }
 
 impl Running {
+    fn new(child: Child, patience: Duration) -> Self {
+        let group = Pid::from_child(&child);
+        let guard = signals::guard(move || {
+            let _ = kill_process_group(group, Signal::KILL);
+        });
+        Self { child, ends: Instant::now() + patience, ended: false, _guard: guard }
+    }
+
     fn rest(&self) -> Duration {
         self.ends.saturating_duration_since(Instant::now())
-    }
-
-    fn receive(&self, bytes: &Receiver<Zeroizing<Vec<u8>>>) -> Option<Zeroizing<Vec<u8>>> {
-        bytes.recv_timeout(self.rest()).ok()
-    }
-
-    fn wait(&mut self) -> Option<std::io::Result<ExitStatus>> {
-        loop {
-            match self.child.try_wait() {
-                Ok(Some(status)) => return Some(Ok(status)),
-                Ok(None) if self.rest().is_zero() => return None,
-                Ok(None) => std::thread::sleep(Duration::from_millis(2)),
-                Err(error) => return Some(Err(error)),
-            }
-        }
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        if !matches!(self.child.try_wait(), Ok(Some(_))) {
-            let _ = self.child.kill();
+        if !self.ended {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
             let _ = self.child.wait();
         }
     }

@@ -2,6 +2,7 @@
 
 use rustix::fs::{Access, access};
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,19 +12,32 @@ pub fn path_entries(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path).filter(|entry| entry.is_absolute())
 }
 
-/// A regular file that this user may run; for root also one, in a directory, that nobody else could have
-/// put there.
-pub fn fits(file: &Path, uid: u32) -> bool {
-    let Ok(meta) = std::fs::metadata(file) else { return false };
+/// What to run for this file of PATH: a regular file that this user may run. For root it is the file itself,
+/// links resolved, and neither it nor a directory on the way to it is anybody else's to change: so that what
+/// was looked at is what is run, however much time passes in between.
+pub fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
+    let meta = std::fs::metadata(file).ok()?;
     if !meta.is_file() || access(file, Access::EXEC_OK).is_err() {
-        return false;
+        return None;
     }
-    let only_roots = |meta: &std::fs::Metadata| meta.uid() == 0 && meta.mode() & 0o022 == 0;
-    uid != 0 || only_roots(&meta) && holders(file).is_some_and(|holders| holders.iter().all(only_roots))
+    if uid != 0 {
+        return Some(file.to_path_buf());
+    }
+    let real = std::fs::canonicalize(file).ok()?;
+    // The directory that PATH names, too: who can write there chooses what is found.
+    let named = std::fs::metadata(file.parent()?).ok()?;
+    (only_roots(&named) && only_roots_way(&real)).then_some(real)
 }
 
-/// The directory of PATH that names `file`, and the one that really holds it.
-fn holders(file: &Path) -> Option<[std::fs::Metadata; 2]> {
-    let real = std::fs::canonicalize(file).ok()?;
-    Some([std::fs::metadata(file.parent()?).ok()?, std::fs::metadata(real.parent()?).ok()?])
+/// Whether the file and its directory are root's alone, and every directory above it is, too, or one such as
+/// /tmp, in which nobody can move what is root's.
+fn only_roots_way(real: &Path) -> bool {
+    real.ancestors().enumerate().all(|(at, path)| {
+        let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
+        only_roots(&meta) || at > 1 && meta.uid() == 0 && meta.mode() & 0o1000 != 0
+    })
+}
+
+fn only_roots(meta: &Metadata) -> bool {
+    meta.uid() == 0 && meta.mode() & 0o022 == 0
 }

@@ -4,7 +4,7 @@
 //! the *last* PATH entry that holds this very file, so two of it never call each other in a circle.
 
 use crate::context::{Context, User};
-use crate::executable::{fits, path_entries};
+use crate::executable::{path_entries, runnable};
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
         }
         candidates.push(file);
     }
-    candidates.into_iter().rev().find(|file| fits(file, user.uid))
+    candidates.into_iter().rev().find_map(|file| runnable(&file, user.uid))
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
     fn root_runs_only_what_root_can_trust() {
         let world = World::new();
         let real = world.program("real", 0o775);
-        assert!(fits(&real, SOMEBODY.uid));
-        assert!(!fits(&real, 0), "its group can write it");
+        assert_eq!(runnable(&real, SOMEBODY.uid), Some(real.clone()));
+        assert_eq!(runnable(&real, 0), None, "its group can write it");
     }
 }

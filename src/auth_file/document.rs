@@ -7,9 +7,11 @@ use crate::secret::Secret;
 use crate::uri::ServiceUri;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The key under which docker keeps Docker Hub.
@@ -74,14 +76,22 @@ impl Document {
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
-        let value: Value = serde_json::from_slice(bytes).map_err(|error| {
-            // The words of the JSON library, without the place that it names in its own way.
+        // The words of the JSON library, without the place that it names in its own way.
+        let named = |error: serde_json::Error| {
             let words = error.to_string();
             let words = words.split(" at line ").next().unwrap_or_default();
             format!("{}:{}: {words}", error.line(), error.column())
-        })?;
+        };
+        let value: Value = serde_json::from_slice(bytes).map_err(named)?;
+        let _: NoDuplicates = serde_json::from_slice(bytes).map_err(named)?;
         let Value::Object(map) = value else { return Err("1:1: this is no JSON object".into()) };
         let document = Self(map);
+        for key in ["auths", "credHelpers", "credsStore"] {
+            // docker reads both, and a write would have to choose.
+            if document.0.keys().filter(|own| own.eq_ignore_ascii_case(key)).count() > 1 {
+                return Err(format!("{key}: this stands there twice, in other letters"));
+            }
+        }
         document.check()?;
         Ok(document)
     }
@@ -246,6 +256,64 @@ impl Document {
     }
 }
 
+/// Nothing of a JSON text but that no key stands in it twice: the JSON library would keep the last one alone,
+/// so that a write would lose what docker and podman read.
+struct NoDuplicates;
+
+impl<'de> Deserialize<'de> for NoDuplicates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for NoDuplicates {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some(key) = access.next_key::<String>()? {
+            let _: Self = access.next_value()?;
+            if let Some(key) = seen.replace(key) {
+                return Err(serde::de::Error::custom(format!("{key:?} stands there twice")));
+            }
+        }
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self, A::Error> {
+        while access.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+}
+
 /// Whether `auth` is base64 of `user:password`.
 fn is_login(auth: &str) -> bool {
     STANDARD.decode(auth).is_ok_and(|bytes| zeroize::Zeroizing::new(bytes).contains(&b':'))
@@ -291,6 +359,9 @@ mod tests {
             ("{\"auths\": {\"h\": \"canary\"}}", "auths.h: this must be an object"),
             ("{\"credHelpers\": {\"h\": 1}}", "credHelpers.h: this must be a text"),
             ("{\"credsStore\": {}}", "credsStore: this must be a text"),
+            ("{\"n\": 1.5, \"auths\": {}, \"auths\": {}}", "1:36: \"auths\" stands there twice"),
+            ("{\"auths\": {\"h\": {},\n \"h\": {}}}", "2:9: \"h\" stands there twice"),
+            ("{\"auths\": {}, \"Auths\": {}}", "auths: this stands there twice, in other letters"),
             ("{\"auths\": {\"h\": {\"auth\": \"canary", "1:32: EOF while parsing a string"),
         ] {
             assert_eq!(Document::parse(Some(text.as_bytes())), Err(expected.into()), "{text}");

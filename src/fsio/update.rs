@@ -45,6 +45,7 @@ pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
         Look::Seen(seen) => {
             (seen.place.dir.as_fd(), seen.place.shown_dir(), seen.file.as_ref().map(|_| &seen.place.name))
         }
+        Look::NoDirectory(missing) if missing.deeper => return Err(no_directory(target, missing)),
         Look::NoDirectory(missing) => (missing.parent.as_fd(), missing.parent_path.clone(), None),
         Look::Unreachable(blocked) => return Err(target.elsewhere(Failure::new(blocked.sentence()))),
     };
@@ -56,6 +57,19 @@ pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
             Err(target.elsewhere(failure))
         }
         _ => Ok(()),
+    }
+}
+
+/// More than the last directory is missing. Behind a link it is not the path's own that would help.
+fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
+    let path = missing.parent_path.join(&missing.leaf);
+    let failure = target.elsewhere(Failure::new(format!("there is no directory {}", path.display())));
+    match missing.links.last() {
+        Some(link) => failure.hint(format!("see where the link leads: ls -l {}", trust::quoted(&link.path))),
+        None => {
+            let dir = target.path.parent().unwrap_or(&path);
+            failure.hint(format!("mkdir -p -m {:o} {}", target.dir_mode, trust::quoted(dir)))
+        }
     }
 }
 
@@ -123,11 +137,7 @@ impl Writer<'_> {
         }
         let path = missing.parent_path.join(&missing.leaf);
         if missing.deeper {
-            let dir = self.target.path.parent().unwrap_or(&path);
-            return Err(self
-                .target
-                .elsewhere(Failure::new(format!("there is no directory {}", path.display())))
-                .hint(format!("mkdir -p -m {:o} {}", self.target.dir_mode, trust::quoted(dir))));
+            return Err(no_directory(self.target, missing));
         }
         match directory::make(&missing.parent, &parent, &missing.leaf, self.target.dir_mode, self.who) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),

@@ -16,6 +16,8 @@ pub struct HttpError {
     pub url: String,
     /// The proxy it was asked through, without user and password.
     pub proxy: Option<String>,
+    /// Whether there was a connection, TLS included: what went wrong came after it.
+    pub connected: bool,
     /// What happened.
     pub kind: Kind,
 }
@@ -70,7 +72,7 @@ pub enum Tls {
 impl HttpError {
     /// `kind` at `url`, asked directly.
     pub fn new(url: &Url, kind: Kind) -> Self {
-        Self { url: shown(url), proxy: None, kind }
+        Self { url: shown(url), proxy: None, connected: false, kind }
     }
 
     /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
@@ -120,7 +122,7 @@ impl HttpError {
 
     /// Reads what the client says about a failed request; `connect` is the time it had for a connection.
     pub(super) fn from_reqwest(url: &Url, error: &reqwest::Error, connect: Duration) -> Self {
-        Self::new(url, classify(error, connect))
+        Self { connected: !error.is_connect(), ..Self::new(url, classify(error, connect)) }
     }
 
     /// Adds the proxy through which the request went.

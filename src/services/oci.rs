@@ -36,7 +36,7 @@ pub async fn check(
     password: &Secret,
 ) -> Result<Verdict, HttpError> {
     let registry = Registry { http, insecure };
-    let greeting = registry.greet(uri).await?;
+    let greeting = no_page(registry.greet(uri).await?)?;
     if is_success(&greeting) {
         return Ok(Verdict::Open);
     }
@@ -67,52 +67,49 @@ struct Registry<'a> {
 }
 
 impl Registry<'_> {
-    /// The answer at `/v2/` without a login.
+    /// The answer at `/v2/` without a login: over https, and over http where https is not there.
     async fn greet(&self, uri: &ServiceUri) -> Result<Response, HttpError> {
         let at = |http: bool| uri.url(http).join("v2/").expect("a path below the root");
         let (secure, plain) = (at(false), at(true));
-        let response = if self.insecure || is_loopback(&plain) {
-            self.greet_either(&secure, &plain).await
-        } else {
-            self.get(&secure, None).await
-        }?;
-        if is_success(&response) && response.content_type.starts_with("text/html") {
-            return Err(response.unexpected("the answer is a web page and no registry's"));
+        if !(self.insecure || is_loopback(&plain)) {
+            return self.get(&secure, None).await;
         }
-        Ok(response)
-    }
-
-    /// Over https, and over http where https is not there. A server without TLS may say nothing at all to
-    /// its greeting, so that http is tried after a moment, too; nothing secret is sent meanwhile.
-    async fn greet_either(&self, secure: &Url, plain: &Url) -> Result<Response, HttpError> {
-        let mut secure = std::pin::pin!(self.get(secure, None));
-        let mut plain = std::pin::pin!(self.get(plain, None));
-        let first = tokio::select! {
-            answer = &mut secure => Some(answer),
-            () = tokio::time::sleep(HEAD_START) => None,
-        };
-        let first = match first {
-            Some(answer) => answer,
-            None => tokio::select! {
-                answer = &mut secure => answer,
-                answer = &mut plain => return match answer {
-                    Ok(answer) => Ok(answer),
-                    Err(_) => secure.await,
+        let mut first = std::pin::pin!(self.get(&secure, None));
+        let mut second = std::pin::pin!(self.get(&plain, None));
+        // Where both are one port, a server without TLS may say nothing at all to its greeting: it is asked
+        // besides after a moment, and what a registry says in the clear shows that there is no TLS. What a
+        // TLS server says to that is an error, and its own slow answer is waited for.
+        let mut pause = std::pin::pin!(tokio::time::sleep(HEAD_START));
+        let (mut besides, mut in_the_clear) = (false, None);
+        let answer = loop {
+            tokio::select! {
+                answer = &mut first => break answer,
+                () = &mut pause, if uri.has_port() && !besides => besides = true,
+                answer = &mut second, if besides && in_the_clear.is_none() => match answer {
+                    Ok(answer) if is_registrys(&answer) => return Ok(answer),
+                    answer => in_the_clear = Some(answer),
                 },
-            },
+            }
         };
-        match first {
-            Err(error) if may_try_http(&error) => plain.await.map_err(|second| match second.kind {
-                Kind::Refused if error.kind == Kind::Refused => error,
-                _ => second,
-            }),
+        match answer {
+            Err(error) if may_try_http(&error) => {
+                let plain = match in_the_clear {
+                    Some(answer) => answer,
+                    None => second.await,
+                };
+                match plain {
+                    Ok(answer) if answer.status == 400 => Err(error),
+                    Err(other) if other.kind == Kind::Refused && error.kind == Kind::Refused => Err(error),
+                    answer => answer,
+                }
+            }
             answer => answer,
         }
     }
 
     /// The registry's word about a login that it asked for.
     async fn ask(&self, url: &Url, login: Login<'_>) -> Result<Verdict, HttpError> {
-        let answer = self.get(url, Some(login)).await?;
+        let answer = no_page(self.get(url, Some(login)).await?)?;
         match answer.status {
             401 | 403 => Ok(Verdict::Rejected(answer.failure())),
             _ if is_success(&answer) => Ok(Verdict::Accepted),
@@ -135,12 +132,28 @@ impl Registry<'_> {
     }
 }
 
-/// Nobody there, or somebody who does not talk TLS. A certificate that does not pass is no reason.
+/// A page for people says yes to everybody: it is no registry's word.
+fn no_page(answer: Response) -> Result<Response, HttpError> {
+    match is_success(&answer) && answer.content_type.starts_with("text/html") {
+        true => Err(answer.unexpected("the answer is a web page and no registry's")),
+        false => Ok(answer),
+    }
+}
+
+/// What only a registry says at `/v2/` to somebody without a login.
+fn is_registrys(answer: &Response) -> bool {
+    let asks = answer.status == 401 && !answer.challenges.is_empty();
+    asks || is_success(answer) && !answer.content_type.starts_with("text/html")
+}
+
+/// Nobody there, or somebody who does not talk TLS. A certificate that does not pass is no reason, and
+/// neither is what went wrong once TLS was there.
 fn may_try_http(error: &HttpError) -> bool {
-    matches!(
-        &error.kind,
-        Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_))
-    )
+    !error.connected
+        && matches!(
+            &error.kind,
+            Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_))
+        )
 }
 
 fn is_success(response: &Response) -> bool {
@@ -201,7 +214,10 @@ fn is_inner(url: &Url) -> bool {
                 ip.is_loopback() || ip.is_unicast_link_local() || ip.is_unique_local() || ip.is_unspecified()
             }
         },
-        Some(Host::Domain(_)) => is_loopback(url),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
         None => false,
     }
 }
@@ -250,6 +266,8 @@ mod tests {
             ("https://[::1]/token", "https://r.example.com/v2/", false, false),
             ("https://[::ffff:192.168.1.1]/token", "https://r.example.com/v2/", false, false),
             ("https://localhost/token", "https://r.example.com/v2/", false, false),
+            ("https://localhost./token", "https://r.example.com/v2/", true, false),
+            ("https://x.LOCALHOST/token", "https://r.example.com/v2/", false, false),
             ("https://10.0.0.1/token", "https://10.0.0.1/v2/", false, true),
             ("https://10.0.0.1:444/token", "https://10.0.0.1/v2/", false, false),
             ("http://127.0.0.1:5000/token", "http://127.0.0.1:5000/v2/", false, true),

@@ -5,6 +5,7 @@ use super::settings::Settings;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -99,13 +100,14 @@ fn directory(path: &Path) -> Vec<CertificateDer<'static>> {
     load_certs_from_paths(None, Some(path)).certs
 }
 
-/// An empty file is taken at its word: `SSL_CERT_FILE=/dev/null` means no bundle.
+/// The certificates of a file that somebody names; it may be a pipe, and is read once.
 fn named_file(by: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let problem = |what: &dyn std::fmt::Display| format!("{by} {}: {what}", path.display());
     let bytes = std::fs::read(path).map_err(|error| problem(&plain(&error)))?;
-    let mut found = if bytes.is_empty() { Vec::new() } else { file(path) };
+    let mut found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
     found.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
-    match found.is_empty() && !bytes.is_empty() {
+    // `SSL_CERT_FILE=/dev/null` is taken at its word: there is no bundle.
+    match found.is_empty() && !(bytes.is_empty() && by == "SSL_CERT_FILE") {
         true => Err(problem(&"holds no certificate in PEM form")),
         false => Ok(found),
     }
@@ -123,7 +125,7 @@ fn named_directories(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, 
 fn crt_files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "crt"));
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "crt") && path.is_file());
     files.sort();
     files
 }

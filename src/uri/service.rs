@@ -21,7 +21,7 @@ pub enum ServiceScheme {
 pub struct ServiceUri {
     scheme: ServiceScheme,
     place: EndpointUri,
-    /// As typed, but for what was dropped: the form that the files hold.
+    /// As typed, but for what was dropped, and for registries in small letters: the form that files hold.
     typed: String,
 }
 
@@ -65,10 +65,17 @@ impl ServiceUri {
         let mut dropped = Vec::new();
         let rest = cut(&text[scheme.len() + 3..], '#', "fragment", &mut dropped);
         let rest = cut(rest, '?', "query", &mut dropped);
-        let place = EndpointUri::parse_rest(rest, &mut dropped).map_err(refuse)?;
+        let mut place = EndpointUri::parse_rest(rest, &mut dropped).map_err(refuse)?;
         let authority_end = rest.find('/').unwrap_or(rest.len());
         let kept = rest[..authority_end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-        let typed = format!("{scheme}://{kept}");
+        // A registry is its host: every spelling of it is stored as one.
+        let typed = match known {
+            ServiceScheme::Docker | ServiceScheme::Oras if place.path.is_empty() => {
+                place.host = place.host();
+                format!("{}://{}", scheme.to_ascii_lowercase(), place.authority())
+            }
+            _ => format!("{scheme}://{kept}"),
+        };
         Ok(TypedService { uri: Self { scheme: known, place, typed }, dropped })
     }
 
@@ -97,6 +104,11 @@ impl ServiceUri {
         self.place.authority()
     }
 
+    /// Whether a port was typed.
+    pub fn has_port(&self) -> bool {
+        self.place.port.is_some()
+    }
+
     /// The path: empty, or with a leading and without a trailing slash.
     pub fn path(&self) -> &str {
         &self.place.path
@@ -116,7 +128,9 @@ impl ServiceUri {
             return Url::parse("https://registry-1.docker.io/").expect("it is an address");
         }
         let port = self.place.port.or(default).map(|port| format!(":{port}")).unwrap_or_default();
-        let path = if self.is_registry() { "" } else { self.path() };
+        // A keyserver's address is asked as it was typed, with its last slash.
+        let slash = if self.typed.ends_with('/') && !self.path().is_empty() { "/" } else { "" };
+        let path = if self.is_registry() { String::new() } else { format!("{}{slash}", self.path()) };
         Url::parse(&format!("{scheme}://{}{port}{path}", self.place.host)).expect("checked by check_host")
     }
 
@@ -165,7 +179,8 @@ mod tests {
         for (typed, expected) in [
             ("https://Keys.example.com/", "https://keys.example.com/"),
             ("hkp://k.example.com", "http://k.example.com:11371/"),
-            ("hkp://k.example.com:80/x/", "http://k.example.com/x"),
+            ("hkp://k.example.com:80/x/", "http://k.example.com/x/"),
+            ("hkp://k.example.com:80/x", "http://k.example.com/x"),
             ("hkps://k.example.com/a//b", "https://k.example.com/a/b"),
             ("docker://ghcr.io/ada", "https://ghcr.io/"),
             ("oras://localhost:5000", "https://localhost:5000/"),
@@ -175,6 +190,7 @@ mod tests {
             assert_eq!(uri(typed).url(false).as_str(), expected, "{typed}");
             assert_eq!(uri(typed).to_string(), typed, "stored as typed");
         }
+        assert_eq!(uri("DOCKER://Ghcr.IO/").to_string(), "docker://ghcr.io");
         assert_eq!(uri("docker://h").url(true).as_str(), "http://h/");
     }
 

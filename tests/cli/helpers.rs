@@ -169,7 +169,9 @@ fn a_logout_that_leaves_something_behind_fails() {
     let world = world_with(r#"{"credsStore":"stubborn","auths":{"h.example":{}}}"#);
     let get = r#"echo '{"ServerURL":"h","Username":"ada","Secret":"canary"}'"#;
     script(&world, "stubborn", &format!("[ $1 = get ] && {get}; exit 0"));
-    registry(&world, "logout docker://h.example").exits(255).says("docker-credential-stubborn still answers");
+    let shown = registry(&world, "logout docker://h.example").exits(255);
+    assert!(shown.stderr.contains("docker-credential-stubborn still answers"), "{shown:?}");
+    assert!(!shown.stderr.contains("was removed from docker-credential"), "{shown:?}");
     world.write_user("Remotes:\n  a: {URI: a, Token: one}\nCredentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'hkp://k', Auth: Basic x}\n");
     world
         .remote("logout --all")
@@ -200,9 +202,14 @@ fn root_runs_only_roots_helpers_that_roots_file_names() {
     logout(&world).says("\"own\" is not run as root: ").says("config.json");
     std::os::unix::fs::chown(&file, Some(0), None).unwrap();
     fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o777)).unwrap();
-    logout(&world).says("is not run as root: it, or its directory");
+    logout(&world).says("is not run as root: it, or a directory on the way to it");
     assert!(!world.path("ran").exists());
     fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o755)).unwrap();
+    // A directory above it is somebody's, who could put another one in its place.
+    std::os::unix::fs::chown(world.path(""), Some(crate::world::USER), None).unwrap();
+    logout(&world).says("is not run as root: it, or a directory on the way to it");
+    assert!(!world.path("ran").exists());
+    std::os::unix::fs::chown(world.path(""), Some(0), None).unwrap();
     logout(&world).says("its answer is no login");
     assert!(world.path("ran").exists());
 }

@@ -355,3 +355,89 @@ fn the_same_in_persona_singularity() {
         .says("hint:    singularity registry login");
     world.remote(&format!("logout docker://{host}")).exits(0).says("Logout succeeded");
 }
+
+#[test]
+fn a_page_for_people_is_no_yes() {
+    let server = Endpoint::answering(|_| (200, "{}".into()));
+    let world = World::new();
+    let page =
+        "HTTP/1.1 200 X\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<html>";
+    server.set("/login", Behaviour::Raw(page.into()));
+    server.set("/v2/", Behaviour::Redirect(302, "/login".into()));
+    login(&world, "-u ada", &server.host())
+        .exits(255)
+        .says("a web page and no registry's")
+        .says("curl -si http://");
+    assert_eq!(auth(&world), "");
+}
+
+#[test]
+fn a_slow_registry_over_https_is_waited_for() {
+    use std::io::{Read, Write};
+    // A listener that answers http at once, as real TLS servers do, and TLS after a while.
+    let ca = Ca::generate();
+    let Some(server) = Registry::basic_tls(&[("ada", PASSWORD)], &ca) else { return };
+    let (world, file) = (World::new(), "ca.crt");
+    ca.write(&world.path(file));
+    let front = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (port, behind) = (front.local_addr().unwrap().port(), server.host());
+    std::thread::spawn(move || {
+        for stream in front.incoming() {
+            let (mut stream, behind) = (stream.unwrap(), behind.clone());
+            std::thread::spawn(move || {
+                let mut first = [0; 1];
+                if stream.peek(&mut first).is_ok() && first[0] == 0x16 {
+                    std::thread::sleep(std::time::Duration::from_millis(700));
+                }
+                let mut other = std::net::TcpStream::connect(behind).unwrap();
+                let (mut from, mut to) = (other.try_clone().unwrap(), stream.try_clone().unwrap());
+                let back = std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    if other.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                }
+                let _ = other.shutdown(std::net::Shutdown::Write);
+                let _ = back.join();
+            });
+        }
+    });
+    let options = format!("-u ada --ca-file {}", world.path(file).display());
+    login(&world, &options, &format!("127.0.0.1:{port}")).exits(0).says("verified!");
+    login(&world, &format!("{options} --insecure"), &format!("127.0.0.1:{port}")).exits(0).says("verified!");
+    let empty = world.path("empty");
+    fs::write(&empty, "").unwrap();
+    login(&world, &format!("-u ada --ca-file {}", empty.display()), &server.host())
+        .exits(255)
+        .says("holds no certificate");
+}
+
+#[test]
+fn what_went_wrong_behind_tls_is_no_reason_to_try_http() {
+    let ca = Ca::generate();
+    let world = World::new();
+    ca.write(&world.path("ca.crt"));
+    for behaviour in [Behaviour::Close, Behaviour::Raw(b"SSH-2.0-x\r\n".to_vec())] {
+        let server = Endpoint::https(ca.identity());
+        server.set("/v2/", behaviour);
+        let shown =
+            login(&world, &format!("-u ada --ca-file {}", world.path("ca.crt").display()), &server.host());
+        assert!(
+            shown.stderr.starts_with(&format!(
+                "FATAL:   while login to docker://{0}: https://{0}/v2/",
+                server.host()
+            )),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn a_login_that_the_environment_overrules_is_said_to_be() {
+    let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
+    let world = World::new();
+    let other = format!(r#"{{"auths":{{"{}":{{"auth":"YWRhOm9sZA=="}}}}}}"#, server.host());
+    let world = world.with_env("DOCKER_AUTH_CONFIG", other);
+    login(&world, "-u ada", &server.host()).exits(0).says("WARNING: DOCKER_AUTH_CONFIG holds another login");
+}

@@ -5,7 +5,7 @@ use crate::commands::endpoint::Keep;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_global_remote};
 use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
 use crate::services::policy::Freshness;
 use crate::uri::{ServiceUri, TypedService};
@@ -71,7 +71,9 @@ impl Wanted {
         let shown = if address.contains('@') { "URI".to_string() } else { words.join(" ") };
         let again = format!("{spelling} {shown}");
         session.require_root("keyserver configuration", &again)?;
-        let TypedService { uri, dropped } = ServiceUri::parse(address)?;
+        let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
+            "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()
+        })?;
         for what in &dropped {
             session.ctx.talk.warning(format!("the {what} in the URI is left out: a keyserver has none"));
         }
@@ -103,7 +105,7 @@ impl Wanted {
                 return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
             }
             endpoint.list_own_keyserver(own.as_deref());
-            change(endpoint)
+            change(endpoint).fail_hint(|| session.line(&format!("keyserver list {}", quoted(&name))))
         })?;
         Ok((name, changed))
     }

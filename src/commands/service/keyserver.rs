@@ -71,7 +71,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
 /// The configured keyserver at `uri`, and the remote it belongs to.
 fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(&'a Keyserver, &'a Remote)> {
     let effective = &layers.effective;
-    let is_it = |keyserver: &&Keyserver| keyserver.external && keyserver.is_server(uri);
+    let is_it = |keyserver: &&Keyserver| keyserver.external && !keyserver.skip && keyserver.is_server(uri);
     let all = effective.remotes.iter();
     let found = all.filter_map(|(name, remote)| {
         let keyserver = remote.keyservers.iter().find(is_it)?;
@@ -85,7 +85,8 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
     if let (false, Some(exclusive)) = (found.is_empty(), &effective.exclusive) {
         return Err(Failure::new(format!(
             "endpoint is set as exclusive by the system administrator: only {exclusive:?} can be used"
-        )));
+        ))
+        .hint(session.line(&format!("keyserver list {}", quoted(exclusive)))));
     }
     let address = quoted(&uri.to_string()).into_owned();
     let failure = Failure::new(format!("no external keyserver configuration found for {uri}"))

@@ -133,6 +133,11 @@ pub(super) fn login(
     let password = login.password(uri, session)?;
     verify(uri, login, (&username, &password), document.entry_of(uri).is_some(), session)?;
     let kept = keep(&store, keeper, uri, (&username, &password), session)?;
+    if environment(session).is_some_and(|environment| environment.entry_of(uri) == Some(Entry::Secret)) {
+        session.ctx.talk.warning(format!(
+            "{ENVIRONMENT} holds another login to {uri}, which comes before this one; run: unset {ENVIRONMENT}"
+        ));
+    }
     let credential = Credential { uri: uri.to_string(), auth: None, insecure: login.insecure(session) };
     let listed = match layer {
         Some((_, global)) => list_login(uri, &credential, &global, session)
@@ -172,8 +177,13 @@ fn verify(
     let while_login = || format!("while login to {uri}");
     let verdict = wait(oci::check(&http, uri, insecure, username, password))?.map_err(|error| {
         let unknown = matches!(error.kind, Kind::Tls(Tls::UnknownIssuer)) && !insecure;
+        let (odd, url) = (matches!(error.kind, Kind::Unexpected(_) | Kind::Status { .. }), error.url.clone());
         let failure = failure(error).context(while_login());
-        if unknown { failure.hint("or, without verification: --insecure") } else { failure }
+        match () {
+            () if unknown => failure.hint("or, without verification: --insecure"),
+            () if odd => failure.hint(format!("see what it answers: curl -si {}", quoted(&url))),
+            () => failure,
+        }
     })?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
@@ -269,7 +279,7 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
     let document = store.load_to_write()?;
     let keeper = store.keeper(&document, uri)?;
     let talk = &session.ctx.talk;
-    let mut forgotten = false;
+    let mut removed = Vec::new();
     if let Keeper::Helper(helper) = &keeper {
         let mut keys: Vec<String> = document.keys_of(uri).into_iter().map(String::from).collect();
         keys.push(key_of(uri));
@@ -277,8 +287,8 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
         for key in &keys {
             if helper.has(key)? {
                 helper.erase(key)?;
-                forgotten = true;
-                talk.info(format!("The login to {key} was removed from docker-credential-{}", helper.suffix));
+                removed
+                    .push(format!("The login to {key} was removed from docker-credential-{}", helper.suffix));
             }
         }
     }
@@ -291,14 +301,13 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
         })?
     };
     if changed {
-        talk.info(format!(
-            "The login to {} was removed from {}",
-            keys.join(", "),
-            store.target.path.display()
-        ));
+        let file = store.target.path.display();
+        removed.push(format!("The login to {} was removed from {file}", keys.join(", ")));
     }
     confirm_gone(store, &keeper, uri, session)?;
-    Ok(forgotten || changed)
+    // Only now it is true.
+    removed.iter().for_each(|what| talk.info(what));
+    Ok(!removed.is_empty())
 }
 
 /// Looks again, everywhere: a logout that left the secret behind must not say that it succeeded.
