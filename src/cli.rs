@@ -4,12 +4,15 @@
 //! command is ours at all: a command of the real program must not be judged by our tree.
 
 use crate::commands::completion::{self, Shell};
-use crate::commands::{keyserver, registry, remote};
+use crate::commands::library::{delete, pull, push, search};
+use crate::commands::session::Session;
+use crate::commands::{keyserver, library, registry, remote};
 use crate::context::{Context, is_true};
 use crate::error::{Failure, Result};
 use crate::message::{Level, escape};
 use crate::passthrough;
 use crate::persona::Persona;
+use crate::uri::LibraryRef;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::collections::BTreeSet;
@@ -61,9 +64,13 @@ struct GlobalOptions {
 #[derive(Subcommand)]
 enum Group {
     Completion(completion::Options),
+    Delete(delete::Options),
     Keyserver(keyserver::Group),
+    Pull(pull::Options),
+    Push(push::Options),
     Registry(registry::Group),
     Remote(remote::Group),
+    Search(search::Options),
 }
 
 /// What the words before the group decide.
@@ -71,6 +78,8 @@ enum Group {
 enum Route {
     /// One of our groups, or help of one.
     Ours,
+    /// A command that the real program has too, for images from elsewhere: its arguments decide.
+    Library(&'static str),
     /// `--version` (true: with the program's name) or `version`.
     Version(bool),
     /// No command at all, or help of none.
@@ -90,6 +99,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
     let route = route(args.get(1..).unwrap_or_default());
     match route {
         Route::Ours => return ours(args, ctx),
+        Route::Library(command) if is_ours(command, args, ctx) => return ours(args, ctx),
         Route::Complete(descriptions) => {
             return completion::answer(args.get(2..).unwrap_or_default(), descriptions, ctx);
         }
@@ -110,6 +120,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
         // Only for shells that we do not know: without another program it is ours to say so.
         Route::Other(word) if word == "completion" => ours(args, ctx),
         Route::Other(word) => Err(not_ours(&word, ctx)),
+        Route::Library(command) => nobody_else(command, args, ctx),
         Route::Ours | Route::Complete(_) => unreachable!("taken above"),
     }
 }
@@ -126,7 +137,8 @@ pub fn who_serves_what(ctx: &Context) -> String {
         Some(next) => format!("everything else goes to {}", escape(&next.to_string_lossy())),
         None => format!("for everything else there is no other {} in PATH", ctx.program()),
     };
-    format!("apptainer-remote {} serves completion, {groups}; {rest}.", version())
+    let images = "delete and search, pull and push of library://";
+    format!("apptainer-remote {} serves completion, {groups}, {images}; {rest}.", version())
 }
 
 /// The clap tree in the persona's words.
@@ -191,7 +203,7 @@ fn route(args: &[OsString]) -> Route {
                 None => return Route::Other(word.clone()),
             },
             _ if GROUPS.contains(&text) => return Route::Ours,
-            _ => return Route::Other(word.clone()),
+            _ => return library_command(text).map_or_else(|| Route::Other(word.clone()), Route::Library),
         }
     }
     Route::Help
@@ -270,7 +282,10 @@ fn help_of(words: &[OsString]) -> Route {
     match words.first() {
         None => Route::Help,
         Some(group) if group == "completion" || GROUPS.iter().any(|ours| group == ours) => Route::Ours,
-        Some(other) => Route::Other(other.clone()),
+        Some(other) => other
+            .to_str()
+            .and_then(library_command)
+            .map_or_else(|| Route::Other(other.clone()), Route::Library),
     }
 }
 
@@ -306,11 +321,52 @@ fn nearest(word: &str, persona: Persona) -> Option<String> {
     }
 }
 
+fn library_command(word: &str) -> Option<&'static str> {
+    library::COMMANDS.into_iter().find(|command| *command == word)
+}
+
+/// Whether a command for images is ours to run: it is about a library, and has no option that we do not know.
+/// What is wrong with one that is about a library is ours to say.
+fn is_ours(command: &str, args: &[OsString], ctx: &Context) -> bool {
+    match parse(args, ctx) {
+        Ok(Cli { group: Group::Pull(options), .. }) => is_library(options.uri()),
+        Ok(Cli { group: Group::Push(options), .. }) => is_library(options.uri().as_ref()),
+        Ok(Cli { group: Group::Delete(options), .. }) => {
+            is_library(options.uri().as_ref()) || !options.uri().contains("://")
+        }
+        Ok(_) => true,
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => false,
+        Err(_) => !library::SHARED.contains(&command) || args.iter().any(|word| is_library(word)),
+    }
+}
+
+fn is_library(word: &OsStr) -> bool {
+    word.to_str().is_some_and(LibraryRef::is_one)
+}
+
+/// A command for images that the other program should have had, if there were one.
+fn nobody_else(command: &str, args: &[OsString], ctx: &mut Context) -> Result<()> {
+    match parse(args, ctx) {
+        Err(error) => clap_answer(&error, args, ctx),
+        Ok(_) => {
+            let program = ctx.program();
+            Err(Failure::new(format!(
+                "only library:// is this program's to {command}, and no other {program} was found in PATH"
+            ))
+            .hint(format!("{program} {command} --help")))
+        }
+    }
+}
+
+fn parse(args: &[OsString], ctx: &Context) -> std::result::Result<Cli, clap::Error> {
+    let command = tree(ctx.persona).term_width(ctx.width);
+    let args = without_switch_values(args, &command);
+    command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
+}
+
 /// Parses with clap and dispatches.
 fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
-    let command = tree(ctx.persona).term_width(ctx.width);
-    let args = &without_switch_values(args, &command);
-    let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
+    let cli = match parse(args, ctx) {
         Ok(cli) => cli,
         Err(error) => return clap_answer(&error, args, ctx),
     };
@@ -320,6 +376,10 @@ fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
         Group::Keyserver(group) => keyserver::run(group, ctx),
         Group::Registry(group) => registry::run(group, ctx),
         Group::Remote(group) => remote::run(group, ctx),
+        Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, None)),
+        Group::Pull(options) => pull::run(&options, &mut Session::new(ctx, None)),
+        Group::Push(options) => push::run(&options, &mut Session::new(ctx, None)),
+        Group::Search(options) => search::run(&options, &mut Session::new(ctx, None)),
     }
 }
 

@@ -29,8 +29,10 @@ pub mod prompt;
 pub mod secret;
 pub mod secret_source;
 pub mod services;
+pub mod sif;
 pub mod signals;
 pub mod table;
+pub mod transfer;
 pub mod uri;
 
 use context::Context;

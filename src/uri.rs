@@ -1,7 +1,9 @@
 //! Names and addresses, parsed at the edge: below this room nobody splits a string at a colon.
 
+mod library;
 mod service;
 
+pub use library::LibraryRef;
 pub use service::{ServiceScheme, ServiceUri, TypedService};
 
 use std::fmt;

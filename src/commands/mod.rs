@@ -3,6 +3,7 @@
 pub mod completion;
 pub mod endpoint;
 pub mod keyserver;
+pub mod library;
 pub mod migrate;
 pub mod registry;
 pub mod remote;

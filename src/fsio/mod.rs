@@ -9,6 +9,7 @@ mod directory;
 mod inplace;
 mod lock;
 mod meta;
+mod new_file;
 mod place;
 mod read;
 mod replace;
@@ -18,6 +19,7 @@ mod trust;
 mod update;
 
 pub use cache::{read_cache, write_cache};
+pub use new_file::{NewFile, make_directories};
 pub use read::read;
 pub use trust::Distrust;
 pub use update::{require_writable, update};

@@ -18,7 +18,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 /// The last part of every temporary's name is this and sixteen hexadecimal digits.
-const SUFFIX: &str = ".tmp-";
+pub(super) const SUFFIX: &str = ".tmp-";
 const DIGITS: usize = 16;
 
 /// How a replacement ended that did not fail.
@@ -58,6 +58,16 @@ impl Temporary {
                 Err(errno) => return Err(errno),
             }
         }
+    }
+
+    /// What it is called until then.
+    pub fn name(&self) -> &OsStr {
+        &self.name
+    }
+
+    /// It has got another name by other means: nothing is left to be removed.
+    pub fn renamed(&mut self) {
+        self.renamed = true;
     }
 
     /// Renames it over `name` in its directory.

@@ -181,7 +181,13 @@ pub(super) fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpErro
         _ => {
             let kind =
                 Kind::Setup("the endpoint names this address, which is neither http nor https".to_string());
-            Err(HttpError { url: redact(service_uri), proxy: None, connected: false, kind })
+            Err(HttpError {
+                url: redact(service_uri),
+                proxy: None,
+                connected: false,
+                retry_after: None,
+                kind,
+            })
         }
     }
 }

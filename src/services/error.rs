@@ -18,6 +18,8 @@ pub struct HttpError {
     pub proxy: Option<String>,
     /// Whether there was a connection, TLS included: what went wrong came after it.
     pub connected: bool,
+    /// How long the server says to wait before it is asked again.
+    pub retry_after: Option<Duration>,
     /// What happened.
     pub kind: Kind,
 }
@@ -33,6 +35,8 @@ pub enum Kind {
     ConnectTimeout(Duration),
     /// Connected, but the answer was not whole within the time.
     Timeout(Duration),
+    /// Connected, but nothing moved for this long.
+    Stalled(Duration),
     /// The network said no, in its words.
     Network(String),
     /// The server's certificate, or the talk about it, did not pass.
@@ -72,7 +76,7 @@ pub enum Tls {
 impl HttpError {
     /// `kind` at `url`, asked directly.
     pub fn new(url: &Url, kind: Kind) -> Self {
-        Self { url: shown(url), proxy: None, connected: false, kind }
+        Self { url: shown(url), proxy: None, connected: false, retry_after: None, kind }
     }
 
     /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
@@ -83,6 +87,7 @@ impl HttpError {
             | Kind::UnknownHost
             | Kind::ConnectTimeout(_)
             | Kind::Timeout(_)
+            | Kind::Stalled(_)
             | Kind::Network(_) => true,
             Kind::Status { status, .. } => matches!(status, 502..=504),
             _ => false,
@@ -151,6 +156,7 @@ impl fmt::Display for Kind {
             Self::UnknownHost => f.write_str("the host name is not known"),
             Self::ConnectTimeout(time) => write!(f, "no connection within {}", seconds(*time)),
             Self::Timeout(time) => write!(f, "no whole answer within {}", seconds(*time)),
+            Self::Stalled(time) => write!(f, "nothing came or went for {}", seconds(*time)),
             Self::Tls(problem) => write!(f, "{problem}"),
             Self::TooLarge(limit) => write!(f, "the answer is longer than {limit} bytes"),
             Self::Status { status, message } => {

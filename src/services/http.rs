@@ -7,7 +7,11 @@ use super::{message, tls};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue, LOCATION, WWW_AUTHENTICATE};
+use reqwest::Method;
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    WWW_AUTHENTICATE,
+};
 use reqwest::redirect::Policy;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -33,10 +37,16 @@ pub struct Limits {
     pub listing: Duration,
     /// For an answer of a credential helper.
     pub helper: Duration,
+    /// For a library's answer; and between two pieces of an image, whichever way it goes.
+    pub library: Duration,
+    /// Before something of an image is tried again for the first time; twice as long before the next.
+    pub pause: Duration,
     /// Longest discovery document, in bytes.
     pub discovery_bytes: usize,
     /// Longest other JSON document, in bytes.
     pub json_bytes: usize,
+    /// Longest JSON document of a library, in bytes.
+    pub library_bytes: usize,
     /// How much of the body of a failure is looked at for the server's message, in bytes.
     pub error_bytes: usize,
 }
@@ -52,8 +62,11 @@ impl Default for Limits {
             keyserver: Duration::from_secs(5),
             listing: Duration::from_secs(3),
             helper: Duration::from_secs(10),
+            library: Duration::from_secs(30),
+            pause: Duration::from_millis(500),
             discovery_bytes: 1 << 20,
             json_bytes: 1 << 20,
+            library_bytes: 16 << 20,
             error_bytes: 64 << 10,
         }
     }
@@ -130,6 +143,10 @@ pub struct Response {
     pub challenges: Vec<String>,
     /// The value of `Content-Type`, empty where there is none.
     pub content_type: String,
+    /// The value of `ETag`, where there is one.
+    pub etag: Option<String>,
+    /// How long the server says to wait.
+    pub retry_after: Option<Duration>,
     /// The body; of a failure only its beginning. May hold secrets.
     pub body: Vec<u8>,
     /// The server's own message for a failure, without the token that was sent.
@@ -139,7 +156,8 @@ pub struct Response {
 impl Response {
     /// This response as the failure that its status means.
     pub fn failure(&self) -> HttpError {
-        HttpError::new(&self.url, Kind::Status { status: self.status, message: self.message.clone() })
+        let kind = Kind::Status { status: self.status, message: self.message.clone() };
+        HttpError { retry_after: self.retry_after, ..HttpError::new(&self.url, kind) }
     }
 
     /// This response as something else than was asked for.
@@ -171,6 +189,22 @@ impl Response {
     }
 }
 
+/// A GET as it is sent again after each redirect.
+pub(super) struct Asked<'a> {
+    pub url: &'a Url,
+    pub insecure: bool,
+    pub login: Option<Login<'a>>,
+    /// Besides the login.
+    pub header: Option<(HeaderName, String)>,
+}
+
+/// The head of a final answer.
+pub(super) struct Arrived {
+    pub response: reqwest::Response,
+    pub url: Url,
+    pub left_origin: bool,
+}
+
 /// The client. Cheap to make and to clone; certificates are read at the first https request.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
@@ -196,6 +230,11 @@ impl Http {
         Self(Arc::new(Inner { settings, limits, proxies: OnceLock::new(), clients: Default::default() }))
     }
 
+    /// Another client for the same surroundings, with connections of its own: for another thread.
+    pub fn like(other: &Self) -> Self {
+        Self::new(other.0.settings.clone(), other.0.limits)
+    }
+
     /// The times and sizes that callers ask with.
     pub fn limits(&self) -> &Limits {
         &self.0.limits
@@ -209,7 +248,13 @@ impl Http {
     /// When there is no whole answer within its bounds. A status that means failure is no error here: see
     /// [`Response::ok`].
     pub async fn get(&self, get: Get<'_>) -> Result<Response, HttpError> {
-        match tokio::time::timeout(get.timeout, self.follow(get)).await {
+        let asked = Asked { url: get.url, insecure: get.insecure, login: get.login, header: None };
+        let asked = Asked { header: get.accept.map(|accept| (ACCEPT, accept.to_string())), ..asked };
+        let whole = async {
+            let Arrived { response, url, left_origin } = self.follow(&asked).await?;
+            self.receive(response, url, left_origin, get.login, get.limit).await
+        };
+        match tokio::time::timeout(get.timeout, whole).await {
             Ok(result) => result,
             Err(_) => {
                 let proxy = self.proxies(get.url)?.for_url(get.url);
@@ -218,21 +263,26 @@ impl Http {
         }
     }
 
-    async fn follow(&self, get: Get<'_>) -> Result<Response, HttpError> {
+    /// Follows redirects up to the head of the final answer.
+    pub(super) async fn follow(&self, asked: &Asked<'_>) -> Result<Arrived, HttpError> {
         const MOST: usize = 10;
-        let mut url = without_userinfo(get.url);
+        let mut url = without_userinfo(asked.url);
         let mut seen = Vec::with_capacity(1);
         let mut left_origin = false;
         loop {
-            let login = get.login.filter(|login| !left_origin && !login.secret().is_empty());
-            let response = self.send(&url, login, &get).await?;
+            let login = asked.login.filter(|_| !left_origin);
+            let mut request = self.request(Method::GET, &url, login, asked.insecure)?;
+            if let Some((name, value)) = &asked.header {
+                request = request.header(name, value);
+            }
+            let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
             let Some(next) = redirect_target(&response)? else {
-                return self.receive(response, url, left_origin, &get).await;
+                return Ok(Arrived { response, url, left_origin });
             };
             let wrong = |text: &str| {
                 Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::shown(&next)))))
             };
-            if get.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
+            if asked.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
                 // Every message names the address.
                 let text = "the server sends requests on to an address with the token in it";
                 return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
@@ -250,45 +300,46 @@ impl Http {
             if seen.len() > MOST {
                 return wrong("the server sends requests on more than 10 times, now to");
             }
-            left_origin |= next.origin() != get.url.origin();
+            left_origin |= next.origin() != asked.url.origin();
             url = next;
         }
     }
 
-    async fn send(
+    /// A request to `url`, with its login but where there is none to send.
+    pub(super) fn request(
         &self,
+        method: Method,
         url: &Url,
         login: Option<Login<'_>>,
-        get: &Get<'_>,
-    ) -> Result<reqwest::Response, HttpError> {
+        insecure: bool,
+    ) -> Result<reqwest::RequestBuilder, HttpError> {
         let setup = |text: &str| HttpError::new(url, Kind::Setup(text.to_string()));
         let proxy = self.proxies(url)?.for_url(url);
-        let mut request = self.client(url, proxy, get.insecure)?.get(url.clone());
-        if let Some(accept) = get.accept {
-            request = request.header(ACCEPT, accept);
+        let request = self.client(url, proxy, insecure)?.request(method, url.clone());
+        let Some(login) = login.filter(|login| !login.secret().is_empty()) else { return Ok(request) };
+        if url.scheme() == "http" && !insecure {
+            return Err(setup("a token is not sent over http, where others can read it"));
         }
-        if let Some(login) = login {
-            if url.scheme() == "http" && !get.insecure {
-                return Err(setup("a token is not sent over http, where others can read it"));
-            }
-            let mut value = HeaderValue::try_from(login.header().expose())
-                .map_err(|_| setup("the token holds characters that cannot be sent"))?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        request.send().await.map_err(|error| self.failed(url, &error))
+        let mut value = HeaderValue::try_from(login.header().expose())
+            .map_err(|_| setup("the token holds characters that cannot be sent"))?;
+        value.set_sensitive(true);
+        Ok(request.header(AUTHORIZATION, value))
     }
 
-    async fn receive(
+    /// The body of an answer: of a success at most `limit` bytes.
+    pub(super) async fn receive(
         &self,
         mut response: reqwest::Response,
         url: Url,
         left_origin: bool,
-        get: &Get<'_>,
+        login: Option<Login<'_>>,
+        limit: usize,
     ) -> Result<Response, HttpError> {
         let status = response.status();
-        let limit = if status.is_success() { get.limit } else { self.limits().error_bytes };
+        let limit = if status.is_success() { limit } else { self.limits().error_bytes };
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
+        let etag = header(&response, ETAG);
+        let retry_after = retry_after(&response);
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect();
         let mut body = Vec::new();
@@ -302,12 +353,13 @@ impl Http {
                 break;
             }
         }
-        let secrets = || get.login.as_ref().map(Login::secrets).unwrap_or_default();
+        let secrets = || login.as_ref().map(Login::secrets).unwrap_or_default();
         let message = if status.is_success() { None } else { message::from_body(&body, &secrets()) };
-        Ok(Response { url, status: status.as_u16(), left_origin, challenges, content_type, body, message })
+        let status = status.as_u16();
+        Ok(Response { url, status, left_origin, challenges, content_type, etag, retry_after, body, message })
     }
 
-    fn failed(&self, url: &Url, error: &reqwest::Error) -> HttpError {
+    pub(super) fn failed(&self, url: &Url, error: &reqwest::Error) -> HttpError {
         let proxy = self.proxies(url).ok().and_then(|proxies| proxies.for_url(url));
         HttpError::from_reqwest(url, error, self.limits().connect).through(proxy)
     }
@@ -369,6 +421,11 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
     }
 }
 
-fn header(response: &reqwest::Response, name: reqwest::header::HeaderName) -> Option<String> {
+/// Seconds; a date is not understood, and taken for no word about it.
+fn retry_after(response: &reqwest::Response) -> Option<Duration> {
+    header(response, RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+}
+
+pub(super) fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

@@ -11,11 +11,13 @@ pub mod error;
 pub mod health;
 pub mod http;
 pub mod keyserver;
+pub mod library;
 mod message;
 pub mod oci;
 pub mod policy;
 pub mod proxy;
 pub mod settings;
+pub mod stream;
 pub mod tls;
 
 #[cfg(test)]

@@ -27,8 +27,11 @@ fn limits(time: Duration) -> Limits {
         keyserver: time,
         listing: time,
         helper: time,
+        library: time,
+        pause: Duration::from_millis(10),
         discovery_bytes: 20_000,
         json_bytes: 10_000,
+        library_bytes: 100_000,
         error_bytes: 2_000,
     }
 }

@@ -1,0 +1,89 @@
+//! `delete URI`
+
+use super::target::{Choice, Host, choose};
+use super::{architecture, library_failure, switch};
+use crate::commands::endpoint::wait;
+use crate::commands::session::Session;
+use crate::error::{Failure, Result, ResultExt};
+use crate::message::quoted;
+use crate::uri::LibraryRef;
+use clap::Args;
+
+/// Delete an image from a library
+///
+/// Deletes the image of one architecture. It cannot be had back.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  $ {prog} delete library://lab/tools/blast:v1")]
+#[command(after_long_help = "\
+Examples:
+  $ {prog} delete library://lab/tools/blast:v1
+  $ {prog} delete --arch arm64 --force library://lab/tools/blast:v1")]
+pub struct Options {
+    /// The image: library://entity/collection/container:tag
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// The image of this architecture [default: this machine's]
+    #[arg(short = 'A', long)]
+    arch: Option<String>,
+    /// Do not ask
+    #[arg(short = 'F', long)]
+    force: bool,
+    /// Use the library at URL instead
+    #[arg(long, value_name = "URL")]
+    library: Option<String>,
+    /// Ask the host that the URI names over http
+    #[arg(long)]
+    no_https: bool,
+}
+
+impl Options {
+    /// What is to be deleted.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps it from being done; nothing is left behind then.
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
+    super::one_tag(&reference, "delete", session)?;
+    let arch = architecture(options.arch.as_ref(), "ARCH", session)?;
+    let image = reference.image();
+    let host =
+        if switch(options.no_https, &["NO_HTTPS", "NOHTTPS"], session) { Host::Http } else { Host::Https };
+    let choice =
+        Choice { command: "delete", library: options.library.as_ref(), reference: Some(&reference), host };
+    let force = switch(options.force, &["FORCE"], session);
+    if !force && !session.ctx.terminals.stdin {
+        let again = session.line(&format!("delete --force {}", quoted(&options.uri)));
+        return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
+    }
+    let chosen = choose(&choice, session)?;
+    if let Some(why) = chosen.no_token {
+        return Err(why.context("cannot delete from the library"));
+    }
+    if !force && !confirmed(&image, &arch, session)? {
+        session.ctx.talk.info("Nothing was deleted.");
+        return Ok(());
+    }
+    let deleted = wait(chosen.library.delete(&image, &arch))?;
+    if !deleted.map_err(|error| library_failure(error).context("unable to delete image from library"))? {
+        return Err(Failure::new(format!("image does not exist in the library: {image} ({arch})")));
+    }
+    session.ctx.talk.info(format!("Image {image} ({arch}) deleted."));
+    Ok(())
+}
+
+fn confirmed(image: &str, arch: &str, session: &mut Session) -> Result<bool> {
+    session.ctx.talk.prompt(&format!("Are you sure you want to delete {image} ({arch}) [y/N] "));
+    let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
+    if answer.is_none() {
+        session.ctx.talk.prompt("\n");
+    }
+    Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
+}

@@ -1,0 +1,80 @@
+//! `search`, `pull`, `push`, `delete`: images of a library. Which library that is, [`target`] decides.
+
+mod cache;
+pub mod delete;
+mod output;
+pub mod pull;
+pub mod push;
+pub mod search;
+mod target;
+
+use crate::commands::session::Session;
+use crate::context::Found;
+use crate::error::{Failure, Result};
+use crate::services::HttpError;
+use crate::transfer::TransferError;
+use crate::uri::LibraryRef;
+use std::path::Path;
+
+/// The commands of this room, which have no group.
+pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
+/// Those of them that the real program has for images from elsewhere too.
+pub const SHARED: [&str; 2] = ["pull", "push"];
+
+/// An option that the environment may stand for.
+fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Result<Option<String>> {
+    if let Some(option) = option {
+        return Ok(Some(option.clone()));
+    }
+    let found = variables.iter().find_map(|name| session.ctx.variable(name));
+    found
+        .map(|Found { name, value }| match value.to_str() {
+            Some(value) => Ok(value.to_string()),
+            None => Err(Failure::new(format!("{name} is not valid text"))),
+        })
+        .transpose()
+}
+
+/// A switch that the environment may set.
+fn switch(option: bool, variables: &[&str], session: &Session) -> bool {
+    option || variables.iter().any(|name| session.ctx.switch(name))
+}
+
+/// The architecture that is asked for, this machine's where none is.
+fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<String> {
+    let arch = text(option, &[variable], session)?;
+    let arch = arch.unwrap_or_else(|| crate::services::go_arch().to_string());
+    if arch.is_empty() || !arch.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
+        return Err(Failure::new(format!("{arch:?} is no architecture, as amd64 and arm64 are")));
+    }
+    Ok(arch)
+}
+
+/// A transfer between a server and `file` that failed.
+fn transfer_failure(error: TransferError, file: &Path) -> Failure {
+    match error {
+        TransferError::Http(error) => library_failure(error),
+        TransferError::File(error) => Failure::from(error).context(file.display().to_string()),
+    }
+}
+
+/// A failed request as a failed command.
+fn library_failure(error: HttpError) -> Failure {
+    let wait = error.retry_after.filter(|_| error.status() == Some(429));
+    let failure = super::endpoint::failure(error);
+    match wait {
+        Some(wait) => failure.hint(format!("the server says to wait {} s", wait.as_secs())),
+        None => failure,
+    }
+}
+
+/// Refuses a reference with several tags where one image is meant.
+fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<()> {
+    if reference.tags().len() < 2 {
+        return Ok(());
+    }
+    let first = reference.to_string();
+    let first = first.rsplit_once(':').map_or("", |(path, _)| path);
+    let again = session.line(&format!("{command} {first}:{}", reference.tags()[0]));
+    Err(Failure::new(format!("{reference} names several tags, and {command} takes one")).hint(again))
+}

@@ -1,0 +1,327 @@
+//! `pull [OUTPUT] URI`
+
+use super::cache::{Cache, copy_hashed};
+use super::output::Output;
+use super::target::{Choice, Chosen, Host, choose};
+use super::{architecture, library_failure, one_tag, switch, transfer_failure};
+use crate::commands::endpoint::wait;
+use crate::commands::session::Session;
+use crate::error::{Failure, Result, ResultExt};
+use crate::fsio::NewFile;
+use crate::message::{Level, quoted};
+use crate::services::library::Image;
+use crate::sif::{self, Sif};
+use crate::transfer::Progress;
+use crate::transfer::download::Download;
+use crate::transfer::upload::hex;
+use crate::uri::LibraryRef;
+use clap::Args;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// As many parts side by side, unless the environment says otherwise.
+const AT_ONCE: u64 = 3;
+/// As many bytes in a part.
+const PART_SIZE: u64 = 5 << 20;
+
+/// Pull an image from a library
+///
+/// Downloads an image into a file: OUTPUT, or NAME_TAG.sif where none is named. The file is there when it
+/// is whole and its hash is the library's, and not before.
+#[derive(Args)]
+#[command(allow_missing_positional = true)]
+#[command(after_help = "\
+Examples:
+  $ {prog} pull library://alpine")]
+#[command(after_long_help = "\
+Images from elsewhere (docker://, oras://, …), and options that are not above, are the business of the real
+{prog}, to which this program hands them.
+
+Examples:
+  $ {prog} pull library://alpine
+  $ {prog} pull --arch arm64 blast.sif library://lab/tools/blast:v1
+  $ {prog} pull --dir images --force library://library.example.com/lab/tools/blast")]
+#[allow(clippy::struct_excessive_bools)]
+pub struct Options {
+    /// The file to make [default: NAME_TAG.sif]
+    #[arg(value_name = "OUTPUT")]
+    output: Option<OsString>,
+    /// The image: library://[host/][entity/collection/]container[:tag]
+    #[arg(value_name = "URI")]
+    uri: OsString,
+    /// The image for this architecture [default: this machine's]
+    #[arg(long)]
+    arch: Option<String>,
+    /// Make the file in this directory
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Make the file under this name
+    #[arg(long, value_name = "FILE")]
+    name: Option<OsString>,
+    /// Replace a file that is there
+    #[arg(short = 'F', long)]
+    force: bool,
+    /// Use the library at URL instead
+    #[arg(long, value_name = "URL")]
+    library: Option<String>,
+    /// Neither look into the cache nor put the image there
+    #[arg(long)]
+    disable_cache: bool,
+    /// Ask the host that the URI names over http
+    #[arg(long)]
+    no_https: bool,
+    /// Say nothing about an image without a signature
+    #[arg(short = 'U', long)]
+    allow_unsigned: bool,
+    /// The same
+    #[arg(long, hide = true)]
+    allow_unauthenticated: bool,
+    /// Accepted for compatibility; has no effect here
+    #[arg(long, value_name = "DIR", hide = true)]
+    tmpdir: Option<PathBuf>,
+    /// Accepted for compatibility; has no effect here
+    #[arg(long, value_name = "FILE", hide = true)]
+    authfile: Option<PathBuf>,
+}
+
+impl Options {
+    /// What is to be pulled.
+    pub fn uri(&self) -> &OsString {
+        &self.uri
+    }
+}
+
+/// A pull that has been thought through.
+struct Pull {
+    reference: LibraryRef,
+    arch: String,
+    output: Output,
+    force: bool,
+    chosen: Chosen,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps it from being done; nothing is left behind then.
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let uri = options.uri().to_str().ok_or_else(|| Failure::new("the reference is not valid text"))?;
+    let reference = LibraryRef::parse(uri).map_err(Failure::from)?;
+    one_tag(&reference, "pull", session)?;
+    let arch = architecture(options.arch.as_ref(), "PULL_ARCH", session)?;
+    let (at_once, part_size) = parts(session)?;
+    let force = switch(options.force, &["FORCE"], session);
+    let output = output(options, &reference, force, session)?;
+    let host =
+        if switch(options.no_https, &["NO_HTTPS", "NOHTTPS"], session) { Host::Http } else { Host::Https };
+    let choice =
+        Choice { command: "pull", library: options.library.as_ref(), reference: Some(&reference), host };
+    let chosen = choose(&choice, session)?;
+    let pull = Pull { reference, arch, output, force, chosen };
+    let image = pull.describe()?;
+    let hash = pull.hash(&image)?;
+    let use_cache = !switch(options.disable_cache, &["DISABLE_CACHE"], session);
+    let cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
+    let new = NewFile::create(&pull.output.directory, &pull.output.name, 0o777)?;
+    pull.require_room(&new, &image)?;
+    let (new, cached) = match pull.from_cache(cache.as_ref(), new, (&hash, image.size), session)? {
+        Ok(new) => (new, true),
+        Err(new) => {
+            pull.download(&new, &image, &hash, at_once, part_size, session)?;
+            (new, false)
+        }
+    };
+    let sif = pull.inspect(&new)?;
+    if let Some(cache) = cache.filter(|_| !cached)
+        && let Err(failure) = cache.keep(&new.file, session)
+    {
+        session.ctx.talk.verbose(format!("the image is not kept in the cache: {}", failure.message()));
+    }
+    if !new.keep(pull.force)? {
+        let shown = pull.output.shown.display().to_string();
+        return Err(Failure::new(format!("Image file already exists: {shown:?} - will not overwrite"))
+            .hint("to replace it: --force"));
+    }
+    let quiet = ["ALLOW_UNSIGNED", "ALLOW_UNAUTHENTICATED"];
+    let unsigned = options.allow_unsigned || options.allow_unauthenticated || switch(false, &quiet, session);
+    pull.say_signatures(&sif, unsigned, session);
+    Ok(())
+}
+
+/// How many parts side by side, and how many bytes in each.
+fn parts(session: &Session) -> Result<(usize, u64)> {
+    let number = |suffix: &str, otherwise: u64, most: u64| {
+        let Some(found) = session.ctx.variable(suffix) else { return Ok(otherwise) };
+        let value = found.value.to_str().and_then(|text| text.parse::<u64>().ok());
+        value.filter(|value| (1..=most).contains(value)).ok_or_else(|| {
+            let value = found.value.to_string_lossy();
+            Failure::new(format!("{}={value}: this must be a number from 1 to {most}", found.name))
+        })
+    };
+    let at_once = number("DOWNLOAD_CONCURRENCY", AT_ONCE, 64)?;
+    let part_size = number("DOWNLOAD_PART_SIZE", PART_SIZE, 1 << 40)?;
+    Ok((at_once as usize, part_size.max(64 << 10)))
+}
+
+/// `--name`, else OUTPUT, else NAME_TAG.sif; in `--dir`.
+fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Session) -> Result<Output> {
+    let variable = |names: &[&str]| names.iter().find_map(|name| session.ctx.variable(name));
+    let name = match (options.output.as_ref().or(options.name.as_ref()), variable(&["PULL_NAME"])) {
+        (Some(name), _) => PathBuf::from(name),
+        (None, Some(found)) => PathBuf::from(found.value),
+        (None, None) => PathBuf::from(reference.file_name()),
+    };
+    let dir =
+        options.dir.clone().or_else(|| variable(&["PULLDIR", "PULLFOLDER"]).map(|found| found.value.into()));
+    let path = dir.map_or_else(|| name.clone(), |dir| dir.join(&name));
+    Output::find(&path, force, session.ctx.user.uid)
+}
+
+impl Pull {
+    /// What the library says of the image.
+    fn describe(&self) -> Result<Image> {
+        let image = self.reference.image();
+        let found = wait(self.chosen.library.image(&image, &self.arch))?.map_err(|error| {
+            let refused = matches!(error.status(), Some(401 | 403));
+            let failure = library_failure(error).context("while asking the library for the image");
+            let hints = self.chosen.no_token.iter().filter(|_| refused).flat_map(|why| &why.hints);
+            hints.fold(failure, |failure, hint| failure.hint(hint))
+        })?;
+        found.ok_or_else(|| {
+            Failure::new(format!("image does not exist in the library: {image} ({})", self.arch))
+        })
+    }
+
+    /// The SHA-256 that the library tells, in hexadecimal digits.
+    fn hash(&self, image: &Image) -> Result<String> {
+        let told = image.hash.as_deref().unwrap_or_default();
+        let digits = |hex: &&str| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
+        match told.strip_prefix("sha256.").filter(digits) {
+            Some(hex) => Ok(hex.to_ascii_lowercase()),
+            None => Err(Failure::new(format!(
+                "the library tells no SHA-256 of {} that what comes could be compared with",
+                self.reference.image()
+            ))),
+        }
+    }
+
+    fn require_room(&self, new: &NewFile, image: &Image) -> Result<()> {
+        match (image.size, new.room()) {
+            (Some(needed), Some(room)) if needed > room => Err(Failure::new(format!(
+                "{}: the image has {needed} bytes, and there is room for {room}",
+                self.output.shown.display()
+            ))
+            .hint("to pull into another directory: --dir DIRECTORY")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the image from the cache, if what lies there is it. Else gives the file back, empty.
+    fn from_cache(
+        &self,
+        cache: Option<&Cache>,
+        new: NewFile,
+        (hash, size): (&str, Option<u64>),
+        session: &Session,
+    ) -> Result<std::result::Result<NewFile, NewFile>> {
+        let Some((cache, entry)) = cache.and_then(|cache| Some((cache, cache.open()?))) else {
+            return Ok(Err(new));
+        };
+        let progress = progress(entry.metadata()?.len(), session);
+        let copied = copy_hashed(&entry, &new.file, size, &|bytes| progress.add(bytes));
+        progress.finish();
+        let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
+        if hex(&found) == hash {
+            session.ctx.talk.info("Using cached image");
+            return Ok(Ok(new));
+        }
+        let path = cache.path();
+        session.ctx.talk.warning(format!("{} is not what its name says, and is replaced", path.display()));
+        drop(new);
+        NewFile::create(&self.output.directory, &self.output.name, 0o777).map(Err)
+    }
+
+    fn download(
+        &self,
+        new: &NewFile,
+        image: &Image,
+        hash: &str,
+        at_once: usize,
+        part_size: u64,
+        session: &Session,
+    ) -> Result<()> {
+        let talk = &session.ctx.talk;
+        talk.info("Downloading library image");
+        let begun = Instant::now();
+        let progress = progress(image.size.unwrap_or_default(), session);
+        let library = &self.chosen.library;
+        let download = Download {
+            library,
+            url: library.file_url(&self.reference.image(), &self.arch),
+            size: image.size.filter(|size| *size > 0),
+            part_size,
+            at_once,
+            file: &new.file,
+            progress: &progress,
+            talk,
+        };
+        let result = wait(download.run());
+        progress.finish();
+        let (length, found) = result?.map_err(|error| {
+            transfer_failure(error, &self.output.shown).context("while downloading the image")
+        })?;
+        if !session.ctx.terminals.stderr {
+            talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
+        }
+        let found = hex(&found);
+        if found != hash {
+            return Err(Failure::new(format!(
+                "what came is not the image: its SHA-256 is {found}, the library's word is {hash}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Looks whether it is an image for the architecture that was asked for.
+    fn inspect(&self, new: &NewFile) -> Result<Sif> {
+        let image = self.reference.image();
+        let sif = sif::read(&mut &*new.file)
+            .map_err(|error| Failure::from(error).context(format!("{image} cannot be used")))?;
+        match sif.arch {
+            Some(arch) if arch != self.arch => Err(Failure::new(format!(
+                "{image} is an image for {arch}, and one for {} was asked for",
+                self.arch
+            ))
+            .hint(format!("to pull it nevertheless: --arch {arch}"))),
+            _ => Ok(sif),
+        }
+    }
+
+    /// Says who signed, and that nobody looked whether the signature is good.
+    fn say_signatures(&self, sif: &Sif, unsigned_is_fine: bool, session: &Session) {
+        let talk = &session.ctx.talk;
+        let file = self.output.shown.to_string_lossy();
+        if sif.signatures.is_empty() {
+            if !unsigned_is_fine {
+                talk.warning(format!("{file} holds no signature"));
+            }
+            return;
+        }
+        let keys: BTreeSet<&str> = sif
+            .signatures
+            .iter()
+            .map(|one| one.fingerprint.as_deref().unwrap_or("a key that is not named"))
+            .collect();
+        let keys: Vec<&str> = keys.into_iter().collect();
+        let (count, verify) = (sif.signatures.len(), session.line(&format!("verify {}", quoted(&file))));
+        let plural = if count == 1 { "a signature" } else { "signatures" };
+        talk.info(format!("{file} holds {plural} by {}, not checked here; run: {verify}", keys.join(", ")));
+    }
+}
+
+/// A bar, where somebody sees it and wants it.
+fn progress(total: u64, session: &Session) -> Progress {
+    Progress::new(total, "", session.ctx.terminals.stderr && session.ctx.talk.shows(Level::Info))
+}

@@ -1,0 +1,282 @@
+//! `push IMAGE URI`
+
+use super::target::{Choice, Host, choose};
+use super::{switch, transfer_failure};
+use crate::commands::endpoint::wait;
+use crate::commands::session::Session;
+use crate::error::{Failure, Result, ResultExt};
+use crate::message::{Level, escape, quoted};
+use crate::services::library::Library;
+use crate::services::library::upload::{FinishedUpload, UploadQuota};
+use crate::sif::{self, Sif};
+use crate::transfer::upload::{Upload, hex};
+use crate::transfer::{Progress, TransferError, hash_file};
+use crate::uri::LibraryRef;
+use clap::Args;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use std::fs::{File, Metadata};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use url::Url;
+
+/// Push an image to a library
+///
+/// Uploads a signed image and gives it its tags. What the library has already is only tagged.
+#[derive(Args)]
+#[command(after_help = "\
+Examples:
+  $ {prog} push blast.sif library://lab/tools/blast:v1")]
+#[command(after_long_help = "\
+Images for elsewhere (oras://), and options that are not above, are the business of the real {prog}, to
+which this program hands them.
+
+Examples:
+  $ {prog} push blast.sif library://lab/tools/blast:v1
+  $ {prog} push -U -D 'BLAST 2.15' blast.sif library://lab/tools/blast:v1,latest")]
+pub struct Options {
+    /// The file
+    #[arg(value_name = "IMAGE")]
+    image: PathBuf,
+    /// Where it goes: library://entity/collection/container[:tag,…]
+    #[arg(value_name = "URI")]
+    uri: String,
+    /// What the image is
+    #[arg(short = 'D', long, value_name = "TEXT", default_value = "")]
+    description: String,
+    /// Push an image without a signature too
+    #[arg(short = 'U', long)]
+    allow_unsigned: bool,
+    /// Use the library at URL instead
+    #[arg(long, value_name = "URL")]
+    library: Option<String>,
+    /// Accepted for compatibility; has no effect here
+    #[arg(long, hide = true)]
+    no_https: bool,
+}
+
+impl Options {
+    /// Where it is to be pushed.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+}
+
+/// An image that can be pushed.
+struct Payload<'a> {
+    path: &'a Path,
+    file: Arc<File>,
+    before: Metadata,
+    arch: &'static str,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Whatever keeps it from being done; nothing is left behind then.
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
+    let names = reference.full().map_err(Failure::from)?;
+    let payload = Payload::open(&options.image)?;
+    let sif = sif::read(&mut &*payload.file).map_err(|error| payload.failure(error.into()))?;
+    let Some(arch) = sif.arch else {
+        return Err(Failure::new(format!("{} names no architecture", options.image.display())));
+    };
+    let payload = Payload { arch, ..payload };
+    require_signature(&sif, options, session)?;
+    let choice = Choice {
+        command: "push",
+        library: options.library.as_ref(),
+        reference: Some(&reference),
+        host: Host::Check,
+    };
+    let chosen = choose(&choice, session)?;
+    if let Some(why) = chosen.no_token {
+        return Err(why.context("cannot push image to library"));
+    }
+    let hash = payload.hash(session)?;
+    let push = Push { library: &chosen.library, reference: &reference, payload: &payload, hash: &hash };
+    let finished = wait(push.run(names, &options.description, session))?.map_err(|error| {
+        transfer_failure(error, &options.image).context("unable to push image to library")
+    })?;
+    let page = chosen.page.filter(|_| options.library.is_none());
+    print_finished(finished.as_ref(), page.as_ref(), session)
+}
+
+impl<'a> Payload<'a> {
+    fn open(path: &'a Path) -> Result<Self> {
+        let opening = || format!("unable to open {}", path.display());
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file: File = openat(CWD, path, flags, Mode::empty()).fail_context(opening)?.into();
+        let before = file.metadata().fail_context(opening)?;
+        if !before.is_file() {
+            return Err(Failure::new(format!("{} is not a regular file", path.display())));
+        }
+        Ok(Self { path, file: Arc::new(file), before, arch: "" })
+    }
+
+    fn failure(&self, failure: Failure) -> Failure {
+        failure.context(self.path.display().to_string())
+    }
+
+    /// The SHA-256 of the whole file, in hexadecimal digits.
+    fn hash(&self, session: &Session) -> Result<String> {
+        let progress = progress(self.before.len(), "SHA-256 ", session);
+        let each = &mut |block: &[u8]| progress.add(block.len() as u64);
+        let hash =
+            hash_file(&self.file, 0, self.before.len(), each).map_err(|error| self.failure(error.into()));
+        progress.finish();
+        hash.map(|hash| hex(&hash))
+    }
+
+    /// Whether the file is still the one that was hashed.
+    fn is_unchanged(&self) -> bool {
+        let state = |found: &Metadata| (found.len(), found.mtime(), found.mtime_nsec());
+        self.file.metadata().is_ok_and(|now| state(&now) == state(&self.before))
+    }
+}
+
+fn require_signature(sif: &Sif, options: &Options, session: &Session) -> Result<()> {
+    if !sif.signatures.is_empty() {
+        return Ok(());
+    }
+    if switch(options.allow_unsigned, &["ALLOW_UNSIGNED"], session) {
+        session.ctx.talk.warning("the image holds no signature");
+        return Ok(());
+    }
+    let file = options.image.to_string_lossy();
+    let file = quoted(&file);
+    let push = format!("push -U {file} {}", quoted(&options.uri));
+    Err(Failure::new(format!("unable to upload container: {} holds no signature", options.image.display()))
+        .hint(session.line(&format!("sign {file}")))
+        .hint(format!("to push it unsigned: {}", session.line(&push))))
+}
+
+/// A push that can begin.
+struct Push<'a> {
+    library: &'a Library,
+    reference: &'a LibraryRef,
+    payload: &'a Payload<'a>,
+    hash: &'a str,
+}
+
+impl Push<'_> {
+    async fn run(
+        &self,
+        names: [&str; 3],
+        description: &str,
+        session: &Session<'_>,
+    ) -> std::result::Result<Option<FinishedUpload>, TransferError> {
+        let talk = &session.ctx.talk;
+        let made = |path: &str| talk.verbose(format!("{path} was made in the library"));
+        let container = self.library.container(names, &made).await?;
+        let (hash, arch) = (format!("sha256.{}", self.hash), self.payload.arch);
+        let path = self.reference.path();
+        let (image, there) = self.library.image_by_hash(&path, &hash, arch, &container, description).await?;
+        let abilities = self.library.abilities().await;
+        let finished = if there {
+            talk.info("The library has this image already: it is not sent again");
+            None
+        } else {
+            self.upload(&image, abilities.v2_upload, session).await?
+        };
+        for tag in self.reference.tags() {
+            self.library.tag(&container, &image, tag, abilities.arch_tags.then_some(arch)).await?;
+            talk.verbose(format!("{path}:{tag} is this image now"));
+        }
+        Ok(finished)
+    }
+
+    async fn upload(
+        &self,
+        image: &str,
+        v2: bool,
+        session: &Session<'_>,
+    ) -> std::result::Result<Option<FinishedUpload>, TransferError> {
+        let talk = &session.ctx.talk;
+        let (length, begun) = (self.payload.before.len(), Instant::now());
+        let progress = progress(length, "", session);
+        let upload = Upload {
+            library: self.library,
+            image,
+            file: &self.payload.file,
+            length,
+            sha256: self.hash,
+            v2,
+            progress: &progress,
+            talk,
+        };
+        let result = upload.run().await;
+        progress.finish();
+        if !self.payload.is_unchanged() {
+            let text = "the file changed while it was sent";
+            return Err(TransferError::File(std::io::Error::other(text)));
+        }
+        let finished = result?;
+        if !session.ctx.terminals.stderr {
+            talk.info(format!("Uploaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
+        }
+        Ok(finished)
+    }
+}
+
+/// What the library told at the end: the quota, and where the container's page is.
+fn print_finished(
+    finished: Option<&FinishedUpload>,
+    page: Option<&Url>,
+    session: &mut Session,
+) -> Result<()> {
+    let Some(finished) = finished else { return Ok(()) };
+    let mut text = String::new();
+    if let Some(quota) = finished.quota {
+        text.push_str(&format!("\nLibrary storage: using {}\n", used(quota)));
+    }
+    if let (Some(path), Some(page)) =
+        (finished.container_url.as_deref().filter(|path| !path.is_empty()), page)
+    {
+        let page = page.as_str().trim_end_matches('/');
+        text.push_str(&format!("Container URL: {page}/{}\n", escape(path.trim_start_matches('/'))));
+    }
+    session.ctx.print(&text)
+}
+
+fn used(UploadQuota { total, used }: UploadQuota) -> String {
+    if total == 0 {
+        return format!("{} out of unlimited quota", size(used));
+    }
+    format!("{} out of {} quota ({:.1}% used)", size(used), size(total), used as f64 / total as f64 * 100.0)
+}
+
+/// Two digits behind the point, in units of 1024 from KiB on, as Apptainer shows a quota.
+fn size(bytes: u64) -> String {
+    let mut value = bytes as f64 / 1024.0;
+    let mut units = ["KiB", "MiB", "GiB", "TiB"].into_iter();
+    let mut unit = units.next().unwrap_or_default();
+    for larger in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    format!("{value:.2} {unit}")
+}
+
+/// A bar, where somebody sees it and wants it.
+fn progress(total: u64, what: &'static str, session: &Session) -> Progress {
+    Progress::new(total, what, session.ctx.terminals.stderr && session.ctx.talk.shows(Level::Info))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotas() {
+        let quota = |used, total| super::used(UploadQuota { total, used });
+        assert_eq!(quota(1 << 20, 0), "1.00 MiB out of unlimited quota");
+        assert_eq!(quota(512, 10 << 30), "0.50 KiB out of 10.00 GiB quota (0.0% used)");
+        assert_eq!(quota(3 << 40, 6 << 40), "3.00 TiB out of 6.00 TiB quota (50.0% used)");
+    }
+}

@@ -1,0 +1,228 @@
+//! The library's documents as they stand on the wire.
+
+use super::Level;
+use crate::services::error::HttpError;
+use crate::services::http::Response;
+use serde::{Deserialize, Serialize};
+
+/// What every document stands in.
+#[derive(Deserialize)]
+pub(super) struct Envelope<T> {
+    pub data: T,
+}
+
+/// An image as the library describes it; all text is the library's own.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Image {
+    /// `sha256.<hex>` of its bytes.
+    #[serde(default)]
+    pub hash: Option<String>,
+    /// Its length in bytes.
+    #[serde(default)]
+    pub size: Option<u64>,
+    /// By Go's name.
+    #[serde(default)]
+    pub arch: Option<String>,
+    /// In the library's order.
+    #[serde(default)]
+    pub tags: Option<Vec<String>>,
+    /// Of the keys that signed it.
+    #[serde(default)]
+    pub fingerprints: Option<Vec<String>>,
+    /// Whether it is signed.
+    #[serde(default)]
+    pub signed: Option<bool>,
+    /// The first part of its path.
+    #[serde(default)]
+    pub entity_name: Option<String>,
+    /// The second part of its path.
+    #[serde(default)]
+    pub collection_name: Option<String>,
+    /// The third part of its path.
+    #[serde(default)]
+    pub container_name: Option<String>,
+    /// In somebody's words.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// Whether its bytes are there.
+    #[serde(default)]
+    pub uploaded: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SearchData {
+    #[serde(default)]
+    pub image: Option<Vec<Image>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct VersionData {
+    #[serde(default)]
+    pub api_version: Option<String>,
+}
+
+/// What was made, or found.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    #[serde(default)]
+    pub id: Option<String>,
+    #[serde(default)]
+    pub uploaded: Option<bool>,
+}
+
+/// An id becomes part of a path.
+pub(super) fn require_id(response: &Response, id: Option<String>) -> Result<String, HttpError> {
+    let plain = |id: &String| {
+        !id.is_empty()
+            && id.len() <= 255
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+    };
+    id.filter(plain).ok_or_else(|| response.unexpected("the answer has no id in it"))
+}
+
+/// An entity, collection or container to be made.
+#[derive(Serialize)]
+pub(super) struct NewLevel<'a> {
+    name: &'a str,
+    description: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entity: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    collection: Option<&'a str>,
+}
+
+impl<'a> NewLevel<'a> {
+    pub fn new(name: &'a str, level: Level, parent: &'a str) -> Self {
+        let (entity, collection) = match level {
+            Level::Entity => (None, None),
+            Level::Collection => (Some(parent), None),
+            Level::Container => (None, Some(parent)),
+        };
+        Self { name, description: "No description", entity, collection }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct NewImage<'a> {
+    pub hash: &'a str,
+    pub description: &'a str,
+    pub container: &'a str,
+}
+
+/// With capitals, as the API has it.
+#[derive(Serialize)]
+pub(super) struct TagOnly<'a> {
+    #[serde(rename = "Tag")]
+    pub tag: &'a str,
+    #[serde(rename = "ImageID")]
+    pub image: &'a str,
+}
+
+#[derive(Serialize)]
+pub(super) struct TagByArch<'a> {
+    #[serde(rename = "Arch")]
+    pub arch: &'a str,
+    #[serde(rename = "Tag")]
+    pub tag: &'a str,
+    #[serde(rename = "ImageID")]
+    pub image: &'a str,
+}
+
+/// `POST v2/imagefile/<id>`.
+#[derive(Serialize)]
+pub(super) struct SingleStart<'a> {
+    pub filesize: u64,
+    pub sha256sum: &'a str,
+    pub md5sum: &'a str,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct SingleStarted {
+    #[serde(rename = "uploadURL")]
+    pub upload_url: String,
+}
+
+/// `POST v2/imagefile/<id>/_multipart`.
+#[derive(Serialize)]
+pub(super) struct PartsStart {
+    pub filesize: u64,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartsStarted {
+    #[serde(rename = "uploadID")]
+    pub upload_id: String,
+    pub total_parts: u64,
+    pub part_size: u64,
+    #[serde(default)]
+    pub options: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// `PUT v2/imagefile/<id>/_multipart`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartStart<'a> {
+    pub part_size: u64,
+    #[serde(rename = "uploadID")]
+    pub upload_id: &'a str,
+    pub part_number: u64,
+    #[serde(rename = "sha256sum")]
+    pub sha256: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct PartStarted {
+    #[serde(rename = "presignedURL")]
+    pub presigned_url: String,
+}
+
+/// `PUT v2/imagefile/<id>/_multipart_complete`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PartsEnd<'a> {
+    #[serde(rename = "uploadID")]
+    pub upload_id: &'a str,
+    pub completed_parts: &'a [CompletedPart],
+}
+
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CompletedPart {
+    pub part_number: u64,
+    pub token: String,
+}
+
+/// `PUT v2/imagefile/<id>/_multipart_abort`.
+#[derive(Serialize)]
+pub(super) struct PartsAbort<'a> {
+    #[serde(rename = "uploadID")]
+    pub upload_id: &'a str,
+}
+
+/// What a library may say of a finished upload.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Finished {
+    /// Of everything that the user keeps there.
+    #[serde(default)]
+    pub quota: Option<Quota>,
+    /// The container's page, below the endpoint's address.
+    #[serde(rename = "containerUrl", default)]
+    pub container_url: Option<String>,
+}
+
+/// In bytes.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Quota {
+    /// 0: without a limit.
+    #[serde(rename = "quotaTotal", default)]
+    pub total: u64,
+    /// What is used of it.
+    #[serde(rename = "quotaUsage", default)]
+    pub used: u64,
+}

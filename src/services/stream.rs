@@ -1,0 +1,301 @@
+//! Requests whose bodies are not held in memory: pieces of an image on their way down, files on their way
+//! up. And those with JSON in them, which ask the server to change something.
+
+use super::error::{HttpError, Kind};
+use super::http::{Arrived, Asked, Http, Login, Response, header};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
+use reqwest::Method;
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use url::Url;
+
+/// How much of a file is read at once on its way up, in bytes.
+const PIECE: u64 = 256 << 10;
+
+/// A GET whose answer is taken piece by piece.
+#[derive(Clone)]
+pub struct Fetch<'a> {
+    /// `http` or `https`. User and password in it are not sent.
+    pub url: &'a Url,
+    /// Take any certificate, and let a login go over http.
+    pub insecure: bool,
+    /// Sent to this URL's origin alone.
+    pub login: Option<Login<'a>>,
+    /// The bytes that are asked for; the server may send others.
+    pub range: Range<u64>,
+}
+
+/// Which bytes a server says it sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentRange {
+    /// The first one.
+    pub first: u64,
+    /// The last one.
+    pub last: u64,
+    /// How many there are in all, where it tells.
+    pub total: Option<u64>,
+}
+
+impl ContentRange {
+    /// Reads `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number =
+            |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
+        let (range, total) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+        let (first, last) = range.split_once('-')?;
+        let total = if total == "*" { None } else { Some(number(total)?) };
+        let found = Self { first: number(first)?, last: number(last)?, total };
+        (found.first <= found.last && found.total.is_none_or(|total| found.last < total)).then_some(found)
+    }
+}
+
+/// An answer of success whose body is still on its way.
+pub struct Stream {
+    /// Where it comes from, after redirects.
+    pub url: Url,
+    /// 200, 206 or another status of success.
+    pub status: u16,
+    /// Of a 206.
+    pub content_range: Option<ContentRange>,
+    /// How long the body will be, where the server tells.
+    pub length: Option<u64>,
+    response: reqwest::Response,
+    http: Http,
+}
+
+impl Stream {
+    /// The next piece; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection breaks, or nothing comes for as long as a library may take.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
+        let patience = self.http.limits().library;
+        match tokio::time::timeout(patience, self.response.chunk()).await {
+            Ok(chunk) => chunk.map_err(|error| self.http.failed(&self.url, &error)),
+            Err(_) => Err(HttpError::new(&self.url, Kind::Stalled(patience))),
+        }
+    }
+
+    /// This answer as one that broke off.
+    pub fn broken(&self, what: impl Into<String>) -> HttpError {
+        HttpError::new(&self.url, Kind::Network(what.into()))
+    }
+
+    /// This answer as something else than was asked for.
+    pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
+        HttpError::new(&self.url, Kind::Unexpected(what.into()))
+    }
+}
+
+/// What a request carries.
+pub enum Content<'a> {
+    /// Nothing.
+    Nothing,
+    /// A JSON document.
+    Json(Vec<u8>),
+    /// Bytes of a file.
+    File(FilePart<'a>),
+}
+
+/// Bytes of a file, and how many of them are on their way already.
+#[derive(Clone)]
+pub struct FilePart<'a> {
+    /// Open for reading; its position does not matter.
+    pub file: &'a Arc<File>,
+    /// Which bytes.
+    pub range: Range<u64>,
+    /// Grows by each byte that is handed to the network.
+    pub moved: &'a Arc<AtomicU64>,
+    /// Headers that the address is made for.
+    pub headers: &'a [(&'static str, String)],
+}
+
+/// One request that may change something. No redirect is followed.
+pub struct Call<'a> {
+    /// Any method.
+    pub method: Method,
+    /// `http` or `https`.
+    pub url: &'a Url,
+    /// Take any certificate, and let a login go over http.
+    pub insecure: bool,
+    /// An empty secret sends no header.
+    pub login: Option<Login<'a>>,
+    /// What is sent.
+    pub content: Content<'a>,
+    /// For the answer, from the last byte sent.
+    pub timeout: Duration,
+}
+
+impl Http {
+    /// Asks for bytes of what lies at a URL, and follows redirects by the rules of [`Http::get`].
+    ///
+    /// # Errors
+    ///
+    /// When no answer begins within the time of a library, or its status means failure.
+    pub async fn open(&self, fetch: &Fetch<'_>) -> Result<Stream, HttpError> {
+        let patience = self.limits().library;
+        let range = format!("bytes={}-{}", fetch.range.start, fetch.range.end.saturating_sub(1));
+        let asked = Asked {
+            url: fetch.url,
+            insecure: fetch.insecure,
+            login: fetch.login,
+            header: Some((RANGE, range)),
+        };
+        let opening = async {
+            let Arrived { response, url, left_origin } = self.follow(&asked).await?;
+            if !response.status().is_success() {
+                return Err(self.receive(response, url, left_origin, fetch.login, 0).await?.failure());
+            }
+            let content_range = header(&response, CONTENT_RANGE).and_then(|text| ContentRange::parse(&text));
+            let (status, length) = (response.status().as_u16(), response.content_length());
+            Ok(Stream { url, status, content_range, length, response, http: self.clone() })
+        };
+        match tokio::time::timeout(patience, opening).await {
+            Ok(result) => result,
+            Err(_) => Err(HttpError::new(fetch.url, Kind::Stalled(patience))),
+        }
+    }
+
+    /// Sends a request as it stands and takes the answer, at most as long as a library's documents.
+    ///
+    /// # Errors
+    ///
+    /// When there is no whole answer within its time, or nothing moves for as long as a library may take.
+    /// A status of failure is none; a redirect is.
+    pub async fn call(&self, call: Call<'_>) -> Result<Response, HttpError> {
+        let mut request = self.request(call.method, call.url, call.login, call.insecure)?;
+        let (mut length, mut moved) = (0, Arc::default());
+        match call.content {
+            Content::Nothing => {}
+            Content::Json(document) => {
+                request = request.header(CONTENT_TYPE, "application/json").body(document);
+            }
+            Content::File(part) => {
+                length = part.range.end - part.range.start;
+                moved = Arc::clone(part.moved);
+                for (name, value) in part.headers {
+                    request = request.header(HeaderName::from_static(name), value);
+                }
+                request = request.body(part.body());
+            }
+        }
+        let url = call.url.clone();
+        let answer = async {
+            let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
+            if response.status().is_redirection() {
+                let text = "the server sends this request on to elsewhere, which is not followed";
+                return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
+            }
+            self.receive(response, url.clone(), false, call.login, self.limits().library_bytes).await
+        };
+        let goal = moved.load(Ordering::Relaxed) + length;
+        tokio::select! {
+            result = answer => result,
+            kind = self.stalled(&moved, goal, call.timeout) => Err(HttpError::new(&url, kind)),
+        }
+    }
+
+    /// Waits until nothing has moved for too long, or, once all has, no answer came in `timeout`.
+    async fn stalled(&self, moved: &AtomicU64, goal: u64, timeout: Duration) -> Kind {
+        let patience = self.limits().library;
+        let mut before = moved.load(Ordering::Relaxed);
+        while before < goal {
+            tokio::time::sleep(patience).await;
+            let now = moved.load(Ordering::Relaxed);
+            if now == before {
+                return Kind::Stalled(patience);
+            }
+            before = now;
+        }
+        tokio::time::sleep(timeout).await;
+        Kind::Timeout(timeout)
+    }
+}
+
+impl FilePart<'_> {
+    fn body(&self) -> reqwest::Body {
+        reqwest::Body::wrap(FileBody {
+            file: Arc::clone(self.file),
+            range: self.range.clone(),
+            moved: Arc::clone(self.moved),
+        })
+    }
+}
+
+/// A file read while it is sent. Reading blocks, which does no harm: one thread does nothing else meanwhile.
+struct FileBody {
+    file: Arc<File>,
+    range: Range<u64>,
+    moved: Arc<AtomicU64>,
+}
+
+impl HttpBody for FileBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let length = PIECE.min(self.range.end - self.range.start);
+        if length == 0 {
+            return Poll::Ready(None);
+        }
+        let mut piece = vec![0; length as usize];
+        let read = self.file.read_exact_at(&mut piece, self.range.start);
+        self.range.start += length;
+        self.moved.fetch_add(length, Ordering::Relaxed);
+        Poll::Ready(Some(read.map(|()| Frame::data(piece.into()))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.range.end - self.range.start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn ranges_of_content() {
+        let range = |first, last, total| Some(ContentRange { first, last, total });
+        let table = [
+            ("bytes 0-4/10", range(0, 4, Some(10))),
+            ("bytes 9-9/10", range(9, 9, Some(10))),
+            ("bytes 0-4/*", range(0, 4, None)),
+            ("bytes 5-4/10", None),
+            ("bytes 0-10/10", None),
+            ("bytes */10", None),
+            ("bytes +1-4/10", None),
+            ("bytes 0-99999999999999999999/*", None),
+            ("items 0-4/10", None),
+            ("", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(ContentRange::parse(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_range_panics(text in "bytes [0-9*+-]{0,8}-[0-9]{0,8}/[0-9*]{0,8}|\\PC{0,20}") {
+            ContentRange::parse(&text);
+        }
+    }
+}

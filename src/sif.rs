@@ -1,0 +1,199 @@
+//! SIF images, read only: their architecture, and which signatures they hold. Nothing is verified here.
+//!
+//! Every number in the file is checked against the file's length before it is believed, and what is read
+//! is bounded whatever it says.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
+
+const HEADER: usize = 128;
+const DESCRIPTOR: usize = 585;
+/// More objects than this are no image's; real ones have room for 48.
+const MOST: i64 = 4096;
+
+const PARTITION: i32 = 0x4004;
+const SIGNATURE: i32 = 0x4005;
+/// The kind of the partition that a container's root lies in.
+const PRIMARY: i32 = 2;
+/// Groups of objects carry this bit pattern beside their number.
+const GROUP: u32 = 0xf000_0000;
+
+/// What an image says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sif {
+    /// Of the primary partition, else of the header, by Go's name; `None` where the image does not tell.
+    pub arch: Option<&'static str>,
+    /// In the order in which they stand in the file.
+    pub signatures: Vec<Signature>,
+}
+
+/// A signature that is there; whether it is a good one is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signature {
+    /// The group of objects that is signed; `None` where it is a single object.
+    pub group: Option<u32>,
+    /// The key's fingerprint, 40 hexadecimal digits in capitals, where the signature names one.
+    pub fingerprint: Option<String>,
+}
+
+/// Why a file is no image that could be used.
+#[derive(Debug)]
+pub enum SifError {
+    /// It is something else.
+    NotSif,
+    /// It contradicts itself; says where.
+    Broken(String),
+    /// It ends before this byte, counted from 0.
+    CutShort(u64),
+    /// It could not be read.
+    Io(io::Error),
+}
+
+impl std::error::Error for SifError {}
+
+impl fmt::Display for SifError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSif => f.write_str("it is not a SIF image"),
+            Self::Broken(what) => write!(f, "it is a broken SIF image: {what}"),
+            Self::CutShort(end) => {
+                write!(f, "it is a SIF image cut short: it should have {end} bytes or more")
+            }
+            Self::Io(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for SifError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Reads header and descriptors of the image in `source`; the objects themselves are not read.
+///
+/// # Errors
+/// It is no SIF image, a broken one, or one whose objects lie beyond its end.
+pub fn read(source: &mut (impl Read + Seek)) -> Result<Sif, SifError> {
+    let length = source.seek(SeekFrom::End(0))?;
+    source.seek(SeekFrom::Start(0))?;
+    let mut header = [0; HEADER];
+    source.read_exact(&mut header).map_err(|error| match error.kind() {
+        ErrorKind::UnexpectedEof => SifError::NotSif,
+        _ => SifError::Io(error),
+    })?;
+    let header = Fields(&header);
+    if header.bytes::<10>(32) != *b"SIF_MAGIC\0" {
+        return Err(SifError::NotSif);
+    }
+    if header.bytes::<3>(42) != *b"01\0" {
+        return Err(SifError::Broken("its version is not 01".into()));
+    }
+    let (total, start) = (header.i64(88), header.i64(96));
+    if !(0..=MOST).contains(&total) {
+        return Err(SifError::Broken(format!("its header tells of {total} descriptors")));
+    }
+    let end = span(start, total * DESCRIPTOR as i64).filter(|_| start >= HEADER as i64);
+    let end = end.ok_or_else(|| SifError::Broken(format!("its descriptors begin at byte {start}")))?;
+    if end > length {
+        return Err(SifError::CutShort(end));
+    }
+    let mut table = vec![0; total as usize * DESCRIPTOR];
+    source.seek(SeekFrom::Start(start as u64))?;
+    source.read_exact(&mut table)?;
+    objects(&table, length, architecture(header.bytes(45)))
+}
+
+/// Goes through the descriptors; `arch` is the header's word.
+fn objects(table: &[u8], length: u64, arch: Option<&'static str>) -> Result<Sif, SifError> {
+    let mut sif = Sif { arch, signatures: Vec::new() };
+    for (number, entry) in (1..).zip(table.chunks_exact(DESCRIPTOR)) {
+        let entry = Fields(entry);
+        match entry.0[4] {
+            0 => continue,
+            1 => {}
+            other => {
+                return Err(SifError::Broken(format!(
+                    "descriptor {number} is neither used nor free: {other}"
+                )));
+            }
+        }
+        let (offset, size) = (entry.i64(17), entry.i64(25));
+        let end = span(offset, size);
+        let end =
+            end.ok_or_else(|| SifError::Broken(format!("object {number} is {size} bytes at {offset}")))?;
+        if end > length {
+            return Err(SifError::CutShort(end));
+        }
+        match entry.i32(0) {
+            SIGNATURE => sif.signatures.push(signature(&entry)),
+            PARTITION if entry.i32(205) == PRIMARY => {
+                let own = architecture(entry.bytes(209));
+                if own.is_some() && arch.is_some() && own != arch {
+                    let text = "its header and its primary partition name different architectures";
+                    return Err(SifError::Broken(text.into()));
+                }
+                sif.arch = own.or(arch);
+            }
+            _ => {}
+        }
+    }
+    Ok(sif)
+}
+
+fn signature(entry: &Fields) -> Signature {
+    let link = entry.u32(13);
+    let fingerprint = entry.bytes::<20>(205);
+    let hex = || fingerprint.iter().map(|byte| format!("{byte:02X}")).collect();
+    Signature {
+        group: (link & GROUP == GROUP).then_some(link & !GROUP),
+        fingerprint: (fingerprint != [0; 20]).then(hex),
+    }
+}
+
+/// Two digits and a zero byte; a number that came after this list was made tells nothing here.
+fn architecture(code: [u8; 3]) -> Option<&'static str> {
+    Some(match &code {
+        b"01\0" => "386",
+        b"02\0" => "amd64",
+        b"03\0" => "arm",
+        b"04\0" => "arm64",
+        b"05\0" => "ppc64",
+        b"06\0" => "ppc64le",
+        b"07\0" => "mips",
+        b"08\0" => "mipsle",
+        b"09\0" => "mips64",
+        b"10\0" => "mips64le",
+        b"11\0" => "s390x",
+        b"12\0" => "riscv64",
+        b"13\0" => "loong64",
+        _ => return None,
+    })
+}
+
+/// Where something ends that begins at `start` and is `size` long; `None` where that is no place in a file.
+fn span(start: i64, size: i64) -> Option<u64> {
+    let (start, size) = (u64::try_from(start).ok()?, u64::try_from(size).ok()?);
+    start.checked_add(size)
+}
+
+/// Little-endian numbers at fixed places; every place lies within the header or a descriptor.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        self.0[at..at + N].try_into().expect("N bytes")
+    }
+
+    fn u32(&self, at: usize) -> u32 {
+        u32::from_le_bytes(self.bytes(at))
+    }
+
+    fn i32(&self, at: usize) -> i32 {
+        i32::from_le_bytes(self.bytes(at))
+    }
+
+    fn i64(&self, at: usize) -> i64 {
+        i64::from_le_bytes(self.bytes(at))
+    }
+}

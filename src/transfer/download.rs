@@ -1,0 +1,281 @@
+//! From a library into a file.
+
+use super::retry::Patience;
+use super::{Hasher, Progress, TransferError};
+use crate::message::Talk;
+use crate::services::error::HttpError;
+use crate::services::http::Login;
+use crate::services::library::Library;
+use crate::services::stream::{Fetch, Stream};
+use futures_util::future::try_join_all;
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use url::Url;
+
+/// A server that sends fewer bytes than this at a time, where more were asked for, is not borne.
+const LEAST: u64 = 64 << 10;
+
+/// An image on its way down.
+pub struct Download<'a> {
+    /// Where it comes from.
+    pub library: &'a Library,
+    /// Its bytes, by the library; they may lie elsewhere.
+    pub url: Url,
+    /// How many there are, where the library tells.
+    pub size: Option<u64>,
+    /// How many bytes are asked for at once.
+    pub part_size: u64,
+    /// How many parts side by side.
+    pub at_once: usize,
+    /// Empty, open for reading and writing.
+    pub file: &'a Arc<File>,
+    /// Hears of each piece.
+    pub progress: &'a Progress,
+    /// Hears of what is tried again.
+    pub talk: &'a Talk,
+}
+
+/// What the parts share.
+struct Parts<'a> {
+    download: &'a Download<'a>,
+    hasher: &'a Hasher,
+    /// Where the bytes really are; may become another when that address is no longer valid.
+    address: RefCell<Url>,
+    total: u64,
+    /// Where the next part begins.
+    next: Cell<u64>,
+}
+
+impl Download<'_> {
+    /// Fills the file; returns its length and its SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// The server does not send what it should, tries and all, or the file cannot be written.
+    pub async fn run(&self) -> Result<(u64, [u8; 32]), TransferError> {
+        let hasher = Hasher::start(Arc::clone(self.file))?;
+        let mut patience = self.patience();
+        let first = loop {
+            match self.open(&self.url, 0..self.part_size).await {
+                Ok(stream) => break stream,
+                Err(error) => patience.wait(error).await?,
+            }
+        };
+        let total = match first.status {
+            206 => self.in_parts(first, &hasher).await?,
+            _ => self.in_one(first, &hasher).await?,
+        };
+        Ok((total, hasher.finish(total)?))
+    }
+
+    fn patience(&self) -> Patience<'_> {
+        Patience::new(self.library.http.limits().pause, self.talk, self.progress)
+    }
+
+    /// The token goes to the library's own origin, wherever that leads.
+    async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
+        let home = url.origin() == self.library.base.origin();
+        let login = self.library.token.as_ref().filter(|_| home).map(Login::Bearer);
+        self.library.http.open(&Fetch { url, insecure: self.library.insecure, login, range }).await
+    }
+
+    /// Checks what a 206 says of itself against what was asked for, and what is known of the whole.
+    fn check(&self, stream: &Stream, asked: &Range<u64>, total: Option<u64>) -> Result<u64, HttpError> {
+        let Some(found) = stream.content_range else {
+            return Err(stream.unexpected("the server sends a part and does not say which"));
+        };
+        let length = found.last - found.first + 1;
+        if found.first != asked.start || found.last >= asked.end {
+            return Err(stream.unexpected(format!(
+                "the server sends bytes {}-{} where {}-{} were asked for",
+                found.first,
+                found.last,
+                asked.start,
+                asked.end - 1
+            )));
+        }
+        if stream.length.is_some_and(|told| told != length) {
+            return Err(stream.unexpected("the server's length is not that of the part it sends"));
+        }
+        let whole = found.total.or(total).or(self.size);
+        let whole = whole.ok_or_else(|| stream.unexpected("nobody tells how long the image is"))?;
+        self.check_total(stream, whole)?;
+        if total.is_some_and(|total| total != whole) {
+            return Err(stream.unexpected(format!("the image is {whole} bytes now, and was not before")));
+        }
+        if length < LEAST && found.last + 1 < asked.end.min(whole) {
+            return Err(stream.unexpected(format!("the server sends only {length} bytes of a part")));
+        }
+        Ok(whole)
+    }
+
+    fn check_total(&self, stream: &Stream, whole: u64) -> Result<(), HttpError> {
+        match self.size {
+            Some(size) if size != whole => Err(stream.unexpected(format!(
+                "the server has {whole} bytes, the image has {size} by the library's description"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    async fn in_parts(&self, first: Stream, hasher: &Hasher) -> Result<u64, TransferError> {
+        let total = self.check(&first, &(0..self.part_size), None)?;
+        self.progress.set_total(total);
+        let parts = Parts {
+            download: self,
+            hasher,
+            address: RefCell::new(first.url.clone()),
+            total,
+            next: Cell::new(self.part_size.min(total)),
+        };
+        let mut first = Some(first);
+        let workers = (0..self.at_once.max(1)).map(|_| parts.work(first.take()));
+        try_join_all(workers).await?;
+        Ok(total)
+    }
+
+    /// One stream from the beginning. Where it breaks it goes on, if need be over what is there already.
+    async fn in_one(&self, first: Stream, hasher: &Hasher) -> Result<u64, TransferError> {
+        let mut total = self.size.or(first.length);
+        if let Some(length) = first.length {
+            self.check_total(&first, length)?;
+        }
+        self.progress.set_total(total.unwrap_or_default());
+        let (mut patience, mut at) = (self.patience(), 0);
+        let mut stream = first;
+        let (mut skip, mut mark) = (0, 0);
+        loop {
+            let error = match self.pour(&mut stream, &mut at, &mut skip, total, hasher).await {
+                Ok(()) if total.is_none_or(|total| at == total) => return Ok(at),
+                Ok(()) => stream.broken(format!("the server ended after {at} bytes")),
+                Err(TransferError::Http(error)) => error,
+                Err(other) => return Err(other),
+            };
+            if at - mark >= self.part_size {
+                (mark, patience) = (at, self.patience());
+            }
+            patience.wait(error).await?;
+            let end = total.unwrap_or(i64::MAX as u64);
+            stream = loop {
+                match self.open(&self.url, at..end).await {
+                    Ok(stream) => break stream,
+                    Err(error) => patience.wait(error).await?,
+                }
+            };
+            skip = match stream.status {
+                206 => {
+                    total = Some(self.check(&stream, &(at..end), total)?);
+                    0
+                }
+                _ => at,
+            };
+        }
+    }
+
+    /// Writes what comes, but for the first `skip` bytes of it, which are there.
+    async fn pour(
+        &self,
+        stream: &mut Stream,
+        at: &mut u64,
+        skip: &mut u64,
+        total: Option<u64>,
+        hasher: &Hasher,
+    ) -> Result<(), TransferError> {
+        while let Some(mut chunk) = stream.chunk().await? {
+            let known = (*skip).min(chunk.len() as u64);
+            *skip -= known;
+            let fresh = chunk.split_off(known as usize);
+            let end = *at + fresh.len() as u64;
+            if total.is_some_and(|total| end > total) {
+                return Err(stream.unexpected("the server sends more bytes than the image has").into());
+            }
+            self.keep(&fresh, *at, hasher)?;
+            *at = end;
+        }
+        Ok(())
+    }
+
+    fn keep(&self, bytes: &[u8], at: u64, hasher: &Hasher) -> Result<(), TransferError> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.file.write_all_at(bytes, at)?;
+        hasher.add(at, at + bytes.len() as u64);
+        self.progress.add(bytes.len() as u64);
+        Ok(())
+    }
+}
+
+impl Parts<'_> {
+    /// Fetches part after part; the first may be on its way already.
+    async fn work(&self, mut stream: Option<Stream>) -> Result<(), TransferError> {
+        if let Some(stream) = stream.take() {
+            self.part(0..self.download.part_size.min(self.total), Some(stream)).await?;
+        }
+        loop {
+            let start = self.next.get();
+            if start >= self.total {
+                return Ok(());
+            }
+            let end = start.saturating_add(self.download.part_size).min(self.total);
+            self.next.set(end);
+            self.part(start..end, None).await?;
+        }
+    }
+
+    /// Fetches one part, and where it breaks goes on from there.
+    async fn part(&self, mut range: Range<u64>, mut stream: Option<Stream>) -> Result<(), TransferError> {
+        let mut patience = self.download.patience();
+        while !range.is_empty() {
+            match self.some(&mut range, stream.take()).await {
+                Ok(()) => {}
+                Err(TransferError::Http(error)) => {
+                    let gone = matches!(error.status(), Some(401 | 403 | 404 | 410));
+                    let made = *self.address.borrow() != self.download.url;
+                    if gone && made {
+                        // An address that was made for this transfer may have a short life.
+                        *self.address.borrow_mut() = self.download.url.clone();
+                    } else {
+                        patience.wait(error).await?;
+                    }
+                }
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for what is left of a part, and takes what comes of it.
+    async fn some(&self, range: &mut Range<u64>, stream: Option<Stream>) -> Result<(), TransferError> {
+        let mut stream = match stream {
+            Some(stream) => stream,
+            None => {
+                let address = self.address.borrow().clone();
+                let stream = self.download.open(&address, range.clone()).await?;
+                if stream.status != 206 {
+                    let text = "the server sends the whole image where a part was asked for";
+                    return Err(stream.unexpected(text).into());
+                }
+                self.download.check(&stream, range, Some(self.total))?;
+                *self.address.borrow_mut() = stream.url.clone();
+                stream
+            }
+        };
+        let end = stream.content_range.map_or(range.end, |found| found.last + 1);
+        while let Some(chunk) = stream.chunk().await? {
+            let upto = range.start + chunk.len() as u64;
+            if upto > end {
+                return Err(stream.unexpected("the server sends more bytes than it says").into());
+            }
+            self.download.keep(&chunk, range.start, self.hasher)?;
+            range.start = upto;
+        }
+        if range.start < end {
+            return Err(stream.broken("the server ended in the middle of a part").into());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,173 @@
+//! From a file to a library, in the best way that it offers.
+
+use super::retry::Patience;
+use super::{Progress, TransferError, hash_file};
+use crate::message::Talk;
+use crate::services::error::HttpError;
+use crate::services::library::Library;
+use crate::services::library::upload::{FinishedUpload, Parts, Received};
+use crate::services::stream::FilePart;
+use crate::services::{self, Http};
+use crate::signals;
+use md5::{Digest, Md5};
+use std::fs::File;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Smaller images are not sent in parts.
+const PARTS_FROM: u64 = 64 << 20;
+/// A server that has all of an image reads it once more before it answers: a second more for so many bytes.
+const READ_AGAIN: u64 = 64 << 20;
+/// How long a signal waits for the server to forget an upload.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How often the bar is drawn anew.
+const TICK: Duration = Duration::from_millis(100);
+
+/// An image on its way up.
+pub struct Upload<'a> {
+    /// Where it goes.
+    pub library: &'a Library,
+    /// The library's id for it.
+    pub image: &'a str,
+    /// Open for reading.
+    pub file: &'a Arc<File>,
+    /// Its length.
+    pub length: u64,
+    /// In hexadecimal digits.
+    pub sha256: &'a str,
+    /// Whether the library has the second way, or only the first.
+    pub v2: bool,
+    /// Hears how far it is.
+    pub progress: &'a Progress,
+    /// Hears of what is tried again.
+    pub talk: &'a Talk,
+}
+
+impl Upload<'_> {
+    /// Sends the image. Returns what the library says of it at the end.
+    ///
+    /// # Errors
+    ///
+    /// The library does not take it, tries and all, or the file cannot be read.
+    pub async fn run(&self) -> Result<Option<FinishedUpload>, TransferError> {
+        if !self.v2 {
+            let send =
+                async |part: FilePart<'_>| self.library.upload_v1(self.image, part, self.at_end()).await;
+            return self.send(0..self.length, send).await;
+        }
+        if self.length > PARTS_FROM
+            && let Some(parts) = self.library.start_parts(self.image, self.length).await?
+        {
+            return self.in_parts(&parts).await;
+        }
+        self.in_one().await
+    }
+
+    /// How long the server may take for its answer once it has everything.
+    fn at_end(&self) -> Duration {
+        self.library.http.limits().library + Duration::from_secs(self.length / READ_AGAIN)
+    }
+
+    async fn in_one(&self) -> Result<Option<FinishedUpload>, TransferError> {
+        let md5 = self.md5()?;
+        let library = self.library;
+        let send = async |part: FilePart<'_>| {
+            // A new address for each try: an address may be good for one request.
+            let url = library.single_address(self.image, self.length, self.sha256, &md5).await?;
+            library.put(&url, &part, self.sha256, false, self.at_end()).await
+        };
+        self.send(0..self.length, send).await?;
+        Ok(library.complete_single(self.image, self.at_end()).await?)
+    }
+
+    /// The other checksum that the address of a whole image is made for.
+    fn md5(&self) -> io::Result<String> {
+        let mut md5 = Md5::new();
+        hash_file(self.file, 0, self.length, &mut |block| md5.update(block))?;
+        Ok(md5.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    async fn in_parts(&self, parts: &Parts) -> Result<Option<FinishedUpload>, TransferError> {
+        let farewell = self.farewell(parts);
+        let result = self.all_parts(parts).await;
+        drop(farewell);
+        if result.is_err()
+            && let Err(error) = self.library.abort_parts(self.image, parts).await
+        {
+            self.talk.verbose(format!("the library was not told to forget the upload: {error}"));
+        }
+        result
+    }
+
+    async fn all_parts(&self, parts: &Parts) -> Result<Option<FinishedUpload>, TransferError> {
+        let mut received = Received::default();
+        for number in 1..=parts.total {
+            let start = (number - 1) * parts.size;
+            let range = start..(start + parts.size).min(self.length);
+            let size = range.end - range.start;
+            let sha256 = match parts.hashed {
+                true => hex(&hash_file(self.file, start, size, &mut |_| ())?),
+                false => String::new(),
+            };
+            let library = self.library;
+            let send = async |part: FilePart<'_>| {
+                let url = library.part_address(self.image, parts, number, size, &sha256).await?;
+                library.put(&url, &part, &sha256, parts.hashed, library.http.limits().library).await
+            };
+            received.add(number, self.send(range, send).await?);
+        }
+        Ok(self.library.complete_parts(self.image, parts, &received, self.at_end()).await?)
+    }
+
+    /// Sends bytes of the file by `once`, and again where that is worth it.
+    async fn send<T>(
+        &self,
+        range: Range<u64>,
+        once: impl AsyncFn(FilePart<'_>) -> Result<T, HttpError>,
+    ) -> Result<T, TransferError> {
+        let mut patience = Patience::new(self.library.http.limits().pause, self.talk, self.progress);
+        loop {
+            let moved = Arc::new(AtomicU64::new(0));
+            let part = FilePart { file: self.file, range: range.clone(), moved: &moved, headers: &[] };
+            let shown = self.show(range.start, &moved);
+            let result = tokio::select! {
+                result = once(part) => result,
+                never = shown => never,
+            };
+            match result {
+                Ok(answer) => {
+                    self.progress.set(range.end);
+                    return Ok(answer);
+                }
+                Err(error) => patience.wait(error).await?,
+            }
+        }
+    }
+
+    /// Draws the bar, and never ends.
+    async fn show<T>(&self, start: u64, moved: &AtomicU64) -> T {
+        loop {
+            self.progress.set(start + moved.load(Ordering::Relaxed));
+            tokio::time::sleep(TICK).await;
+        }
+    }
+
+    /// A signal ends the upload on the server too: its parts would stay there, and count.
+    fn farewell(&self, parts: &Parts) -> signals::Guard {
+        let library = Library { http: Http::like(&self.library.http), ..self.library.clone() };
+        let (image, parts) = (self.image.to_string(), parts.clone());
+        signals::guard(move || {
+            let _ = services::block_on(async {
+                let _ = tokio::time::timeout(FAREWELL, library.abort_parts(&image, &parts)).await;
+            });
+        })
+    }
+}
+
+/// In small letters.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,228 @@
+//! References to images of a library: `library://[host/][[entity/]collection/]container[:tag,…]`.
+
+use super::{UriError, check_characters, check_host, shown_in_error, split_port};
+use std::fmt;
+
+/// What stands in front of every reference.
+const SCHEME: &str = "library://";
+/// The tag where none is named.
+const DEFAULT_TAG: &str = "latest";
+/// Longer parts are no name in any library.
+const LONGEST: usize = 255;
+
+/// An image of a library, by its name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryRef {
+    host: Option<String>,
+    /// One to three names.
+    path: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl LibraryRef {
+    /// Whether `text` is a reference to a library, well formed or not.
+    pub fn is_one(text: &str) -> bool {
+        text.starts_with(SCHEME)
+    }
+
+    /// Reads a reference, with or without its scheme. Up to three names are a path in the library that is
+    /// in use; of four the first is the library's host.
+    ///
+    /// # Errors
+    /// Another scheme, too many names, or a name, tag or host that is none.
+    pub fn parse(text: &str) -> Result<Self, UriError> {
+        let refuse =
+            |why: String| UriError(format!("malformed library reference{}: {why}", shown_in_error(text)));
+        check_characters(text).map_err(refuse)?;
+        let rest = text.strip_prefix(SCHEME).unwrap_or(text);
+        if rest.contains("://") {
+            return Err(refuse("its scheme is not library://".into()));
+        }
+        let mut names: Vec<&str> = rest.split('/').collect();
+        let host = match names.len() {
+            4 => Some(authority(names.remove(0)).map_err(refuse)?),
+            1..=3 => None,
+            _ => return Err(refuse("it has more than host, entity, collection and container".into())),
+        };
+        let last = names.pop().unwrap_or_default();
+        let (container, tags) = match last.split_once(':') {
+            Some((container, tags)) => (container, tags.split(',').map(String::from).collect()),
+            None => (last, vec![DEFAULT_TAG.to_string()]),
+        };
+        names.push(container);
+        if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
+            return Err(refuse(format!("{wrong:?} is no name: letters, digits and . _ - are, 255 at most")));
+        }
+        if let Some(wrong) = tags.iter().find(|tag| !is_tag(tag)) {
+            return Err(refuse(format!("{wrong:?} is no tag")));
+        }
+        Ok(Self { host, path: names.into_iter().map(String::from).collect(), tags })
+    }
+
+    /// `host[:port]` of the library, where the reference names it.
+    pub fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+
+    /// Every tag, in its order; never empty.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    /// `[[entity/]collection/]container`.
+    pub fn path(&self) -> String {
+        self.path.join("/")
+    }
+
+    /// `[[entity/]collection/]container:tag`, with the first tag.
+    pub fn image(&self) -> String {
+        format!("{}:{}", self.path(), self.tags[0])
+    }
+
+    /// The file that a pull makes where none is named: `container_tag.sif`.
+    pub fn file_name(&self) -> String {
+        format!("{}_{}.sif", self.path.last().expect("a path is never empty"), self.tags[0])
+    }
+
+    /// Entity, collection and container, as a push needs them.
+    ///
+    /// # Errors
+    /// One of them is missing, or is a name that libraries do not take for something new.
+    pub fn full(&self) -> Result<[&str; 3], UriError> {
+        let [entity, collection, container] = self.path.as_slice() else {
+            let text = format!(
+                "malformed library reference \"{self}\": to push, it must be {SCHEME}entity/collection/container[:tag]"
+            );
+            return Err(UriError(text));
+        };
+        for name in &self.path {
+            if !is_new_name(name) {
+                return Err(UriError(format!(
+                    "malformed library reference \"{self}\": {name:?} cannot be pushed to: names are of small letters and digits, with single . _ - between them"
+                )));
+            }
+        }
+        Ok([entity, collection, container])
+    }
+}
+
+/// With its scheme and all of its tags.
+impl fmt::Display for LibraryRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(SCHEME)?;
+        if let Some(host) = &self.host {
+            write!(f, "{host}/")?;
+        }
+        write!(f, "{}:{}", self.path(), self.tags.join(","))
+    }
+}
+
+fn authority(text: &str) -> Result<String, String> {
+    let (host, _) = split_port(text)?;
+    check_host(host)?;
+    Ok(text.to_ascii_lowercase())
+}
+
+/// What can stand in the path of a request without being anything else there.
+fn is_name(text: &str) -> bool {
+    text.len() <= LONGEST
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+}
+
+fn is_tag(text: &str) -> bool {
+    is_name(text.strip_prefix('_').unwrap_or(text)) || text == "_"
+}
+
+/// Small letters and digits in groups, one of `. _ -` between two of them.
+fn is_new_name(text: &str) -> bool {
+    let small = |group: &str| {
+        !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    text.split(['.', '_', '-']).all(small)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn references() {
+        let table = [
+            ("library://alpine", None, "alpine:latest", "alpine_latest.sif"),
+            ("alpine:3.19", None, "alpine:3.19", "alpine_3.19.sif"),
+            ("library://lab/tools/Blast:v1,v2", None, "lab/tools/Blast:v1", "Blast_v1.sif"),
+            ("library://lib.example.com/a/b/c", Some("lib.example.com"), "a/b/c:latest", "c_latest.sif"),
+            ("library://Lib.example:81/a/b/c:x", Some("lib.example:81"), "a/b/c:x", "c_x.sif"),
+            ("library://[::1]:81/a/b/c", Some("[::1]:81"), "a/b/c:latest", "c_latest.sif"),
+            ("a/b/c:sha256.00ff", None, "a/b/c:sha256.00ff", "c_sha256.00ff.sif"),
+        ];
+        for (text, host, image, file) in table {
+            let parsed = LibraryRef::parse(text).unwrap();
+            assert_eq!(
+                (parsed.host(), parsed.image().as_str(), parsed.file_name().as_str()),
+                (host, image, file)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_reference() {
+        for text in [
+            "",
+            "library://",
+            "library:///a",
+            "a//b",
+            "library://a/b/c/d/e",
+            "a/b/",
+            "a:",
+            "a:x,",
+            "a:x:y",
+            "-a",
+            "../a",
+            "a/..",
+            "a b",
+            "a\n",
+            "a@sha256:00",
+            "a?x",
+            "a#x",
+            "docker://a",
+            "library://docker://a",
+            "library://h:99999/a/b/c",
+            "library://u@h/a/b/c",
+            "a%2e",
+            "ä",
+            ".a",
+        ] {
+            assert!(LibraryRef::parse(text).is_err(), "{text:?}");
+        }
+        let message = LibraryRef::parse("library://me:secret@h/a/b/c").unwrap_err().to_string();
+        assert!(!message.contains("secret"), "{message}");
+    }
+
+    #[test]
+    fn what_can_be_pushed_to() {
+        assert_eq!(LibraryRef::parse("a/b1/c-d.e_f").unwrap().full(), Ok(["a", "b1", "c-d.e_f"]));
+        for text in ["c", "b/c", "A/b/c", "a/b--x/c", "a/b/c-", "a/b/c._d"] {
+            assert!(LibraryRef::parse(text).unwrap().full().is_err(), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_shown_reads_as_the_same(text in "(library://)?([a-zA-Z0-9.:]{1,8}/)?([a-zA-Z0-9._-]{1,5}/){0,2}[a-z0-9._-]{1,5}(:[a-z0-9._,-]{1,9})?") {
+            if let Ok(parsed) = LibraryRef::parse(&text) {
+                prop_assert_eq!(LibraryRef::parse(&parsed.to_string()), Ok(parsed.clone()));
+                prop_assert!(!parsed.file_name().contains('/') && !parsed.file_name().starts_with('.'));
+            }
+        }
+
+        #[test]
+        fn no_reference_panics(text in "\\PC{0,40}") {
+            if let Ok(parsed) = LibraryRef::parse(&text) {
+                let _ = parsed.full();
+            }
+        }
+    }
+}
