@@ -315,7 +315,7 @@ fn not_ours(word: &OsStr, ctx: &Context) -> Failure {
 fn nearest(word: &str, persona: Persona) -> Option<String> {
     let error = tree(persona).try_get_matches_from([persona.name(), word]).err()?;
     match error.get(ContextKind::SuggestedSubcommand)? {
-        ContextValue::Strings(names) => names.first().cloned(),
+        ContextValue::Strings(names) => names.last().cloned(),
         ContextValue::String(name) => Some(name.clone()),
         _ => None,
     }
@@ -510,12 +510,15 @@ mod tests {
             "--humm remote",
             "-x remote",
             "-",
-            "help pull",
+            "help inspect",
             "-c remote exec",
             "-qcf run",
             "--debug=x remote",
         ] {
             assert!(matches!(routed(other), Route::Other(_)), "{other}");
+        }
+        for library in ["pull x", "-q push", "help search", "delete"] {
+            assert!(matches!(routed(library), Route::Library(_)), "{library}");
         }
         for help in ["", "-q", "help", "-h", "--help remote"] {
             assert_eq!(routed(help), Route::Help, "{help}");

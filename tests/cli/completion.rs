@@ -81,8 +81,14 @@ fn names_of_the_users_own() {
 fn commands_options_and_files() {
     let world = world();
     for (line, expected, directive) in [
-        ("", "completion help keyserver registry remote", "4"),
+        ("", "completion delete help keyserver pull push registry remote search", "4"),
         ("re", "registry remote", "4"),
+        ("pu", "pull push", "4"),
+        ("pull ", "", "0"),
+        ("pull --dis", "--disable-cache", "4"),
+        ("push image.sif ", "", "4"),
+        ("search --", "--arch --signed --library --json --help", "4"),
+        ("delete -q --fo", "--force", "4"),
         ("--deb", "--debug", "4"),
         ("remote lo", "login logout", "4"),
         ("help remote lo", "login logout", "4"),
@@ -142,7 +148,8 @@ fn the_program_behind_keeps_its_own() {
     let path = with_real(&world, REAL);
     world.set_env("PATH", path);
     let (names, _) = candidates(&world, "");
-    assert_eq!(names, ["completion", "exec", "help", "keyserver", "registry", "remote", "run"]);
+    let all = "completion delete exec help keyserver pull push registry remote run search";
+    assert_eq!(names, all.split(' ').collect::<Vec<_>>());
     assert!(asked(&world, "rem").stdout.starts_with("remote\tManage remote endpoints"), "ours, not theirs");
     assert_eq!(asked(&world, "exec --bi").stdout, "--bind\ta user-bind path\n:4\n");
     assert_eq!(candidates(&world, "exec "), (vec![], "0".into()));

@@ -85,15 +85,60 @@ fn alone_it_answers_for_itself() {
     alone(&[]).exits(0).prints("Usage: apptainer");
     alone(&["remote"]).exits(0).prints("Usage: apptainer remote");
     alone(&["help", "remote", "add"]).exits(0).prints("$ apptainer remote add");
-    let rest = "serves completion, keyserver, registry, remote; for everything else there is no other apptainer in PATH.\n";
+    let rest = "serves completion, keyserver, registry, remote, delete and search, pull and push of library://; for everything else there is no other apptainer in PATH.\n";
     for args in [&[][..], &["remote"], &["keyserver", "--help"], &["help", "registry"]] {
         assert!(alone(args).exits(0).stdout.ends_with(rest), "{args:?}");
     }
     assert!(!alone(&["remote", "add", "--help"]).exits(0).stdout.contains("everything else"));
-    for (typed, near) in [("remot", "remote"), ("keysrver", "keyserver"), ("registri", "registry")] {
+    for (typed, near) in
+        [("remot", "remote"), ("keysrver", "keyserver"), ("registri", "registry"), ("serch", "search")]
+    {
         alone(&[typed, "list"]).exits(255).says(&format!("hint:    apptainer {near}\n"));
     }
     alone(&["exec"]).exits(255).says("hint:    apptainer help: the commands that work here\n");
+}
+
+/// What is about a library is ours, with the options that we know; the rest of a command is the other program's.
+#[test]
+fn images_of_libraries_are_ours_and_others_are_not() {
+    let world = World::new();
+    place(&world, "real", ECHO, 0o755);
+    let code = |args: &[&str]| run(&world, "bin:real", args).unwrap().code;
+    for theirs in [
+        &["pull", "docker://alpine"][..],
+        &["pull", "x.sif", "oras://h/x"],
+        &["pull", "--sandbox", "library://alpine"],
+        &["pull", "alpine"],
+        &["pull", "--help"],
+        &["pull"],
+        &["help", "push"],
+        &["push", "x.sif", "oras://h/x"],
+        &["push", "--docker-username", "x", "x.sif", "library://a/b/c"],
+        &["delete", "oras://h/x"],
+        &["delete", "--timeout", "3", "library://a/b/c"],
+        &["search", "--limit", "3", "alpine"],
+    ] {
+        assert_eq!(code(theirs), 7, "{theirs:?}");
+    }
+    // DefaultRemote has no library, which is ours to say.
+    for ours in [
+        &["pull", "library://alpine"][..],
+        &["-q", "pull", "--arch", "arm64", "x.sif", "library://alpine"],
+        &["delete", "--force", "a/b/c"],
+        &["search", "alpine"],
+    ] {
+        run(&world, "bin:real", ours)
+            .unwrap()
+            .exits(255)
+            .says("DefaultRemote (cloud.apptainer.org) has no library");
+    }
+    run(&world, "bin:real", &["search"]).unwrap().exits(1).says("Usage: apptainer search");
+    run(&world, "bin:real", &["pull", "--arch", "library://alpine"]).unwrap().exits(1).says("<URI>");
+    run(&world, "bin:real", &["search", "--help"]).unwrap().exits(0).prints("$ apptainer search");
+    let alone = |args: &[&str]| run(&world, "bin", args).unwrap();
+    alone(&["pull", "docker://alpine"]).exits(255).says("only library:// is this program's to pull");
+    alone(&["pull", "--sandbox", "library://alpine"]).exits(1).says("'--sandbox'");
+    alone(&["pull", "--help"]).exits(0).prints("$ apptainer pull library://alpine");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 use super::{known, other};
 use crate::cli::{self, GROUPS};
+use crate::commands::library::{COMMANDS, SHARED};
 use crate::context::Context;
 use crate::error::Result;
 use clap::{Arg, Command};
@@ -100,8 +101,20 @@ fn of(words: &[String], ctx: &mut Context) -> Answer {
             let group = tree.find_subcommand(group).expect("every group has a command");
             Walk::through(group, rest).answer(partial, ctx)
         }
+        _ if COMMANDS.contains(&group) => images(words, group, &tree, ctx),
         _ => other::ask(words, ctx).unwrap_or_default(),
     }
+}
+
+/// A command for images. The real program knows more options of some than we do: they go to it.
+fn images(words: &[String], command: &str, tree: &Command, ctx: &mut Context) -> Answer {
+    let others = SHARED.contains(&command).then(|| other::ask(words, ctx)).flatten();
+    others.unwrap_or_else(|| {
+        let at = first_command(words).expect("the command is there");
+        let command = tree.find_subcommand(command).expect("it is one of ours");
+        let (partial, rest) = words[at + 1..].split_last().expect("there is a word behind it");
+        Walk::through(command, rest).answer(partial, ctx)
+    })
 }
 
 /// Where the first word stands that is no global option; none where the next one is the first.
@@ -263,7 +276,8 @@ impl<'a> Walk<'a> {
         if self.command.has_subcommands() {
             return Answer { candidates: subcommands(self.command, partial), directive: NO_FILES };
         }
-        if self.path == ["remote", "check"] && self.positionals.is_empty() {
+        let takes_file = matches!(self.path.as_slice(), ["remote", "check"] | ["pull" | "push"]);
+        if takes_file && self.positionals.is_empty() {
             return Answer { directive: FILES, ..Answer::default() };
         }
         let mut answer = nothing();
@@ -304,7 +318,7 @@ fn nothing() -> Answer {
 /// What an option's value may be: a file where its name says so.
 fn value_of(arg: &Arg) -> Answer {
     let names = arg.get_value_names().unwrap_or_default();
-    let directive = if names.iter().any(|name| *name == "FILE") { FILES } else { NO_FILES };
+    let directive = if names.iter().any(|name| *name == "FILE" || *name == "DIR") { FILES } else { NO_FILES };
     Answer { directive, ..Answer::default() }
 }
 

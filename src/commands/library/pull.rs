@@ -55,7 +55,7 @@ pub struct Options {
     #[arg(long)]
     arch: Option<String>,
     /// Make the file in this directory
-    #[arg(long)]
+    #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// Make the file under this name
     #[arg(long, value_name = "FILE")]
