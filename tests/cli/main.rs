@@ -28,6 +28,7 @@ mod registry;
 mod scripting;
 mod secrets;
 mod status;
+mod supply_chain;
 mod terminal;
 mod trust;
 mod use_and_remove;
