@@ -13,6 +13,7 @@ mod durability;
 mod handover;
 mod helpers;
 mod homes;
+mod hostile;
 mod keyservers;
 mod list;
 mod login;

@@ -434,6 +434,8 @@ fn limits() -> Limits {
         keyserver: wait,
         listing: wait,
         helper: wait,
+        library: wait,
+        pause: Duration::from_millis(20),
         ..Limits::default()
     }
 }

@@ -126,7 +126,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
     let new = NewFile::create(&pull.output.directory, &pull.output.name, 0o777)?;
     pull.require_room(&new, &image)?;
-    let (new, cached) = match pull.from_cache(cache.as_ref(), new, (&hash, image.size), session)? {
+    let (new, cached) = match pull.take_cached(cache.as_ref(), new, (&hash, image.size), session)? {
         Ok(new) => (new, true),
         Err(new) => {
             pull.download(&new, &image, &hash, at_once, part_size, session)?;
@@ -219,7 +219,7 @@ impl Pull {
     }
 
     /// Takes the image from the cache, if what lies there is it. Else gives the file back, empty.
-    fn from_cache(
+    fn take_cached(
         &self,
         cache: Option<&Cache>,
         new: NewFile,

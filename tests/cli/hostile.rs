@@ -1,0 +1,258 @@
+//! Servers that mean harm, one table: whatever they do, a login ends in bounded time and memory, names the
+//! server, stores nothing and sends the token to nobody else. The figures are printed.
+
+use crate::peers::ca::{Ca, Identity};
+use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, TOKEN_STATUS};
+use crate::world::{As, Shown, World, finish};
+use rustix::net::sockopt::set_socket_linger;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "canary-t0ken";
+/// More than any row may take, in seconds: the longest wait of a login is twice ten.
+const PATIENCE: &str = "40";
+/// More than a login takes that all goes well, in KiB, by far less than what is sent to it.
+const MEMORY: u64 = 48 << 10;
+/// Runs a program and tells its largest size in KiB behind what it said.
+const MEASURE: &str = "import os,resource,sys
+status = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
+print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(status)";
+
+struct Figures {
+    shown: Shown,
+    time: Duration,
+    /// In KiB; none where it could not be measured.
+    memory: Option<u64>,
+}
+
+/// `remote login` to an endpoint at `url`, by a process of its own.
+fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
+    let world = World::new();
+    world.install();
+    let host = url.split_once("://").unwrap().1;
+    let flag = if insecure { "        Insecure: true\n" } else { "" };
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n    lab:\n        URI: //{host}\n        System: false\n        Exclusive: false\n{flag}Credentials: []\n"
+    ));
+    let before = world.user();
+    std::fs::write(world.path("token"), TOKEN).unwrap();
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", MEASURE, "/usr/bin/timeout", PATIENCE]).arg(world.exe());
+    command.args(["-d", "remote", "login", "lab", "--tokenfile"]).arg(world.path("token"));
+    command.env_clear().envs(world.env.iter()).current_dir(world.home());
+    if let Some(ca) = ca {
+        ca.write(&world.path("ca.pem"));
+        command.env("SSL_CERT_FILE", world.path("ca.pem"));
+    }
+    let begun = Instant::now();
+    let mut shown = finish(&mut command);
+    let time = begun.elapsed();
+    let memory = shown.stderr.rsplit_once("peak ").and_then(|(_, kib)| kib.trim().parse().ok());
+    shown.stderr = shown.stderr.rsplit_once("peak ").map_or(String::new(), |(said, _)| said.to_string());
+    assert_eq!(world.user(), before, "nothing was stored");
+    Figures { shown, time, memory }
+}
+
+/// Holds a row against what every row promises, and prints its figures.
+fn judge(name: &str, url: &str, figures: &Figures, words: &str) {
+    let Figures { shown, time, memory } = figures;
+    let memory = memory.expect("it was measured");
+    println!("{name:<44} {:>6.2} s {:>7.1} MiB", time.as_secs_f64(), memory as f64 / 1024.0);
+    let fatal = shown.stderr.lines().find(|line| line.starts_with("FATAL:")).unwrap_or_default();
+    assert_eq!(shown.code, 255, "{name}: {shown:#?}");
+    let all = format!("{fatal} {}", shown.stderr);
+    assert!(all.contains(url.split_once("://").unwrap().1), "{name}: the server is named: {shown:#?}");
+    assert!(all.contains(words), "{name}: it says {words:?}: {shown:#?}");
+    assert!(!shown.stderr.contains(TOKEN) && !shown.stdout.contains(TOKEN), "{name}: {shown:#?}");
+    assert!(!shown.stderr.contains('\x1b'), "{name}: the terminal is not driven");
+    assert!(memory < MEMORY, "{name}: {memory} KiB");
+}
+
+/// A server of one answer, after which it hangs up: properly, or (`reset`) by a reset. It reads the request
+/// if it is told to.
+fn raw(answer: Vec<u8>, read: bool, reset: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().take(20) {
+            let Ok(mut stream) = stream else { continue };
+            if read {
+                let _ = stream.read(&mut [0; 4096]);
+            }
+            let _ = stream.write_all(&answer);
+            if reset {
+                let _ = set_socket_linger(&stream, Some(Duration::ZERO));
+            }
+        }
+    });
+    address
+}
+
+/// What an endpoint does at a stage of a login, and what is said then.
+fn rows() -> Vec<(&'static str, Behaviour, &'static str)> {
+    let raw = |text: &str| Behaviour::Raw(text.as_bytes().to_vec());
+    let head = "HTTP/1.1 200 OK\r\n";
+    let headers: String = (0..10_000).map(|i| format!("X-{i}: y\r\n")).collect();
+    let long = "y".repeat(1 << 20);
+    // Eleven bytes that unpack to much more; nobody asked for packed bytes.
+    let mut bomb = format!("{head}Content-Encoding: gzip\r\nContent-Length: 11\r\n\r\n").into_bytes();
+    bomb.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0x4b]);
+    vec![
+        ("an answer without end", Behaviour::Endless, "longer than"),
+        ("no answer", Behaviour::Silent, "no whole answer within"),
+        ("a byte now and then", Behaviour::Drip(Duration::from_millis(300)), "no whole answer within"),
+        ("a redirect to itself", Behaviour::Redirect(302, "?".into()), "the server sends requests"),
+        (
+            "a redirect to a file",
+            Behaviour::Redirect(302, "file:///etc/passwd".into()),
+            "sends requests on to",
+        ),
+        ("a redirect to nowhere", Behaviour::Redirect(302, "http://[".into()), "no address"),
+        ("a redirect with a line break in it", raw("HTTP/1.1 302 X\r\nLocation: /a\rX: b\r\n\r\n"), ""),
+        ("a redirect with an escaped line break", Behaviour::Redirect(302, "/a%0d%0aX:%20b".into()), ""),
+        ("10,000 headers", raw(&format!("{head}{headers}\r\n{{}}")), ""),
+        ("a header of 1 MiB", raw(&format!("{head}X: {long}\r\n\r\n{{}}")), ""),
+        ("a status line of 1 MiB", raw(&format!("HTTP/1.1 200 {long}\r\n\r\n{{}}")), ""),
+        ("a bomb", Behaviour::Raw(bomb), ""),
+        ("HTML", Behaviour::Body(200, "text/html", "<html>\x1b[2J".into()), ""),
+        ("JSON nested without end", Behaviour::Json(200, "[".repeat(500_000)), ""),
+        ("the end in the status line", raw("HTTP/1."), ""),
+        ("the end in a header", raw(&format!("{head}Content-Le")), ""),
+        ("the end in the body", raw(&format!("{head}Content-Length: 9\r\n\r\n{{")), "closed the connection"),
+        ("a length of less than nothing", raw(&format!("{head}Content-Length: -1\r\n\r\n{{}}")), ""),
+        ("two lengths", raw(&format!("{head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{{}}")), ""),
+        (
+            "a chunk of 16 EiB",
+            raw(&format!("{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n")),
+            "",
+        ),
+        (
+            "a failure with the token in it",
+            Behaviour::Json(500, format!("{{\"message\":\"{TOKEN}\\u001b[2J\"}}")),
+            "500",
+        ),
+    ]
+}
+
+#[test]
+fn answers_at_both_stages_of_a_login() {
+    let work: Vec<_> = [DISCOVERY, TOKEN_STATUS]
+        .into_iter()
+        .flat_map(|path| {
+            rows().into_iter().map(move |(name, behaviour, words)| (path, name, behaviour, words))
+        })
+        // Of the token service whatever is 200 is a yes, however it looks: that is what the service is for.
+        .filter(|(path, name, ..)| {
+            let yes = ["a bomb", "HTML", "JSON nested without end", "10,000 headers"];
+            // And who describes an endpoint has not seen the token yet.
+            let knows = *name == "a failure with the token in it";
+            if *path == DISCOVERY { !knows } else { !yes.contains(name) }
+        })
+        .collect();
+    // Those that wait do so together.
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                while let Some((path, name, behaviour, words)) =
+                    work.get(next.fetch_add(1, Ordering::Relaxed))
+                {
+                    let endpoint = Endpoint::http();
+                    endpoint.accept_token(TOKEN);
+                    endpoint.set(path, behaviour.clone());
+                    let figures = login(&endpoint.url(), None, true);
+                    let stage = if *path == DISCOVERY { "discovery" } else { "token" };
+                    judge(&format!("{stage}: {name}"), &endpoint.url(), &figures, words);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn connections_that_end_at_every_stage() {
+    let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec();
+    // Nothing, something that is no TLS, and the beginning of a handshake.
+    let answers = [Vec::new(), b"nonsense\r\n\r\n".to_vec(), vec![22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], begun];
+    for scheme in ["http", "https"] {
+        for answer in &answers {
+            for (read, reset) in [(false, false), (false, true), (true, false), (true, true)] {
+                let url = format!("{scheme}://{}", raw(answer.clone(), read, reset));
+                let figures = login(&url, None, scheme == "http");
+                let how = format!("{scheme}, {} bytes, read {read}, reset {reset}", answer.len());
+                judge(&how, &url, &figures, "");
+            }
+        }
+    }
+}
+
+#[test]
+fn tls_that_does_not_pass() {
+    let ca = Ca::generate();
+    let table = [
+        ("expired", ca.expired(), "has expired"),
+        ("not valid yet", ca.not_yet_valid(), "not valid yet"),
+        ("for another name", ca.identity_for("other.example"), "belongs to another name"),
+        ("self-signed", Identity::self_signed(false), "self-signed"),
+        ("of an unknown authority", Ca::generate().identity(), "not known here"),
+    ];
+    for (name, identity, words) in table {
+        let endpoint = Endpoint::https(identity);
+        endpoint.accept_token(TOKEN);
+        let figures = login(&endpoint.url(), Some(&ca), false);
+        judge(&format!("a certificate {name}"), &endpoint.url(), &figures, words);
+        assert!(endpoint.requests().is_empty(), "not a byte of a request was sent");
+    }
+}
+
+#[test]
+fn tls_of_yesterday() {
+    let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
+    let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
+    ca.identity().write_with_key(&certificate, &key);
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut server = Command::new("/usr/bin/openssl")
+        .args(["s_server", "-quiet", "-www", "-tls1_1", "-cipher", "ALL:@SECLEVEL=0", "-accept"])
+        .arg(format!("127.0.0.1:{port}"))
+        .arg("-cert")
+        .arg(&certificate)
+        .arg("-key")
+        .arg(&key)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("openssl is installed by tests/run");
+    let listens = || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
+    for _ in 0..200 {
+        if listens() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    let url = format!("https://127.0.0.1:{port}");
+    let figures = login(&url, Some(&ca), false);
+    judge("TLS 1.1", &url, &figures, "TLS");
+    let _ = server.kill();
+    let _ = server.wait();
+}
+
+#[test]
+fn the_measure_measures() {
+    let endpoint = Endpoint::http();
+    endpoint.accept_token(TOKEN);
+    let world = World::new();
+    world.write_user(format!("Active: lab\nRemotes:\n    lab:\n        URI: //{}\n        System: false\n        Exclusive: false\n        Insecure: true\n", endpoint.host()));
+    world.pipe(format!("{TOKEN}\n"));
+    world.run(As::Root, &["remote", "login", "lab"]).exits(0);
+    let mut hungry = Command::new("/usr/bin/python3");
+    hungry.args(["-c", MEASURE, "/usr/bin/python3", "-c", "x = b'x' * (100 << 20)"]);
+    let shown = finish(&mut hungry);
+    let kib: u64 = shown.stderr.rsplit_once("peak ").unwrap().1.trim().parse().unwrap();
+    assert!(kib > MEMORY, "{kib} KiB");
+}
