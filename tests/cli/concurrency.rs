@@ -161,6 +161,51 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
     }
 }
 
+/// What everybody can read everybody can lock: the global file, its directory, both at once.
+#[test]
+fn a_stranger_who_holds_every_lock_that_he_can_open_stops_nobody() {
+    if !is_root() {
+        return crate::world::skipped("a stranger: only root can be one");
+    }
+    let world = lab();
+    world.write_global("Active: DefaultRemote\nRemotes: {}\n");
+    let global = world.global_file();
+    process(&world, As::Root, "add --global one one.example.com").unwrap().exits(0);
+    world.give_home_to_user();
+    crate::disk::chmod(&world.home(), 0o711);
+    let hold = "import fcntl,glob,os,sys,time
+held = []
+for directory in sys.argv[1:]:
+    for name in [directory] + glob.glob(directory + '/*') + glob.glob(directory + '/.*'):
+        for how in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+            try:
+                file = os.open(name, os.O_RDONLY)
+                fcntl.flock(file, how | fcntl.LOCK_NB)
+                held.append(file)
+                break
+            except OSError:
+                pass
+print(len(held), flush=True)
+time.sleep(60)";
+    let mut stranger = std::process::Command::new("/usr/bin/setpriv")
+        .args([format!("--reuid={STRANGER}"), format!("--regid={STRANGER}"), "--clear-groups".into()])
+        .args(["/usr/bin/python3", "-c", hold])
+        .args([global.parent().unwrap(), &world.user_dir()])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = [0; 2];
+    std::io::Read::read_exact(stranger.stdout.as_mut().unwrap(), &mut told).unwrap();
+    assert!(told[0] >= b'2', "he holds the global file and its directory at least");
+    let begun = Instant::now();
+    process(&world, As::Root, "add --global two two.example.com").unwrap().exits(0);
+    process(&world, As::User, "use two").unwrap().exits(0);
+    process(&world, As::User, "list").unwrap().exits(0).prints("two");
+    assert!(begun.elapsed() < Duration::from_secs(8), "nobody waited for him");
+    let _ = stranger.kill();
+    let _ = stranger.wait();
+}
+
 #[test]
 fn two_hundred_writers_and_fifty_readers_at_once() {
     let (world, endpoint) = (World::new(), Endpoint::http());

@@ -1,0 +1,161 @@
+//! Filesystems and directories that are not what a home usually is: the same promises there.
+
+use crate::disk::{chmod, give, names, process, with_mounts};
+use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::process::Command;
+
+const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
+
+fn lab() -> World {
+    let world = World::new();
+    world.write_user(OLD);
+    world
+}
+
+fn changed() -> String {
+    OLD.replace("Active: lab", "Active: DefaultRemote")
+}
+
+fn ends(shown: &Shown) -> Vec<&str> {
+    shown.stdout.lines().filter_map(|line| line.strip_prefix("exit ")).collect()
+}
+
+#[test]
+fn an_overlay_takes_the_change_and_the_layer_below_stays() {
+    let world = lab();
+    let Some(shown) = with_mounts(
+        &world,
+        "cp -a $W/home $W/lower; mkdir $W/scratch; mount -t tmpfs none $W/scratch
+         mkdir $W/scratch/upper $W/scratch/work; chown $OWN $W/scratch/upper; chmod 700 $W/scratch/upper
+         mount -t overlay -o lowerdir=$W/lower,upperdir=$W/scratch/upper,workdir=$W/scratch/work none $W/home
+         user remote use DefaultRemote; user remote use DefaultRemote; user remote list
+         cat $W/home/.apptainer/remote.yaml >$W/after; ls -A $W/home/.apptainer | sed 's/^/left /'",
+    ) else {
+        return;
+    };
+    assert_eq!(ends(&shown), ["0", "0", "0"], "{shown:#?}");
+    assert_eq!(fs::read_to_string(world.path("after")).unwrap(), changed());
+    assert_eq!(fs::read_to_string(world.path("lower/.apptainer/remote.yaml")).unwrap(), OLD);
+    let left: Vec<&str> = shown.stdout.lines().filter_map(|line| line.strip_prefix("left ")).collect();
+    assert_eq!(left, [".remote.yaml.lock", "remote.yaml"]);
+    shown.never_shows("WARNING");
+}
+
+#[test]
+fn a_users_quota_is_a_full_disk_by_name() {
+    if !is_root() {
+        return skipped("a quota: only root can set one");
+    }
+    let world = lab();
+    let Some(shown) = with_mounts(
+        &world,
+        "cp -a $W/home $W/copy
+         mount -t tmpfs -o size=1m,mode=700,usrquota,usrquota_block_hardlimit=8k none $W/home
+         cp -a $W/copy/.apptainer $W/home; chown -R $OWN $W/home
+         setpriv --reuid=${OWN%:*} --clear-groups dd if=/dev/zero of=$W/home/fill bs=4k 2>/dev/null
+         user remote use DefaultRemote; cat $W/home/.apptainer/remote.yaml >$W/after
+         ls -A $W/home/.apptainer | sed 's/^/left /'
+         rm $W/home/fill; user remote use DefaultRemote; cat $W/home/.apptainer/remote.yaml >$W/later",
+    ) else {
+        return;
+    };
+    assert_eq!(ends(&shown), ["255", "0"], "{shown:#?}");
+    let file = world.user_file().display().to_string();
+    let shown = shown.says(&format!("{file} was not changed")).says("uota");
+    assert_eq!(fs::read_to_string(world.path("after")).unwrap(), OLD);
+    assert_eq!(fs::read_to_string(world.path("later")).unwrap(), changed());
+    let left: Vec<&str> = shown.stdout.lines().filter_map(|line| line.strip_prefix("left ")).collect();
+    assert_eq!(left, [".remote.yaml.lock", "remote.yaml"]);
+}
+
+/// A directory like /tmp: everybody can plant something there, and nobody can remove another's.
+fn sticky() -> (World, std::path::PathBuf) {
+    let mut world = lab();
+    let shared = world.path("shared");
+    fs::create_dir(&shared).unwrap();
+    chmod(&shared, 0o1777);
+    world.set_env("APPTAINER_CONFIGDIR", &shared);
+    (world, shared)
+}
+
+#[test]
+fn nothing_is_written_into_a_directory_where_others_can_plant() {
+    for planted in ["nothing", "remote.yaml", ".remote.yaml.lock", "link"] {
+        let (world, shared) = sticky();
+        let victim = world.path("victim");
+        fs::write(&victim, "mine").unwrap();
+        let ours = match planted {
+            "nothing" => true,
+            "link" => {
+                symlink(&victim, shared.join("remote.yaml")).unwrap();
+                give(&shared.join("remote.yaml"), USER)
+            }
+            name => {
+                fs::write(shared.join(name), "").unwrap();
+                give(&shared.join(name), USER)
+            }
+        };
+        let who = if is_root() { As::Root } else { As::User };
+        if !ours {
+            continue;
+        }
+        let shown = process(&world, who, "add --no-login -n new new.example.com").unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine", "{planted}");
+        // Root is anybody in somebody's directory, but not where everybody writes.
+        assert_eq!(shown.code, 255, "{planted}: {shown:#?}");
+        shown.says("can be written by others").says("mkdir -m 700");
+        process(&world, who, "list").unwrap().exits(0);
+    }
+}
+
+#[test]
+fn root_writes_a_users_layer_as_that_user_would() {
+    if !is_root() {
+        return skipped("root with a user's HOME: only root can be that");
+    }
+    let world = lab();
+    world.give_home_to_user();
+    process(&world, As::Root, "use DefaultRemote").unwrap().exits(0);
+    process(&world, As::Root, "add --no-login -n two two.example.com").unwrap().exits(0);
+    for name in names(&world.user_dir()) {
+        let meta = fs::metadata(world.user_dir().join(&name)).unwrap();
+        assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (USER, USER, 0o600), "{name}");
+    }
+    // What root wrote the user can change.
+    process(&world, As::User, "remove two").unwrap().exits(0);
+    assert_eq!(world.user(), changed());
+}
+
+#[test]
+fn in_a_user_namespace_of_ones_own() {
+    let world = lab();
+    world.write_global("Active: company\nRemotes:\n    company:\n        URI: company.example.com\n        System: true\n        Exclusive: false\n");
+    let Some(mut command) = world.command(As::User) else { return };
+    // `unshare -Ur`: root in name, over one uid alone.
+    let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
+    if !is_root() {
+        command = Command::new("/usr/bin/unshare");
+        command.args(["-Ur"]).arg(world.exe());
+    } else {
+        let program = words.pop().unwrap();
+        words.extend(["/usr/bin/unshare".into(), "-Ur".into(), program]);
+        command = Command::new("/usr/bin/setpriv");
+        command.args(words);
+    }
+    command.env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin").current_dir(world.home());
+    let shown = finish(command.args(["remote", "use", "company"]));
+    if shown.stderr.contains("unshare") {
+        return skipped("user namespaces are not allowed here");
+    }
+    // The administrator's file is believed there, where its owner has no name; and what is written stays ours.
+    shown.exits(0).never_shows("WARNING");
+    assert_eq!(
+        (world.user(), mode(&world.user_file())),
+        (OLD.replace("Active: lab", "Active: company"), 0o600)
+    );
+    if is_root() {
+        assert_eq!(fs::metadata(world.user_file()).unwrap().uid(), USER);
+    }
+}
