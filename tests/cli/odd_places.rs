@@ -85,7 +85,7 @@ fn nothing_is_written_into_a_directory_where_others_can_plant() {
     for planted in ["nothing", "remote.yaml", ".remote.yaml.lock", "link"] {
         let (world, shared) = sticky();
         let victim = world.path("victim");
-        fs::write(&victim, "mine").unwrap();
+        fs::write(&victim, OLD).unwrap();
         let ours = match planted {
             "nothing" => true,
             "link" => {
@@ -102,7 +102,7 @@ fn nothing_is_written_into_a_directory_where_others_can_plant() {
             continue;
         }
         let shown = process(&world, who, "add --no-login -n new new.example.com").unwrap();
-        assert_eq!(fs::read_to_string(&victim).unwrap(), "mine", "{planted}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), OLD, "{planted}");
         // Root is anybody in somebody's directory, but not where everybody writes.
         assert_eq!(shown.code, 255, "{planted}: {shown:#?}");
         shown.says("can be written by others").says("mkdir -m 700");
