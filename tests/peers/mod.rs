@@ -1,10 +1,12 @@
-//! Peers that really listen: a fake endpoint over http and https, a private certificate authority, and a
-//! proxy that writes down what it is asked. Used by the unit tests of the library and by the tests of the
+//! Peers that really listen: a fake endpoint over http and https, a library with state, a private certificate
+//! authority, and a proxy that writes down what it is asked; and a writer of SIF files. Used by the unit tests of the library and by the tests of the
 //! whole program; each has its own ports, and nothing leaves the loopback interface.
 
 pub mod ca;
 pub mod endpoint;
+pub mod library;
 pub mod proxy;
+pub mod sif;
 mod wire;
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 use super::ca::{Ca, Identity};
 use super::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS, USER};
 use super::proxy::Proxy;
+use super::sif::{self, Sif};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Sends the lines of a request's head, reads to the end.
@@ -102,4 +104,53 @@ fn a_proxy_writes_down_what_it_is_asked() {
     assert!(ask(address, head).contains("v1.2.3-library"));
     assert_eq!(proxy.requests()[1].path, "http://h.test/library/version");
     assert_eq!(endpoint.requests()[0].path, "/library/version");
+}
+
+/// The key of a signature that is none.
+const FINGERPRINT: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+#[test]
+fn a_written_sif_file_is_understood_by_siftool() {
+    let (dir, definition) = (tempfile::tempdir().unwrap(), b"bootstrap: scratch\n");
+    let plain = Sif::new("arm64").filled(10_000).object(sif::DEFINITION, "definition", definition);
+    let siftool = |what: &str, more: &[&str]| {
+        let output = Command::new("siftool").arg(what).args(more).arg(dir.path().join("x.sif")).output();
+        let output = output.ok()?;
+        assert!(output.status.success(), "siftool {what}: {}", String::from_utf8_lossy(&output.stderr));
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for (image, objects) in [(plain.clone(), 2), (plain.signed(FINGERPRINT), 3)] {
+        image.write(&dir.path().join("x.sif"));
+        let Some(header) = siftool("header", &[]) else {
+            return println!("skipped: no siftool here");
+        };
+        assert!(header.contains("arm64"), "{header}");
+        let list = siftool("list", &[]).unwrap();
+        assert!(list.contains("FS (Squashfs/*System/arm64)"), "{list}");
+        assert_eq!(list.contains("Signature (SHA-256)"), objects == 3, "{list}");
+        assert_eq!(list.lines().filter(|line| line.starts_with(char::is_numeric)).count(), objects, "{list}");
+        assert_eq!(siftool("dump", &["2"]).unwrap().as_bytes(), definition);
+        if objects == 3 {
+            let info = siftool("info", &["3"]).unwrap();
+            assert!(info.replace(' ', "").to_uppercase().contains(FINGERPRINT), "{info}");
+        }
+    }
+}
+
+#[test]
+fn a_library_sees_what_a_sif_file_is() {
+    let look = |image: Sif| sif::look(&image.bytes()).unwrap();
+    let expected = |signed, fingerprints: &[&str]| sif::Look {
+        arch: Some("riscv64"),
+        signed,
+        fingerprints: fingerprints.iter().map(ToString::to_string).collect(),
+    };
+    assert_eq!(look(Sif::new("riscv64")), expected(false, &[]));
+    assert_eq!(look(Sif::new("riscv64").signed(FINGERPRINT)), expected(true, &[FINGERPRINT]));
+    assert_eq!(look(Sif::new("riscv64").signed(&"0".repeat(40))), expected(true, &[]));
+    assert_eq!(look(Sif::new("unknown")).arch, None);
+    assert_eq!(sif::look(b"#!/bin/sh"), None);
+    let filled =
+        Sif::with_partition("amd64", b"hsqs").object(sif::JSON, "j", b"{}").object(sif::GENERIC, "g", b"x");
+    assert_eq!(filled.clone().filled(9_999).bytes().len(), filled.bytes().len() + 8_192);
 }

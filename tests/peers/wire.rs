@@ -46,13 +46,7 @@ pub fn read_request(stream: &mut dyn Stream, stop: &AtomicBool) -> Option<Reques
             return None;
         }
     };
-    let head = String::from_utf8(bytes[..end].to_vec()).ok()?;
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next()?.split(' ');
-    let (method, path) = (first.next()?.to_string(), first.next()?.to_string());
-    let header =
-        |line: &str| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_string()));
-    let mut request = Request { method, path, headers: lines.filter_map(header).collect(), body: Vec::new() };
+    let mut request = parse_head(std::str::from_utf8(&bytes[..end]).ok()?)?;
     let length = request.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
     let mut body = bytes.split_off(end + 4);
     while body.len() < length {
@@ -60,6 +54,16 @@ pub fn read_request(stream: &mut dyn Stream, stop: &AtomicBool) -> Option<Reques
     }
     request.body = body;
     Some(request)
+}
+
+/// The lines of a request's head, without the empty one at its end.
+pub fn parse_head(head: &str) -> Option<Request> {
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next()?.split(' ');
+    let (method, path) = (first.next()?.to_string(), first.next()?.to_string());
+    let header =
+        |line: &str| line.split_once(':').map(|(n, v)| (n.to_ascii_lowercase(), v.trim().to_string()));
+    Some(Request { method, path, headers: lines.filter_map(header).collect(), body: Vec::new() })
 }
 
 fn read_some(stream: &mut dyn Stream, into: &mut Vec<u8>, stop: &AtomicBool) -> Option<()> {
