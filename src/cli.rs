@@ -164,6 +164,10 @@ fn repeatable(command: Command) -> Command {
 /// Puts the program's name into every help text that shows what to type.
 fn in_words_of(command: Command, persona: Persona) -> Command {
     let mut command = command.mut_subcommands(|sub| in_words_of(sub, persona));
+    if command.get_name() == "pull" {
+        // Of two words the first, which clap cannot tell; it must not say that both may be left out.
+        command = command.override_usage(format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name()));
+    }
     for (get, set) in [
         (Command::get_after_help as fn(&Command) -> Option<&clap::builder::StyledStr>, true),
         (Command::get_after_long_help, false),
@@ -329,7 +333,10 @@ fn library_command(word: &str) -> Option<&'static str> {
 /// What is wrong with one that is about a library is ours to say.
 fn is_ours(command: &str, args: &[OsString], ctx: &Context) -> bool {
     match parse(args, ctx) {
-        Ok(Cli { group: Group::Pull(options), .. }) => is_library(options.uri()),
+        Ok(Cli { group: Group::Pull(options), .. }) => match options.uri() {
+            Some(uri) => is_library(uri),
+            None => args.iter().any(|word| is_library(word)),
+        },
         Ok(Cli { group: Group::Push(options), .. }) => is_library(options.uri().as_ref()),
         Ok(Cli { group: Group::Delete(options), .. }) => {
             is_library(options.uri().as_ref()) || !options.uri().contains("://")

@@ -197,3 +197,79 @@ impl Fields<'_> {
         i64::from_le_bytes(self.bytes(at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::services::peers::sif::{JSON, Sif as Writer};
+    use proptest::prelude::*;
+    use std::io::Cursor;
+
+    const KEY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+    fn of(bytes: &[u8]) -> Result<Sif, SifError> {
+        read(&mut Cursor::new(bytes))
+    }
+
+    fn good() -> Vec<u8> {
+        Writer::new("amd64").object(JSON, "labels", b"{}").signed(KEY).bytes()
+    }
+
+    fn with(at: usize, bytes: &[u8]) -> String {
+        let mut image = good();
+        image[at..at + bytes.len()].copy_from_slice(bytes);
+        of(&image).map_or_else(|error| error.to_string(), |sif| format!("{sif:?}"))
+    }
+
+    #[test]
+    fn architecture_and_signatures() {
+        let sif = of(&good()).unwrap();
+        assert_eq!(sif.arch, Some("amd64"));
+        let signature = Signature { group: Some(1), fingerprint: Some(KEY.into()) };
+        assert_eq!(sif.signatures, [signature]);
+        for arch in ["386", "arm64", "ppc64le", "s390x", "riscv64", "loong64"] {
+            assert_eq!(of(&Writer::new(arch).bytes()).unwrap(), Sif { arch: Some(arch), signatures: vec![] });
+        }
+        assert_eq!(of(&Writer::new("unknown").bytes()).unwrap().arch, None);
+        let nameless = Signature { group: Some(1), fingerprint: None };
+        assert_eq!(of(&Writer::new("amd64").signed(&"0".repeat(40)).bytes()).unwrap().signatures, [nameless]);
+    }
+
+    #[test]
+    fn what_is_broken_says_where() {
+        let last = |number: i64| number.to_le_bytes();
+        // The first descriptor begins at 4096; its place in the file stands 17 bytes in, its size 8 behind.
+        for (at, bytes, words) in [
+            (32, b"SIF_MAGIX\0".to_vec(), "not a SIF image"),
+            (42, b"02\0".to_vec(), "version is not 01"),
+            (88, last(-1).to_vec(), "tells of -1 descriptors"),
+            (88, last(i64::MAX).to_vec(), "tells of 9223372036854775807 descriptors"),
+            (96, last(-4096).to_vec(), "descriptors begin at byte -4096"),
+            (96, last(0).to_vec(), "descriptors begin at byte 0"),
+            (96, last(1 << 40).to_vec(), "cut short"),
+            (4100, vec![7], "descriptor 1 is neither used nor free: 7"),
+            (4113, last(-1).to_vec(), "object 1 is "),
+            (4121, last(i64::MAX).to_vec(), "cut short"),
+            (45, b"04\0".to_vec(), "different architectures"),
+            (45, b"99\0".to_vec(), "amd64"),
+        ] {
+            let said = with(at, &bytes);
+            assert!(said.contains(words), "byte {at}: {said}");
+        }
+        for length in [0, 1, 127, 128, 4095, 4096 + 100, good().len() - 1] {
+            assert!(of(&good()[..length]).is_err(), "{length} bytes");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, at in 0_usize..6000, value: u8, length in 0_usize..40_000) {
+            let _ = of(&bytes);
+            let mut image = good();
+            image[at] = value;
+            let _ = of(&image);
+            let length = length.min(image.len());
+            let _ = of(&image[..length]);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! From a library into a file.
 
-use super::retry::Patience;
+use super::retry::{Patience, TRIES};
 use super::{Hasher, Progress, TransferError};
 use crate::message::Talk;
 use crate::services::error::HttpError;
@@ -228,16 +228,17 @@ impl Parts<'_> {
 
     /// Fetches one part, and where it breaks goes on from there.
     async fn part(&self, mut range: Range<u64>, mut stream: Option<Stream>) -> Result<(), TransferError> {
-        let mut patience = self.download.patience();
+        let (mut patience, mut renewals) = (self.download.patience(), TRIES);
         while !range.is_empty() {
-            match self.some(&mut range, stream.take()).await {
+            let address = self.address.borrow().clone();
+            match self.some(&mut range, &address, stream.take()).await {
                 Ok(()) => {}
                 Err(TransferError::Http(error)) => {
                     let gone = matches!(error.status(), Some(401 | 403 | 404 | 410));
-                    let made = *self.address.borrow() != self.download.url;
-                    if gone && made {
+                    if gone && address != self.download.url && renewals > 0 {
                         // An address that was made for this transfer may have a short life.
-                        *self.address.borrow_mut() = self.download.url.clone();
+                        renewals -= 1;
+                        self.forget(&address);
                     } else {
                         patience.wait(error).await?;
                     }
@@ -248,13 +249,25 @@ impl Parts<'_> {
         Ok(())
     }
 
+    /// The library is to be asked for another address than this one, unless another part did so already.
+    fn forget(&self, address: &Url) {
+        let mut current = self.address.borrow_mut();
+        if *current == *address {
+            *current = self.download.url.clone();
+        }
+    }
+
     /// Asks for what is left of a part, and takes what comes of it.
-    async fn some(&self, range: &mut Range<u64>, stream: Option<Stream>) -> Result<(), TransferError> {
+    async fn some(
+        &self,
+        range: &mut Range<u64>,
+        address: &Url,
+        stream: Option<Stream>,
+    ) -> Result<(), TransferError> {
         let mut stream = match stream {
             Some(stream) => stream,
             None => {
-                let address = self.address.borrow().clone();
-                let stream = self.download.open(&address, range.clone()).await?;
+                let stream = self.download.open(address, range.clone()).await?;
                 if stream.status != 206 {
                     let text = "the server sends the whole image where a part was asked for";
                     return Err(stream.unexpected(text).into());

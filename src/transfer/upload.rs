@@ -159,10 +159,14 @@ impl Upload<'_> {
     fn farewell(&self, parts: &Parts) -> signals::Guard {
         let library = Library { http: Http::like(&self.library.http), ..self.library.clone() };
         let (image, parts) = (self.image.to_string(), parts.clone());
-        signals::guard(move || {
+        let abort = move || {
             let _ = services::block_on(async {
                 let _ = tokio::time::timeout(FAREWELL, library.abort_parts(&image, &parts)).await;
             });
+        };
+        // A thread with room enough: that of the signals has little.
+        signals::guard(move || {
+            drop(std::thread::Builder::new().spawn(abort).map(std::thread::JoinHandle::join))
         })
     }
 }

@@ -123,7 +123,7 @@ fn images_of_libraries_are_ours_and_others_are_not() {
     // DefaultRemote has no library, which is ours to say.
     for ours in [
         &["pull", "library://alpine"][..],
-        &["-q", "pull", "--arch", "arm64", "x.sif", "library://alpine"],
+        &["-q", "pull", "x.sif", "--arch", "arm64", "library://alpine", "-F"],
         &["delete", "--force", "a/b/c"],
         &["search", "alpine"],
     ] {

@@ -23,11 +23,14 @@ mod odd_places;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod pty;
+mod pull;
+mod push;
 #[path = "../peers/real/mod.rs"]
 mod real;
 mod reference;
 mod registry;
 mod scripting;
+mod search_and_delete;
 mod secrets;
 mod status;
 mod supply_chain;

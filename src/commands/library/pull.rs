@@ -4,6 +4,7 @@ use super::cache::{Cache, copy_hashed};
 use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, library_failure, one_tag, switch, transfer_failure};
+use crate::cli;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -31,7 +32,6 @@ const PART_SIZE: u64 = 5 << 20;
 /// Downloads an image into a file: OUTPUT, or NAME_TAG.sif where none is named. The file is there when it
 /// is whole and its hash is the library's, and not before.
 #[derive(Args)]
-#[command(allow_missing_positional = true)]
 #[command(after_help = "\
 Examples:
   $ {prog} pull library://alpine")]
@@ -50,7 +50,7 @@ pub struct Options {
     output: Option<OsString>,
     /// The image: library://[host/][entity/collection/]container[:tag]
     #[arg(value_name = "URI")]
-    uri: OsString,
+    uri: Option<OsString>,
     /// The image for this architecture [default: this machine's]
     #[arg(long)]
     arch: Option<String>,
@@ -88,8 +88,13 @@ pub struct Options {
 
 impl Options {
     /// What is to be pulled.
-    pub fn uri(&self) -> &OsString {
-        &self.uri
+    pub fn uri(&self) -> Option<&OsString> {
+        self.uri.as_ref().or(self.output.as_ref())
+    }
+
+    /// OUTPUT, which stands first only where there are two.
+    fn output(&self) -> Option<&OsString> {
+        self.output.as_ref().filter(|_| self.uri.is_some())
     }
 }
 
@@ -107,7 +112,12 @@ struct Pull {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let uri = options.uri().to_str().ok_or_else(|| Failure::new("the reference is not valid text"))?;
+    let missing = || cli::usage_error(session.ctx, &["pull"], "the required argument <URI> was not provided");
+    let uri = options
+        .uri()
+        .ok_or_else(missing)?
+        .to_str()
+        .ok_or_else(|| Failure::new("the reference is not valid text"))?;
     let reference = LibraryRef::parse(uri).map_err(Failure::from)?;
     one_tag(&reference, "pull", session)?;
     let arch = architecture(options.arch.as_ref(), "PULL_ARCH", session)?;
@@ -168,7 +178,7 @@ fn parts(session: &Session) -> Result<(usize, u64)> {
 /// `--name`, else OUTPUT, else NAME_TAG.sif; in `--dir`.
 fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Session) -> Result<Output> {
     let variable = |names: &[&str]| names.iter().find_map(|name| session.ctx.variable(name));
-    let name = match (options.output.as_ref().or(options.name.as_ref()), variable(&["PULL_NAME"])) {
+    let name = match (options.output().or(options.name.as_ref()), variable(&["PULL_NAME"])) {
         (Some(name), _) => PathBuf::from(name),
         (None, Some(found)) => PathBuf::from(found.value),
         (None, None) => PathBuf::from(reference.file_name()),

@@ -41,8 +41,6 @@ pub use upload::{Progress, Upload};
 pub const DISCOVERY: &str = super::endpoint::DISCOVERY;
 /// What every path of the Library API begins with.
 pub const BASE: &str = "/library";
-/// What every path of the data port begins with; `/data/blob/…` to read, `/data/upload/ID/PART` to write.
-pub const DATA: &str = "/data";
 
 /// Which of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq)]

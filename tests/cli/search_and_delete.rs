@@ -1,0 +1,151 @@
+//! `search` and `delete`.
+
+use crate::peers::library::{Fault, Library, NewImage, When};
+use crate::peers::sif::Sif;
+use crate::pull::world;
+use crate::world::{As, Shown, World};
+use std::process::Command;
+
+const TOKEN: &str = "canary-t0ken";
+const KEY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
+
+fn lab() -> (World, Library) {
+    let library = Library::http();
+    library.accept_token(TOKEN);
+    let image =
+        |reference: &str, filler: u64| NewImage::new(reference, Sif::new("amd64").filled(filler).bytes());
+    library.add(image("lab/tools/blast:v2,latest", 1).signed(KEY).description("finds things\u{1b}[2J"));
+    library.add(image("ada/tools/blast:v1", 2));
+    library.add(image("ada/tools/blastx", 3));
+    library.add(NewImage::new("ada/arm/blast:v1", Sif::new("arm64").bytes()).arch("arm64"));
+    let mut world = world(&library);
+    world.set_env("APPTAINER_SEARCH_ARCH", "amd64");
+    world.set_env("APPTAINER_ARCH", "amd64");
+    (world, library)
+}
+
+fn run(world: &World, words: &[&str]) -> Shown {
+    world.run(As::User, words).never_shows("canary")
+}
+
+#[test]
+fn what_is_found_is_listed_as_apptainer_lists_it() {
+    let (world, library) = lab();
+    let hash = library.images().into_iter().find(|image| image.size == library_size(3)).unwrap().hash;
+    let shown = run(&world, &["search", "blast"]).exits(0);
+    let expected = format!(
+        "Found 3 container images for amd64 matching \"blast\":\n\n\
+         \tlibrary://ada/tools/blast:v1\n\n\
+         \tlibrary://ada/tools/blastx:{hash}\n\n\
+         \tlibrary://lab/tools/blast:latest,v2\n\t\tfinds things\\x1b[2J\n\t\tSigned by: {KEY}\n\n"
+    );
+    assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), (expected.as_str(), ""));
+    run(&world, &["search", "--signed", "blast"]).exits(0).prints("Found 1 container images");
+    run(&world, &["search", "--arch", "arm64", "blast"]).exits(0).prints("\tlibrary://ada/arm/blast:v1\n\n");
+    let none = run(&world, &["search", "nothing"]).exits(0);
+    assert_eq!(none.stdout, "No container images found for amd64 matching \"nothing\".\n\n");
+}
+
+fn library_size(filler: u64) -> u64 {
+    Sif::new("amd64").filled(filler).bytes().len() as u64
+}
+
+#[test]
+fn as_json_by_its_schema() {
+    let (world, _library) = lab();
+    let check = "import json,sys,jsonschema
+jsonschema.validate(json.load(open(sys.argv[1])), json.load(open(sys.argv[2])))";
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schema/search.json");
+    for (query, count) in [("blast", 3), ("nothing", 0)] {
+        let shown = run(&world, &["search", "-j", query]).exits(0);
+        let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+        assert_eq!(document["images"].as_array().unwrap().len(), count);
+        std::fs::write(world.path("document"), &shown.stdout).unwrap();
+        let valid = Command::new("/usr/bin/python3")
+            .args(["-c", check])
+            .arg(world.path("document"))
+            .arg(schema)
+            .output()
+            .unwrap();
+        assert!(valid.status.success(), "{}", String::from_utf8_lossy(&valid.stderr));
+    }
+}
+
+#[test]
+fn queries_that_are_none_and_libraries_that_fail() {
+    let (world, library) = lab();
+    library.forget();
+    run(&world, &["search", "ab"]).exits(255).says("at least 3 characters");
+    run(&world, &["search", "library://blast"]).exits(255).says("is an address");
+    run(&world, &["search", ""]).exits(255);
+    assert!(library.requests().is_empty());
+    let search = || When::get("/library/v1/search");
+    for (fault, words) in [
+        (Fault::error(401, "who"), "401 Unauthorized: who"),
+        (Fault::error(500, "oops"), "500 Internal Server Error: oops"),
+        (Fault::retry_after(429, 7), "the server says to wait 7 s"),
+        (Fault::json(200, "[]"), "the answer is no list of images"),
+        (Fault::json(200, r#"{"data":{"image":7}}"#), "the answer is no list of images"),
+        (Fault::Huge(100 << 20), "longer than 16777216 bytes"),
+        (Fault::Mute, "no whole answer within"),
+        (Fault::Close, "closed the connection"),
+    ] {
+        library.clear_faults();
+        library.fault(search(), fault);
+        run(&world, &["search", "blast"])
+            .exits(255)
+            .says("FATAL:   while searching the library: ")
+            .says(words);
+    }
+    library.clear_faults();
+    library.fault(search(), Fault::json(200, r#"{"data":{"image":null}}"#));
+    run(&world, &["search", "blast"]).exits(0).prints("No container images");
+}
+
+#[test]
+fn an_image_is_deleted_when_somebody_says_so() {
+    let (mut world, library) = lab();
+    let reference = "library://ada/tools/blast:v1";
+    run(&world, &["delete", reference])
+        .exits(255)
+        .says("standard input is no terminal")
+        .says("hint:    apptainer delete --force library://ada/tools/blast:v1\n");
+    world = world.on_terminal();
+    for answer in ["n", "", "maybe"] {
+        world.answer(answer);
+        run(&world, &["delete", reference])
+            .exits(0)
+            .says("Are you sure you want to delete ada/tools/blast:v1 (amd64) [y/N] ")
+            .says("Nothing was deleted.");
+    }
+    assert!(library.image("ada/tools/blast:v1", "amd64").is_some());
+    world.answer("y");
+    run(&world, &["delete", reference]).exits(0).says("INFO:    Image ada/tools/blast:v1 (amd64) deleted.\n");
+    assert!(library.image("ada/tools/blast:v1", "amd64").is_none());
+    run(&world, &["delete", "-F", reference])
+        .exits(255)
+        .says("FATAL:   image does not exist in the library: ada/tools/blast:v1 (amd64)\n");
+    run(&world, &["delete", "-F", "--arch", "arm64", "ada/arm/blast:v1"]).exits(0);
+    run(&world, &["delete", "-F", "lab/tools/blast:v2,latest"]).exits(255).says("names several tags");
+}
+
+#[test]
+fn a_deletion_that_is_refused() {
+    let (world, library) = lab();
+    for (fault, words) in [
+        (Fault::error(403, "not yours"), "403 Forbidden: not yours"),
+        (Fault::error(500, "oops"), "500 Internal Server Error: oops"),
+        (Fault::redirect(307, "/elsewhere"), "sends this request on"),
+        (Fault::Close, "closed the connection"),
+    ] {
+        library.clear_faults();
+        library.fault(When::delete("/library/v1/images"), fault);
+        let shown = run(&world, &["delete", "-F", "library://ada/tools/blast:v1"]).exits(255);
+        shown.says("FATAL:   unable to delete image from library: ").says(words);
+    }
+    world.write_user(world.user().replace(&format!("        Token: {TOKEN}\n"), ""));
+    run(&world, &["delete", "-F", "ada/tools/blast:v1"])
+        .exits(255)
+        .says("FATAL:   cannot delete from the library: not logged in to lab\n");
+    assert!(library.image("ada/tools/blast:v1", "amd64").is_some());
+}
