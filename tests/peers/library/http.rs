@@ -35,7 +35,8 @@ impl Socket {
     pub fn close(mut self) {
         if let Self::Tls(stream) = &mut self {
             stream.conn.send_close_notify();
-            let _ = stream.conn.complete_io(&mut stream.sock);
+            // Not `complete_io`: that waits for the end of a handshake that may never come.
+            while stream.conn.wants_write() && stream.conn.write_tls(&mut stream.sock).is_ok() {}
         }
         let _ = self.tcp().shutdown(Shutdown::Write);
         let _ = self.tcp().set_read_timeout(Some(std::time::Duration::from_millis(500)));
@@ -104,6 +105,8 @@ pub struct Incoming<'a> {
     reader: &'a mut Reader,
     length: Option<u64>,
     left: u64,
+    /// The client waits for a word before it sends.
+    awaited: bool,
     hash: Option<Context>,
     /// Breaks the connection after so many bytes.
     pub break_at: Option<u64>,
@@ -111,13 +114,12 @@ pub struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     /// The body that follows this head; `hashed`: its digest is computed while it comes.
-    pub fn new(reader: &'a mut Reader, request: &Request, hashed: bool) -> io::Result<Self> {
+    pub fn new(reader: &'a mut Reader, request: &Request, hashed: bool) -> Self {
         let length = request.header("content-length").and_then(|text| text.parse().ok());
-        if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
-            reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-        }
+        let expected = |value: &str| value.eq_ignore_ascii_case("100-continue");
+        let awaited = request.header("expect").is_some_and(expected);
         let hash = hashed.then(|| Context::new(&SHA256));
-        Ok(Self { reader, length, left: length.unwrap_or(0), hash, break_at: None })
+        Self { reader, length, left: length.unwrap_or(0), awaited, hash, break_at: None }
     }
 
     /// What `Content-Length` says.
@@ -132,6 +134,9 @@ impl<'a> Incoming<'a> {
 
     /// Gives all of it to `sink`, piece by piece.
     pub fn pour(&mut self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+        if self.left > 0 && std::mem::take(&mut self.awaited) {
+            self.reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        }
         while self.left > 0 {
             let room = match self.break_at {
                 Some(at) if self.received() >= at => return Err(ErrorKind::ConnectionReset.into()),

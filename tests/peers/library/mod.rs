@@ -212,7 +212,7 @@ impl Library {
 
     /// All requests so far, of both ports, in the order in which they came.
     pub fn requests(&self) -> Vec<Seen> {
-        self.0.seen.lock().unwrap().clone()
+        self.0.log.lock().unwrap().seen.clone()
     }
 
     /// The requests with this method whose path begins so.
@@ -221,9 +221,9 @@ impl Library {
         self.requests().into_iter().filter(fits).collect()
     }
 
-    /// Forgets the requests so far. Not while a request is under way.
+    /// Forgets the requests so far.
     pub fn forget(&self) {
-        self.0.seen.lock().unwrap().clear();
+        self.0.log.lock().unwrap().forget();
     }
 
     /// What a client did that it must never do: a token at the data port, an address that is not presigned, a

@@ -24,7 +24,7 @@ pub struct Server {
     pub settings: Mutex<Settings>,
     pub model: Mutex<Model>,
     pub faults: Faults,
-    pub seen: Mutex<Vec<Seen>>,
+    pub log: Mutex<Log>,
     pub violations: Mutex<Vec<String>>,
     /// How many requests the data port answers now, and the most that it ever answered at once.
     pub busy: [AtomicUsize; 2],
@@ -49,7 +49,7 @@ impl Server {
             settings: Mutex::default(),
             model: Mutex::default(),
             faults: Faults::default(),
-            seen: Mutex::default(),
+            log: Mutex::default(),
             violations: Mutex::default(),
             busy: [AtomicUsize::new(0), AtomicUsize::new(0)],
             dir: tempfile::tempdir().unwrap(),
@@ -74,6 +74,8 @@ impl Server {
         for socket in self.sockets.lock().unwrap().values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
+        // A thread may hold the last reference when the process ends.
+        let _ = std::fs::remove_dir_all(self.dir.path());
     }
 
     /// Writes down that a client did what it must never do.
@@ -147,8 +149,12 @@ impl Server {
     fn exchange(&self, reader: &mut Reader, mut request: Request, port: Port) -> io::Result<Option<End>> {
         let index = self.write_down(&request, port);
         let fault = self.faults.take(&request);
+        if request.header("transfer-encoding").is_some() {
+            let refusal = Response::error(411, "Content-Length is needed");
+            return self.send(reader.get_mut(), &request, &refusal, None, true);
+        }
         let hashed = !self.settings.lock().unwrap().trusting;
-        let mut body = Incoming::new(reader, &request, hashed)?;
+        let mut body = Incoming::new(reader, &request, hashed);
         if let Some(fault) = &fault {
             fault.prepare(&mut request, &mut body);
         }
@@ -170,7 +176,7 @@ impl Server {
         if let Some(fault) = &fault {
             fault.change(&mut response);
         }
-        self.seen.lock().unwrap()[index].status = Some(response.status);
+        self.log.lock().unwrap().change(index, |seen| seen.status = Some(response.status));
         self.send(reader.get_mut(), &request, &response, fault.as_ref(), close)
     }
 
@@ -186,7 +192,7 @@ impl Server {
             (Some(response), _) if matches!(fault, Some(Fault::Early(..))) => return Ok(response),
             (Some(response), _) => response,
             (None, Port::Api) => api::answer(self, request, body, &mut |text| {
-                self.seen.lock().unwrap()[index].request.body = text.to_vec();
+                self.log.lock().unwrap().change(index, |seen| seen.request.body = text.to_vec());
             })?,
             (None, Port::Data) => data::answer(self, request, body)?,
         };
@@ -230,14 +236,44 @@ impl Server {
         if port == Port::Data && request.header("authorization").is_some() {
             self.violation(format!("Authorization at the data port: {} {}", request.method, request.path));
         }
-        let mut seen = self.seen.lock().unwrap();
-        seen.push(Seen { port, request: request.clone(), length: 0, sha256: None, status: None });
-        seen.len() - 1
+        self.log.lock().unwrap().add(Seen {
+            port,
+            request: request.clone(),
+            length: 0,
+            sha256: None,
+            status: None,
+        })
     }
 
     fn complete(&self, index: usize, body: &Incoming) {
-        if let Some(seen) = self.seen.lock().unwrap().get_mut(index) {
+        self.log.lock().unwrap().change(index, |seen| {
             (seen.length, seen.sha256) = (body.received(), body.sha256());
+        });
+    }
+}
+
+/// The requests so far, by a number that stays when the first of them are forgotten.
+#[derive(Default)]
+pub struct Log {
+    forgotten: usize,
+    pub seen: Vec<Seen>,
+}
+
+impl Log {
+    /// Forgets all; requests that are under way are not written down again.
+    pub fn forget(&mut self) {
+        self.forgotten += self.seen.len();
+        self.seen.clear();
+    }
+
+    fn add(&mut self, seen: Seen) -> usize {
+        self.seen.push(seen);
+        self.forgotten + self.seen.len() - 1
+    }
+
+    fn change(&mut self, number: usize, change: impl FnOnce(&mut Seen)) {
+        if let Some(seen) = number.checked_sub(self.forgotten).and_then(|index| self.seen.get_mut(index)) {
+            change(seen);
         }
     }
 }

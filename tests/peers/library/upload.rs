@@ -13,6 +13,9 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
+/// As many parts as object stores take.
+const MOST_PARTS: u64 = 10_000;
+
 /// What a presigned address allows.
 #[derive(Clone, Debug)]
 pub enum Grant {
@@ -88,7 +91,7 @@ fn within_quota(server: &Server, size: u64) -> Result<(), Response> {
     let usage = server.model.lock().unwrap().usage();
     let settings = server.settings.lock().unwrap();
     match settings.quota {
-        Some(quota) if usage + size > quota => {
+        Some(quota) if usage.saturating_add(size) > quota => {
             Err(Response::error(settings.over_quota_status, "Storage quota exceeded"))
         }
         _ => Ok(()),
@@ -178,6 +181,9 @@ fn begin(server: &Server, id: &str, document: &Value, part_size: Option<u64>) ->
     }
     within_quota(server, size)?;
     let step = part_size.unwrap_or(size);
+    if size.div_ceil(step) > MOST_PARTS {
+        return Err(bad("too many parts"));
+    }
     let parts: Vec<_> = (0..size.div_ceil(step))
         .map(|index| Part { start: index * step, size: step.min(size - index * step), ..Part::default() })
         .collect();
