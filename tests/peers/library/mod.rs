@@ -42,6 +42,10 @@ pub const DISCOVERY: &str = super::endpoint::DISCOVERY;
 /// What every path of the Library API begins with.
 pub const BASE: &str = "/library";
 
+/// What every path of the data port begins with.
+#[cfg(test)]
+const DATA: &str = "/data";
+
 /// Which of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Port {
