@@ -216,7 +216,8 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
         let start = Instant::now();
         let file = world.user_file().display().to_string();
         world.run(As::User, &words("-d remote list")).exits(255).says(&file).says(says).never_shows("canary");
-        assert!(start.elapsed() < Duration::from_secs(8), "{says}: {:?}", start.elapsed());
+        // A file that hangs the reader, and not a slow machine.
+        assert!(start.elapsed() < Duration::from_secs(60), "{says}: {:?}", start.elapsed());
         before.is_still(&world, says);
     }
     for layer in Layer::BOTH {

@@ -2,6 +2,8 @@
 
 use crate::peers::endpoint::Behaviour;
 use crate::peers::endpoint::{DISCOVERY, Endpoint, TOKEN_STATUS};
+use crate::peers::library::{Library, NewImage};
+use crate::peers::sif::Sif;
 use crate::real::daemon::{installed, run};
 use crate::real::registry::Registry;
 use crate::world::{As, World, finish, words};
@@ -195,6 +197,15 @@ fn every_document_has_the_form_of_its_schema() {
     ] {
         take("changed", user(line));
     }
+    let library = Library::http();
+    library.accept_token(TOKEN);
+    library.add(NewImage::new("lab/tools/blast:v1", Sif::new("amd64").bytes()).signed("00"));
+    library.add(NewImage::new("lab/tools/blast2", Sif::new("amd64").filled(1).bytes()));
+    let images = crate::pull::world(&library);
+    take(
+        "search",
+        images.run(As::User, &["search", "--arch", "amd64", "--json", "blast"]).prints("lab/tools/blast:v1"),
+    );
     let used: std::collections::BTreeSet<_> =
         documents.iter().map(|(name, _)| format!("{name}.json")).collect();
     let there =
