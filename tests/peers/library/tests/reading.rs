@@ -2,6 +2,10 @@
 
 use super::super::super::ca::Ca;
 use super::*;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use std::time::Instant;
 
 #[test]
@@ -171,17 +175,66 @@ fn a_library_ends_with_all_its_threads_when_dropped() {
     assert!(TcpStream::connect(address).is_err());
 }
 
+/// Asks over TLS, whose server `ca` vouches for; reads to the end of the connection.
+fn ask_tls(ca: &Ca, address: SocketAddr, path: &str) -> Answer {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(std::sync::Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let connection = ClientConnection::new(std::sync::Arc::new(config), name).unwrap();
+    let mut stream = StreamOwned::new(connection, TcpStream::connect(address).unwrap());
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").unwrap() + 4;
+    let head = std::str::from_utf8(&bytes[..end]).unwrap();
+    let split = |line: &str| line.split_once(": ").map(|(n, v)| (n.to_ascii_lowercase(), v.to_string()));
+    let (status, headers) = (head[9..12].parse().unwrap(), head.lines().filter_map(split).collect());
+    Answer { status, headers, body: bytes[end..].to_vec() }
+}
+
 #[test]
 fn both_ports_talk_https_as_they_are_told() {
-    let ca = Ca::generate();
-    let library = Library::https(ca.identity(), ca.identity());
-    assert!(library.url().starts_with("https://127.0.0.1:") && library.data_url().starts_with("https://"));
+    let (ca, bytes) = (Ca::generate(), Sif::new("amd64").filled(3 << 20).bytes());
+    let (dir, library) = (tempfile::tempdir().unwrap(), Library::https(ca.identity(), ca.identity()));
+    let path = dir.path().join("box.sif");
+    Sif::new("amd64").filled(3 << 20).write(&path);
+    library.add(NewImage::new("me/things/box:latest", path));
+    let api = library.address(Port::Api);
+    let found = ask_tls(&ca, api, "/library/v1/imagefile/me/things/box:latest?arch=amd64");
+    let address = found.header("location").unwrap();
+    assert!(address.starts_with("https://127.0.0.1:"));
+    assert_eq!(ask_tls(&ca, library.address(Port::Data), &path_of(address)).body, bytes);
+    let mut plain = Client::new(api);
+    plain.send("GET", "/library/version", &[], b"");
+    assert_ne!(plain.0.fill_buf().unwrap_or_default().first(), Some(&b'H'));
     let mixed = Library::start(Some(ca.identity()), None);
     assert!(mixed.url().starts_with("https://") && mixed.data_url().starts_with("http://"));
-    let mut plain = Client::new(library.address(Port::Api));
-    plain.send("GET", "/library/version", &[], b"");
-    assert!(plain.head().is_none_or(|answer| answer.status == 400));
     let mut greeting = Client::new(mixed.address(Port::Data));
     greeting.0.get_mut().write_all(b"\x16\x03\x01").unwrap();
     assert_eq!(greeting.head().unwrap().status, 400);
+}
+
+#[test]
+fn parts_come_side_by_side() {
+    let (library, bytes) = with_box();
+    let mut client = Client::new(library.address(Port::Api));
+    assert_eq!(library.url(), format!("http://{}", library.host()));
+    let found = client.get("/library/v1/imagefile/me/things/box:latest");
+    let path = path_of(found.header("location").unwrap());
+    library.fault(When::get(DATA), Fault::Drip(20_000, Duration::from_millis(20)));
+    let fetched = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| Client::new(library.address(Port::Data)).get(&path).body))
+            .collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    assert!(fetched.iter().all(|body| *body == bytes));
+    assert_eq!(library.most_at_once(), 3);
+    let ports: Vec<_> = library.requests().iter().map(|seen| seen.port).collect();
+    assert_eq!(ports, [Port::Api, Port::Data, Port::Data, Port::Data]);
 }
