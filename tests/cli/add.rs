@@ -146,6 +146,18 @@ fn replace_keeps_the_token_only_at_the_same_address() {
 }
 
 #[test]
+fn what_replaces_an_exclusive_leftover_is_not_exclusive() {
+    let world = World::new();
+    world.write_user("Remotes:\n  old: {URI: old.example.com, System: true, Exclusive: true}\n");
+    world.remote("add --no-login --replace old new.example.com").exits(0);
+    assert!(world.user().contains("new.example.com") && !world.user().contains("true"), "{}", world.user());
+    world.root_remote("add --global company company.example").exits(0);
+    world.root_remote("use --exclusive company").exits(0);
+    world.root_remote("add --global --replace company other.example").exits(0);
+    assert!(world.global().contains("Exclusive: true"), "what the administrator set stays");
+}
+
+#[test]
 fn global_is_roots_and_never_opens_the_user_layer() {
     let world = World::new();
     world.remote("add -g lab lab.example.com").exits(255).says("not root user").says("sudo");

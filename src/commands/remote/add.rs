@@ -171,7 +171,8 @@ fn put(
         Before::Same if options.if_absent => return Ok(()),
         before if options.replace => {
             let existing = existing.expect("it is not absent");
-            endpoint.exclusive = existing.exclusive;
+            // Of an administrator's remote; a leftover copy becomes the user's own, and that never is.
+            endpoint.exclusive = existing.exclusive && options.global;
             if before == Before::Same {
                 endpoint.token.clone_from(&existing.token);
                 endpoint.keyservers.clone_from(&existing.keyservers);
