@@ -228,6 +228,25 @@ fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
 }
 
 #[test]
+fn a_token_for_what_an_exclusive_remote_hides_is_not_passed_over() {
+    if apptainer_alone("a name that both layers have is refused there") {
+        return;
+    }
+    let world = World::new();
+    world.root_remote("use --exclusive DefaultRemote").exits(0);
+    let words = "nobody was logged in: your own DefaultRemote is not used";
+    world.remote("add DefaultRemote a.example.com").exits(0).says(&format!("INFO:    {words}"));
+    let file = world.path("token");
+    std::fs::write(&file, "canary\n").unwrap();
+    let named = format!("add --replace --tokenfile {} DefaultRemote b.example.com", file.display());
+    for line in [named.as_str(), "add --replace DefaultRemote c.example.com"] {
+        world.pipe("canary\n").remote(line).exits(255).says(&format!("FATAL:   {words}")).says("stays added");
+        assert!(world.user().contains(line.split(' ').next_back().unwrap()));
+        assert!(!world.user().contains("canary"));
+    }
+}
+
+#[test]
 fn the_environment_stands_for_options() {
     if apptainer_alone("there is only one prefix there") {
         return;
