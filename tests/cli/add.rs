@@ -225,6 +225,9 @@ fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
         .says("lab cannot be used")
         .says("DefaultRemote has been set exclusive");
     assert!(world.user().contains("lab.example.com"));
+    world.root_remote("add --global company company.example").exits(0).says("company cannot be used");
+    let shown = world.root_remote("add --global --if-absent DefaultRemote cloud.apptainer.org").exits(0);
+    assert!(!shown.stderr.contains("cannot be used"), "{shown:?}");
 }
 
 #[test]
