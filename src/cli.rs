@@ -131,7 +131,12 @@ pub fn who_serves_what(ctx: &Context) -> String {
 
 /// The clap tree in the persona's words.
 pub fn tree(persona: Persona) -> Command {
-    repeatable(in_words_of(Cli::command().name(persona.name()), persona))
+    in_words_of(parser(persona), persona)
+}
+
+/// The same without those words, which only help shows and which take a good part of a start.
+fn parser(persona: Persona) -> Command {
+    repeatable(Cli::command().name(persona.name()))
 }
 
 /// Lets options stand there twice, the last one counting, as in the real programs: but not those that name
@@ -237,6 +242,9 @@ fn go_bool(text: &str) -> Option<bool> {
 /// The arguments without the values that the real program's parser lets a switch have: `--global=true` is
 /// `--global`, `--global=false` is nothing. What follows `--` stays.
 fn without_switch_values(args: &[OsString], tree: &Command) -> Vec<OsString> {
+    if !args.iter().any(|word| word.to_string_lossy().contains('=')) {
+        return args.to_vec();
+    }
     let switches = switches(tree);
     let mut options = true;
     let mut kept = Vec::with_capacity(args.len());
@@ -308,11 +316,11 @@ fn nearest(word: &str, persona: Persona) -> Option<String> {
 
 /// Parses with clap and dispatches.
 fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
-    let command = tree(ctx.persona).term_width(ctx.width);
+    let command = parser(ctx.persona).term_width(ctx.width);
     let args = &without_switch_values(args, &command);
     let cli = match command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
-        Err(error) => return clap_answer(&error, args, ctx),
+        Err(error) => return clap_answer(error, args, ctx),
     };
     set_messages(ctx, &cli.global);
     match cli.group {
@@ -339,9 +347,15 @@ pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
 }
 
 /// Help goes to standard output; a wrong command line is a [`Failure`] of kind Usage with clap's words.
-fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
+fn clap_answer(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
+    let is_help =
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    let error = match is_help {
+        true => tree(ctx.persona).term_width(ctx.width).try_get_matches_from(args).err().unwrap_or(error),
+        false => error,
+    };
     let mut text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+    if is_help {
         let of_command = args.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
         let of_command = of_command > 2 + usize::from(args.iter().any(|word| word == "help"));
         return match of_command {
