@@ -18,6 +18,7 @@ mod list;
 mod login;
 mod man;
 mod messages;
+mod model;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod pty;
