@@ -143,7 +143,15 @@ pub fn who_serves_what(ctx: &Context) -> String {
 
 /// The clap tree in the persona's words.
 pub fn tree(persona: Persona) -> Command {
-    repeatable(in_words_of(Cli::command().name(persona.name()), persona))
+    in_words_of(parser(persona), persona)
+}
+
+/// The same without those words, which only help shows and which take a good part of a start.
+fn parser(persona: Persona) -> Command {
+    // Of two words the first may be left out, which clap cannot tell: it would say that both may be.
+    let usage = format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name());
+    let command = Cli::command().name(persona.name());
+    repeatable(command.mut_subcommand("pull", |pull| pull.override_usage(usage)))
 }
 
 /// Lets options stand there twice, the last one counting, as in the real programs: but not those that name
@@ -164,10 +172,6 @@ fn repeatable(command: Command) -> Command {
 /// Puts the program's name into every help text that shows what to type.
 fn in_words_of(command: Command, persona: Persona) -> Command {
     let mut command = command.mut_subcommands(|sub| in_words_of(sub, persona));
-    if command.get_name() == "pull" {
-        // Of two words the first, which clap cannot tell; it must not say that both may be left out.
-        command = command.override_usage(format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name()));
-    }
     for (get, set) in [
         (Command::get_after_help as fn(&Command) -> Option<&clap::builder::StyledStr>, true),
         (Command::get_after_long_help, false),
@@ -253,6 +257,9 @@ fn go_bool(text: &str) -> Option<bool> {
 /// The arguments without the values that the real program's parser lets a switch have: `--global=true` is
 /// `--global`, `--global=false` is nothing. What follows `--` stays.
 fn without_switch_values(args: &[OsString], tree: &Command) -> Vec<OsString> {
+    if !args.iter().any(|word| word.to_string_lossy().contains('=')) {
+        return args.to_vec();
+    }
     let switches = switches(tree);
     let mut options = true;
     let mut kept = Vec::with_capacity(args.len());
@@ -354,7 +361,7 @@ fn is_library(word: &OsStr) -> bool {
 /// A command for images that the other program should have had, if there were one.
 fn nobody_else(command: &str, args: &[OsString], ctx: &mut Context) -> Result<()> {
     match parse(args, ctx) {
-        Err(error) => clap_answer(&error, args, ctx),
+        Err(error) => clap_answer(error, args, ctx),
         Ok(_) => {
             let program = ctx.program();
             Err(Failure::new(format!(
@@ -366,7 +373,7 @@ fn nobody_else(command: &str, args: &[OsString], ctx: &mut Context) -> Result<()
 }
 
 fn parse(args: &[OsString], ctx: &Context) -> std::result::Result<Cli, clap::Error> {
-    let command = tree(ctx.persona).term_width(ctx.width);
+    let command = parser(ctx.persona).term_width(ctx.width);
     let args = without_switch_values(args, &command);
     command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
 }
@@ -375,7 +382,7 @@ fn parse(args: &[OsString], ctx: &Context) -> std::result::Result<Cli, clap::Err
 fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
     let cli = match parse(args, ctx) {
         Ok(cli) => cli,
-        Err(error) => return clap_answer(&error, args, ctx),
+        Err(error) => return clap_answer(error, args, ctx),
     };
     set_messages(ctx, &cli.global);
     match cli.group {
@@ -406,9 +413,15 @@ pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
 }
 
 /// Help goes to standard output; a wrong command line is a [`Failure`] of kind Usage with clap's words.
-fn clap_answer(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
+fn clap_answer(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
+    let is_help =
+        matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
+    let error = match is_help {
+        true => tree(ctx.persona).term_width(ctx.width).try_get_matches_from(args).err().unwrap_or(error),
+        false => error,
+    };
     let mut text = error.render().to_string();
-    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+    if is_help {
         let of_command = args.iter().filter(|word| !word.to_string_lossy().starts_with('-')).count();
         let of_command = of_command > 2 + usize::from(args.iter().any(|word| word == "help"));
         return match of_command {

@@ -145,6 +145,8 @@ impl Effective {
 /// Merges the two layers.
 pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     let mut notes = Vec::new();
+    // Nobody but an administrator makes a remote exclusive.
+    let exclusive = global.exclusive().map(String::from);
     let mut remotes: BTreeMap<String, Remote> = global
         .remotes
         .into_iter()
@@ -160,7 +162,6 @@ pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
             notes.push(Note::NoUri(name.clone(), remote.origin));
         }
     }
-    let exclusive = remotes.iter().find(|(_, remote)| remote.exclusive).map(|(name, _)| name.clone());
     let mut choose = |active: String, is_global: bool| match active {
         active if active.is_empty() => None,
         active if remotes.contains_key(&active) => Some(active),

@@ -32,6 +32,11 @@ impl Config {
         self.remotes.remove(name)
     }
 
+    /// The remote that is marked as exclusive; the first where a file marks several.
+    pub fn exclusive(&self) -> Option<&str> {
+        self.remotes.iter().find(|(_, endpoint)| endpoint.exclusive).map(|(name, _)| name.as_str())
+    }
+
     /// Makes `name` the only exclusive remote, or with `None` lifts exclusivity altogether. Returns the
     /// names that were exclusive and no longer are.
     pub fn set_exclusive(&mut self, name: Option<&str>) -> Vec<String> {
@@ -85,7 +90,9 @@ mod tests {
     #[test]
     fn at_most_one_remote_is_exclusive() {
         let mut config = sample();
+        assert_eq!(config.exclusive(), None);
         assert!(config.set_exclusive(Some("a")).is_empty());
+        assert_eq!(config.exclusive(), Some("a"));
         assert_eq!(config.set_exclusive(Some("copy")), ["a"]);
         assert_eq!(config.set_exclusive(None), ["copy"]);
     }

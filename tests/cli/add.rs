@@ -146,6 +146,18 @@ fn replace_keeps_the_token_only_at_the_same_address() {
 }
 
 #[test]
+fn what_replaces_an_exclusive_leftover_is_not_exclusive() {
+    let world = World::new();
+    world.write_user("Remotes:\n  old: {URI: old.example.com, System: true, Exclusive: true}\n");
+    world.remote("add --no-login --replace old new.example.com").exits(0);
+    assert!(world.user().contains("new.example.com") && !world.user().contains("true"), "{}", world.user());
+    world.root_remote("add --global company company.example").exits(0);
+    world.root_remote("use --exclusive company").exits(0);
+    world.root_remote("add --global --replace company other.example").exits(0);
+    assert!(world.global().contains("Exclusive: true"), "what the administrator set stays");
+}
+
+#[test]
 fn global_is_roots_and_never_opens_the_user_layer() {
     let world = World::new();
     world.remote("add -g lab lab.example.com").exits(255).says("not root user").says("sudo");
@@ -213,6 +225,28 @@ fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
         .says("lab cannot be used")
         .says("DefaultRemote has been set exclusive");
     assert!(world.user().contains("lab.example.com"));
+    world.root_remote("add --global company company.example").exits(0).says("company cannot be used");
+    let shown = world.root_remote("add --global --if-absent DefaultRemote cloud.apptainer.org").exits(0);
+    assert!(!shown.stderr.contains("cannot be used"), "{shown:?}");
+}
+
+#[test]
+fn a_token_for_what_an_exclusive_remote_hides_is_not_passed_over() {
+    if apptainer_alone("a name that both layers have is refused there") {
+        return;
+    }
+    let world = World::new();
+    world.root_remote("use --exclusive DefaultRemote").exits(0);
+    let words = "nobody was logged in: your own DefaultRemote is not used";
+    world.remote("add DefaultRemote a.example.com").exits(0).says(&format!("INFO:    {words}"));
+    let file = world.path("token");
+    std::fs::write(&file, "canary\n").unwrap();
+    let named = format!("add --replace --tokenfile {} DefaultRemote b.example.com", file.display());
+    for line in [named.as_str(), "add --replace DefaultRemote c.example.com"] {
+        world.pipe("canary\n").remote(line).exits(255).says(&format!("FATAL:   {words}")).says("stays added");
+        assert!(world.user().contains(line.split(' ').next_back().unwrap()));
+        assert!(!world.user().contains("canary"));
+    }
 }
 
 #[test]

@@ -316,6 +316,19 @@ fn only_configured_ones_and_never_in_the_clear() {
 }
 
 #[test]
+fn without_a_name_the_exclusive_remote_is_meant() {
+    if apptainer_alone("the built-in remote is asked there, over the network") {
+        return;
+    }
+    let world = World::new();
+    world.root_remote("use --exclusive DefaultRemote").exits(0);
+    // It becomes the layer's choice of default, which nobody can use.
+    world.root_remote("add --global company company.example").exits(0);
+    root(&world, "add https://k.example").exits(0).says("https://k.example added to DefaultRemote");
+    root(&world, "remove https://k.example").exits(0).says("https://k.example removed from DefaultRemote");
+}
+
+#[test]
 fn under_an_exclusive_remote_only_its_keyservers() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;

@@ -1,13 +1,13 @@
 //! `remote list`: the pipe's bytes, the terminal's sections, JSON, and that it never asks or writes.
 
 use crate::world::{World, apptainer_alone};
+use apptainer_remote::persona::Persona;
 use std::fs;
 
 const TABLE: &str = "\nNAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\nDefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓\n";
 
 #[test]
 fn without_any_file_the_built_in_remote_is_there() {
-    use apptainer_remote::persona::Persona;
     let world = World::bare(Persona::Apptainer);
     let shown = world.remote("list").exits(0);
     assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), (TABLE, ""));
@@ -140,4 +140,19 @@ fn another_global_file_of_the_program_behind_is_said() {
     let shown = world.remote("list").exits(0).says("WARNING: ").says(theirs.to_str().unwrap());
     assert!(shown.stderr.contains(world.global_file().to_str().unwrap()));
     assert_eq!(shown.stdout, TABLE);
+}
+
+#[test]
+fn check_knows_that_singularityce_minds_a_name_that_both_layers_have() {
+    let world = World::singularity();
+    let own = "Remotes:\n  SylabsCloud: {URI: mine.example.com}\n";
+    world.write_user(own);
+    let words = "SingularityCE fails at every command with that; run: singularity remote remove SylabsCloud";
+    world.remote("check").exits(255).says("FATAL:   SylabsCloud is defined both").says(words);
+    world.remote("check --global").exits(0);
+    world.root_remote("use --exclusive SylabsCloud").exits(0);
+    world.remote("check").exits(255).says(words);
+    let world = World::bare(Persona::Apptainer);
+    world.write_user(own.replace("SylabsCloud", "DefaultRemote"));
+    world.remote("check").exits(0).says("is a valid layer with 1 remote");
 }

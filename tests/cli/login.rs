@@ -440,7 +440,7 @@ fn an_own_remote_behind_an_exclusive_one_keeps_its_address_and_its_token() {
     own.accept_token(TOKEN);
     world.root_remote(&format!("add -g -i corp {}", company.url())).exits(0);
     world.root_remote("use -e corp").exits(0);
-    world.pipe(TOKEN).remote(&format!("add -i corp {}", own.url())).exits(0).says("corp cannot be used");
+    world.pipe(TOKEN).remote(&format!("add -i corp {}", own.url())).exits(255).says("corp cannot be used");
     assert!(
         company.requests().is_empty() && own.requests().is_empty(),
         "nobody is logged in to the other one"

@@ -19,6 +19,7 @@ mod list;
 mod login;
 mod man;
 mod messages;
+mod model;
 mod odd_places;
 #[path = "../peers/mod.rs"]
 mod peers;

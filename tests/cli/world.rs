@@ -1,6 +1,7 @@
 //! One test's world: a relocated tree of its own (`bin`, `etc`, `home`), and the ways to run the program
 //! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
 
+use apptainer_remote::commands::session::{Layers, Session};
 use apptainer_remote::context::{Context, Env, Terminals, User};
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
@@ -119,7 +120,12 @@ pub struct World {
 impl World {
     /// Without a global file: the built-in remote stands in.
     pub fn bare(persona: Persona) -> Self {
-        let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir().unwrap();
+        Self::bare_in(&std::env::temp_dir(), persona)
+    }
+
+    /// The same below this directory: in memory, say, for a test of thousands of worlds.
+    pub fn bare_in(directory: &Path, persona: Persona) -> Self {
+        let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir_in(directory).unwrap();
         let world = Self {
             dir,
             translates: false,
@@ -267,6 +273,17 @@ impl World {
 
     /// Runs a command line (without the program's name) in process.
     pub fn run<S: AsRef<std::ffi::OsStr>>(&self, who: As, args: &[S]) -> Shown {
+        self.run_with(self.env.clone(), self.home(), who, args)
+    }
+
+    /// The same as somebody with another home over the same global file.
+    pub fn run_at<S: AsRef<std::ffi::OsStr>>(&self, home: &Path, who: As, args: &[S]) -> Shown {
+        let mut env = self.env.clone();
+        env.set("HOME", home);
+        self.run_with(env, home.to_owned(), who, args)
+    }
+
+    fn run_with<S: AsRef<std::ffi::OsStr>>(&self, env: Env, home: PathBuf, who: As, args: &[S]) -> Shown {
         let (out, err) = (Sink::default(), Sink::default());
         let argv: Vec<OsString> = std::iter::once(OsString::from(self.persona.name()))
             .chain(args.iter().map(|arg| match arg.as_ref().to_str() {
@@ -274,11 +291,17 @@ impl World {
                 None => arg.as_ref().to_owned(),
             }))
             .collect();
-        let home = self.home();
-        let mut ctx = Context {
+        let mut ctx = self.context(env, home, who, &out, &err);
+        let code = apptainer_remote::run(&argv, &mut ctx);
+        drop(ctx);
+        self.shown(Shown { code: code.into(), stdout: out.text(), stderr: err.text() })
+    }
+
+    fn context(&self, env: Env, home: PathBuf, who: As, out: &Sink, err: &Sink) -> Context {
+        Context {
             exe: self.exe(),
             persona: self.persona,
-            env: self.env.clone(),
+            env,
             user: User { uid: if who == As::Root { 0 } else { user_uid() }, elevated: false },
             passwd_home: Box::new(move |_| Some(home.clone())),
             stdin: Box::new(Cursor::new(self.stdin.take())),
@@ -292,10 +315,16 @@ impl World {
             exec: Box::new(|program, args| {
                 io::Error::other(format!("would run {} {args:?}", program.display()))
             }),
-        };
-        let code = apptainer_remote::run(&argv, &mut ctx);
-        drop(ctx);
-        self.shown(Shown { code: code.into(), stdout: out.text(), stderr: err.text() })
+        }
+    }
+
+    /// The layers as somebody with this home sees them, without a command line: where a test looks at them
+    /// after each of thousands of commands, most of the time would go into reading that line.
+    pub fn layers_at(&self, home: &Path, who: As) -> apptainer_remote::error::Result<Layers> {
+        let mut env = self.env.clone();
+        env.set("HOME", home);
+        let mut ctx = self.context(env, home.to_owned(), who, &Sink::default(), &Sink::default());
+        Session::new(&mut ctx, None).load()
     }
 
     /// The built program in the world's `bin`, as a process of `who`; `None` where this user cannot be

@@ -111,7 +111,8 @@ impl Wanted {
     }
 
     fn find(&self, global: &Config, session: &Session) -> Result<String> {
-        let name = self.name.as_deref().unwrap_or(&global.active);
+        // An exclusive remote is the default whatever was chosen: another one's keyservers serve nobody.
+        let name = self.name.as_deref().or(global.exclusive()).unwrap_or(&global.active);
         if name.is_empty() {
             return Err(Failure::new("no endpoint found: no global default remote is set")
                 .hint(session.command("use --global NAME")));

@@ -71,8 +71,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let mut layers = None;
     let changed = if options.global {
-        let again = format!("remote add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
-        session.edit_global(&again, &mut |config| put(config, &name, endpoint.clone(), &options, session))?
+        add_global(&name, &uri, &endpoint, &options, session)?
     } else {
         let (changed, seen) = add_own(&name, &endpoint, &options, session)?;
         layers = Some(seen);
@@ -125,6 +124,27 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
     }
 }
 
+/// Puts the remote into the global layer, without a look at the user's. Returns whether anything changed.
+fn add_global(
+    name: &RemoteName,
+    uri: &EndpointUri,
+    endpoint: &Endpoint,
+    options: &Options,
+    session: &Session,
+) -> Result<bool> {
+    let again = format!("remote add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
+    let mut exclusive = None;
+    let changed = session.edit_global(&again, &mut |config| {
+        put(config, name, endpoint.clone(), options, session)?;
+        exclusive = config.exclusive().filter(|exclusive| *exclusive != name.as_str()).map(String::from);
+        Ok(())
+    })?;
+    if let Some(exclusive) = exclusive {
+        warn_unusable(name, &exclusive, session);
+    }
+    Ok(changed)
+}
+
 /// Puts the remote into the user's layer, beside whatever the global layer has. Returns whether anything changed, and both layers as they are then.
 fn add_own(
     name: &RemoteName,
@@ -150,11 +170,15 @@ fn add_own(
     let effective = session.merged_with(global)?;
     session.say_notes(&effective, Some(name.as_str()));
     if let Some(exclusive) = &effective.exclusive {
-        session.ctx.talk.warning(format!(
-            "{name} cannot be used: remote {exclusive} has been set exclusive by the system administrator"
-        ));
+        warn_unusable(name, exclusive, session);
     }
     Ok((changed, Layers { effective, user_distrust: None, global_distrust }))
+}
+
+fn warn_unusable(name: &RemoteName, exclusive: &str, session: &Session) {
+    session.ctx.talk.warning(format!(
+        "{name} cannot be used: remote {exclusive} has been set exclusive by the system administrator"
+    ));
 }
 
 /// Adds, keeps or replaces the entry in its layer.
@@ -171,7 +195,8 @@ fn put(
         Before::Same if options.if_absent => return Ok(()),
         before if options.replace => {
             let existing = existing.expect("it is not absent");
-            endpoint.exclusive = existing.exclusive;
+            // Of an administrator's remote; a leftover copy becomes the user's own, and that never is.
+            endpoint.exclusive = existing.exclusive && options.global;
             if before == Before::Same {
                 endpoint.token.clone_from(&existing.token);
                 endpoint.keyservers.clone_from(&existing.keyservers);

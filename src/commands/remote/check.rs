@@ -103,9 +103,14 @@ fn notes(config: &Config, global: bool, session: &Session) -> Result<Vec<Note>> 
     } else {
         merge(config.clone(), session.load_global()?.config, persona)
     };
+    // SingularityCE minds a name that both layers have, whichever of the two stands.
+    let theirs = |note| match note {
+        Note::OwnBehindExclusive(name) if persona == Persona::Singularity => Note::BreaksSingularity(name),
+        note => note,
+    };
     let mine = |note: &Note| {
         matches!(note, Note::DanglingActive(_, about_global) if *about_global == global)
             || !matches!(note, Note::DanglingActive(..) | Note::Leftover(_) | Note::OwnFirst(_))
     };
-    Ok(effective.notes.into_iter().filter(mine).collect())
+    Ok(effective.notes.into_iter().filter(mine).map(theirs).collect())
 }

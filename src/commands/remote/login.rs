@@ -82,10 +82,20 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
 /// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
 /// added, whatever comes of it. Returns whether a token was stored.
 pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
-    let later = session.command(&format!("login {}", quoted(name)));
+    // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
+    let named = secret.is_given();
+    let piped = if named || session.ctx.terminals.stdin { None } else { streams(session).read()? };
     let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
-    // It may stand behind an exclusive global one of this name, which is what a login would log in to.
-    let Some(remote) = remote else { return Ok(false) };
+    let Some(remote) = remote else {
+        // What a login would log in to is another remote: the exclusive global one of this name.
+        let why = format!("nobody was logged in: your own {name} is not used");
+        if named || piped.is_some() {
+            return Err(Failure::new(why).hint(format!("{name} stays added")));
+        }
+        session.ctx.talk.info(why);
+        return Ok(false);
+    };
+    let later = session.command(&format!("login {}", quoted(name)));
     let no_token = |session: &Session| {
         session.ctx.talk.info(match &remote.token {
             Some(_) => "No token was entered; the one that is stored stays.".to_string(),
@@ -93,13 +103,8 @@ pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &
         });
         Ok(false)
     };
-    // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
-    let mut piped = None;
-    if !secret.is_given() && !session.ctx.terminals.stdin {
-        piped = streams(session).read()?;
-        if piped.is_none() {
-            return no_token(session);
-        }
+    if !named && !session.ctx.terminals.stdin && piped.is_none() {
+        return no_token(session);
     }
     let mut login = Login { name, secret, piped, ca_file: None, hopeless: false };
     match login.run(layers, session) {
