@@ -151,7 +151,10 @@ fn parser(persona: Persona) -> Command {
     // Of two words the first may be left out, which clap cannot tell: it would say that both may be.
     let usage = format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name());
     let command = Cli::command().name(persona.name());
-    repeatable(command.mut_subcommand("pull", |pull| pull.override_usage(usage)))
+    repeatable(command.mut_subcommands(|sub| match sub.get_name() {
+        "pull" => sub.override_usage(&usage),
+        _ => sub,
+    }))
 }
 
 /// Lets options stand there twice, the last one counting, as in the real programs: but not those that name
