@@ -74,6 +74,7 @@ pub fn answer(
         "/token/v1/token-status" if token == Token::Valid => Some(Response::json(200, &json!({}))),
         "/token/v1/token-status" => Some(unauthorized()),
         "/token/version" => Some(Response::data(json!({"version": "v1.2.3-token"}))),
+        "/keys/version" => Some(Response::data(json!({"version": "v1.2.3-keys"}))),
         _ => None,
     };
     if let Some(response) = fixed {
@@ -183,6 +184,8 @@ fn discovery(server: &Server) -> Value {
     json!({
         "libraryAPI": {"uri": format!("{}{BASE}", server.api)},
         "tokenAPI": {"uri": format!("{}/token", server.api)},
+        // A real program pulls nothing where no keyserver is named.
+        "keystoreAPI": {"uri": format!("{}/keys", server.api)},
         "env": {"name": "test"},
     })
 }
