@@ -38,6 +38,10 @@ impl Progress {
             })
             .progress_chars("=> ");
         bar.set_style(style);
+        if shown {
+            // So that speed and rest tell of a server that has gone quiet.
+            bar.enable_steady_tick(Duration::from_millis(500));
+        }
         Self(bar)
     }
 

@@ -535,7 +535,15 @@ fn which_library_and_whether_it_gets_the_token() {
     // One that is not valid any more.
     world.write_user(remote(&library, TOKEN));
     library.revoke_tokens();
-    pull(&world, &["x.sif", REFERENCE]).exits(255).says("401 Unauthorized");
+    let log_in = "hint:    apptainer remote login lab\n";
+    pull(&world, &["x.sif", REFERENCE]).exits(255).says("401 Unauthorized").says(log_in);
+    // A place that the library sends to knows nothing of that login.
+    library.accept_token(TOKEN);
+    library.fault(When::get("/data"), Fault::error(401, "too late"));
+    pull(&world, &["--disable-cache", "x.sif", REFERENCE])
+        .exits(255)
+        .says("too late")
+        .never_shows("remote login");
 }
 
 #[test]

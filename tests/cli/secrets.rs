@@ -3,6 +3,8 @@
 
 use crate::disk::{behind, has};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS};
+use crate::peers::library::{Fault, Library, NewImage, Port, When};
+use crate::peers::sif::Sif;
 use crate::world::{As, Shown, World, apptainer_alone, finish_reading, words};
 use std::fs;
 use std::io::Write;
@@ -563,6 +565,79 @@ fn the_password_of_a_service_is_in_its_file_and_nowhere_else() {
     world.pipe("canary-pw");
     let line = words(&format!("-d registry login -u ada docker://{}", open.host()));
     world.run(As::User, &line).exits(255).never_shows("canary").never_shows(&encoded);
+}
+
+/// Every command on images once, of which each line gets `-d`.
+fn images(world: &World, name: &str) -> Vec<Shown> {
+    let image = world.home().join("image.sif").display().to_string();
+    let output = world.home().join(format!("{name}.sif")).display().to_string();
+    let (mine, theirs) = (format!("library://lab/tools/{name}:v1"), "library://lab/tools/blast:v1");
+    let lines: [&[&str]; 6] = [
+        &["search", "blast"],
+        &["search", "-j", "blast"],
+        &["pull", "--disable-cache", "-F", &output, theirs],
+        &["pull", "-F", &output, theirs],
+        &["push", &image, &mine],
+        &["delete", "-F", &mine],
+    ];
+    let run = |words: &&[&str]| {
+        let shown = world.run(As::User, &[&["-d"], *words].concat());
+        shown.never_shows("canary").never_shows("Signature=")
+    };
+    lines.iter().map(run).collect()
+}
+
+#[test]
+fn images_come_and_go_without_a_word_of_the_token() {
+    let signer = "0123456789ABCDEF0123456789ABCDEF01234567";
+    let library = Library::http();
+    library.accept_token(TOKEN);
+    library.set(|settings| settings.api_version = Some("2.0.0-alpha.2".into()));
+    library
+        .add(NewImage::new("lab/tools/blast:v1", Sif::new("amd64").filled(100_000).signed(signer).bytes()));
+    let mut world = World::new();
+    world.set_env("APPTAINER_PULL_ARCH", "amd64");
+    world.set_env("APPTAINER_ARCH", "amd64");
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n    lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}\n",
+        library.host()
+    ));
+    fs::write(world.home().join("image.sif"), Sif::new("amd64").filled(90_000).signed(signer).bytes())
+        .unwrap();
+    for shown in images(&world, "mine") {
+        shown.exits(0);
+    }
+    assert_eq!(holders(&world, "canary"), [world.user_file()]);
+    let echo = format!("who is {TOKEN}?");
+    let elsewhere = Library::http();
+    let away = |path: &str| Fault::redirect(307, &format!("{}/{path}", elsewhere.url()));
+    for (at, fault) in [
+        Fault::error(401, "no"),
+        Fault::error(500, "no"),
+        Fault::Close,
+        away("x"),
+        away(TOKEN),
+        Fault::redirect(302, &format!("ftp://{TOKEN}.invalid/")),
+        Fault::Answer(200, Vec::new(), echo.clone().into()),
+        Fault::Answer(200, vec![("Content-Type", "application/json".into())], b"{}".to_vec()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for prefix in ["/library/v1", "/library/v2", "/data"] {
+            for method in ["GET", "POST", "PUT", "DELETE"] {
+                library.clear_faults();
+                library.fault(When::new(method, prefix), fault.clone());
+                images(&world, &format!("mine-{at}"));
+                assert_eq!(holders(&world, "canary"), [world.user_file()], "{fault:?} {method} {prefix}");
+            }
+        }
+    }
+    let all =
+        library.requests().into_iter().filter(|seen| seen.port == Port::Data).chain(elsewhere.requests());
+    let sent: Vec<_> = all.filter(|seen| seen.request.header("authorization").is_some()).collect();
+    assert!(sent.is_empty(), "{sent:#?}");
+    assert!(!elsewhere.requests().is_empty() && library.faults_hit() > 0);
 }
 
 #[test]

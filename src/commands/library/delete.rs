@@ -1,7 +1,7 @@
 //! `delete URI`
 
-use super::target::{Choice, Host, choose};
-use super::{architecture, library_failure, switch};
+use super::target::{Choice, Host, Login, choose};
+use super::{architecture, switch};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -64,7 +64,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
     }
     let chosen = choose(&choice, session)?;
-    if let Some(why) = chosen.no_token {
+    if let Login::None(why) = chosen.login {
         return Err(why.context("cannot delete from the library"));
     }
     if !force && !confirmed(&image, &arch, session)? {
@@ -72,7 +72,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Ok(());
     }
     let deleted = wait(chosen.library.delete(&image, &arch))?;
-    if !deleted.map_err(|error| library_failure(error).context("unable to delete image from library"))? {
+    if !deleted.map_err(|error| chosen.failure(error).context("unable to delete image from library"))? {
         return Err(Failure::new(format!("image does not exist in the library: {image} ({arch})")));
     }
     session.ctx.talk.info(format!("Image {image} ({arch}) deleted."));

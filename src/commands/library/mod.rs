@@ -15,6 +15,8 @@ use crate::services::HttpError;
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::path::Path;
+use target::{Chosen, Login};
+use url::Url;
 
 /// The commands of this room, which have no group.
 pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
@@ -50,21 +52,28 @@ fn architecture(option: Option<&String>, variable: &str, session: &Session) -> R
     Ok(arch)
 }
 
-/// A transfer between a server and `file` that failed.
-fn transfer_failure(error: TransferError, file: &Path) -> Failure {
-    match error {
-        TransferError::Http(error) => library_failure(error),
-        TransferError::File(error) => Failure::from(error).context(file.display().to_string()),
+impl Chosen {
+    /// A failed request to this library as a failed command.
+    fn failure(&self, error: HttpError) -> Failure {
+        let wait = error.retry_after.filter(|_| error.status() == Some(429));
+        // A place that the library sends its data to has nothing to do with a login here.
+        let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.origin());
+        let log_in = match (&self.login, error.status()) {
+            (Login::Sent { again }, Some(401)) if own => vec![again.clone()],
+            (Login::None(why), Some(401 | 403)) if own => why.hints.clone(),
+            _ => Vec::new(),
+        };
+        let wait = wait.map(|wait| format!("the server says to wait {} s", wait.as_secs()));
+        let failure = super::endpoint::failure(error);
+        log_in.into_iter().chain(wait).fold(failure, |failure, hint| failure.hint(hint))
     }
-}
 
-/// A failed request as a failed command.
-fn library_failure(error: HttpError) -> Failure {
-    let wait = error.retry_after.filter(|_| error.status() == Some(429));
-    let failure = super::endpoint::failure(error);
-    match wait {
-        Some(wait) => failure.hint(format!("the server says to wait {} s", wait.as_secs())),
-        None => failure,
+    /// A transfer between this library and `file` that failed.
+    fn transfer_failure(&self, error: TransferError, file: &Path) -> Failure {
+        match error {
+            TransferError::Http(error) => self.failure(error),
+            TransferError::File(error) => Failure::from(error).context(file.display().to_string()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cache::{Cache, copy_hashed};
 use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
-use super::{architecture, library_failure, one_tag, switch, transfer_failure};
+use super::{architecture, one_tag, switch};
 use crate::cli;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
@@ -193,12 +193,8 @@ impl Pull {
     /// What the library says of the image.
     fn describe(&self) -> Result<Image> {
         let image = self.reference.image();
-        let found = wait(self.chosen.library.image(&image, &self.arch))?.map_err(|error| {
-            let refused = matches!(error.status(), Some(401 | 403));
-            let failure = library_failure(error).context("while asking the library for the image");
-            let hints = self.chosen.no_token.iter().filter(|_| refused).flat_map(|why| &why.hints);
-            hints.fold(failure, |failure, hint| failure.hint(hint))
-        })?;
+        let found = wait(self.chosen.library.image(&image, &self.arch))?
+            .map_err(|error| self.chosen.failure(error).context("while asking the library for the image"))?;
         found.ok_or_else(|| {
             Failure::new(format!("image does not exist in the library: {image} ({})", self.arch))
         })
@@ -280,7 +276,7 @@ impl Pull {
         let result = wait(download.run());
         progress.finish();
         let (length, found) = result?.map_err(|error| {
-            transfer_failure(error, &self.output.shown).context("while downloading the image")
+            self.chosen.transfer_failure(error, &self.output.shown).context("while downloading the image")
         })?;
         if !session.ctx.terminals.stderr {
             talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));

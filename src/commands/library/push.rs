@@ -1,7 +1,7 @@
 //! `push IMAGE URI`
 
-use super::target::{Choice, Host, choose};
-use super::{switch, transfer_failure};
+use super::switch;
+use super::target::{Choice, Host, Login, choose};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -92,13 +92,13 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         host: Host::Check,
     };
     let chosen = choose(&choice, session)?;
-    if let Some(why) = chosen.no_token {
+    if let Login::None(why) = chosen.login {
         return Err(why.context("cannot push image to library"));
     }
     let hash = payload.hash(session)?;
     let push = Push { library: &chosen.library, reference: &reference, payload: &payload, hash: &hash };
     let finished = wait(push.run(names, &options.description, session))?.map_err(|error| {
-        transfer_failure(error, &options.image).context("unable to push image to library")
+        chosen.transfer_failure(error, &options.image).context("unable to push image to library")
     })?;
     let page = chosen.page.filter(|_| options.library.is_none());
     print_finished(finished.as_ref(), page.as_ref(), session)

@@ -1,7 +1,7 @@
 //! `search QUERY`
 
 use super::target::{Choice, Host, choose};
-use super::{architecture, library_failure, switch};
+use super::{architecture, switch};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
@@ -88,12 +88,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let choice =
         Choice { command: "search", library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;
-    let images = wait(chosen.library.search(query, &arch, signed))?.map_err(|error| {
-        let refused = matches!(error.status(), Some(401 | 403));
-        let failure = library_failure(error).context("while searching the library");
-        let hints = chosen.no_token.iter().filter(|_| refused).flat_map(|why| &why.hints);
-        hints.fold(failure, |failure, hint| failure.hint(hint))
-    })?;
+    let images = wait(chosen.library.search(query, &arch, signed))?
+        .map_err(|error| chosen.failure(error).context("while searching the library"))?;
     let mut rows: Vec<Row> = images.iter().map(row).collect();
     rows.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));
     let text = if options.json {

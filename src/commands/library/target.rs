@@ -42,8 +42,19 @@ pub struct Chosen {
     pub library: Library,
     /// The page of the remote that it belongs to, where no other was named.
     pub page: Option<Url>,
-    /// Why it gets no token, and what to do about it.
-    pub no_token: Option<Failure>,
+    /// Whether it gets a token.
+    pub login: Login,
+}
+
+/// Whether a library gets a token.
+pub enum Login {
+    /// It does.
+    Sent {
+        /// What to type where it is refused.
+        again: String,
+    },
+    /// It does not: why, and what to do about it.
+    None(Failure),
 }
 
 /// An address that was named instead of the active remote's library.
@@ -127,9 +138,9 @@ fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
     }
     let access = open(&name, remote, session)?;
     let base = base(&name, &access, session)?;
-    let (token, no_token) = token(layers, &name, remote, &access, session)?;
+    let (token, login) = token(layers, &name, remote, &access, session)?;
     let library = Library { http: access.http.clone(), base, insecure: access.insecure, token };
-    Ok(Chosen { library, page: Some(access.url), no_token })
+    Ok(Chosen { library, page: Some(access.url), login })
 }
 
 fn open(name: &str, remote: &Remote, session: &Session) -> Result<Access> {
@@ -154,24 +165,24 @@ fn no_library(name: &str, shown: &str, session: &Session) -> Failure {
         .hint(session.command(&format!("use NAME: make it the default in place of {}", quoted(name))))
 }
 
-/// The token for the library of `remote`, or why there is none.
+/// The token for the library of `remote`, or why it gets none.
 fn token(
     layers: &Layers,
     name: &str,
     remote: &Remote,
     access: &Access,
     session: &Session,
-) -> Result<(Option<Secret>, Option<Failure>)> {
+) -> Result<(Option<Secret>, Login)> {
+    let log_in = session.command(&format!("login {}", quoted(name)));
     let Some(token) = session.token_for(layers, name, remote)? else {
-        let log_in = session.command(&format!("login {}", quoted(name)));
-        return Ok((None, Some(Failure::new(format!("not logged in to {name}")).hint(log_in))));
+        return Ok((None, Login::None(Failure::new(format!("not logged in to {name}")).hint(log_in))));
     };
-    let Some(service) = access.service("library") else { return Ok((None, None)) };
-    match access.may_get_token(service) {
-        Ok(_) => Ok((Some(token), None)),
+    let may = access.service("library").map_or(Ok(()), |service| access.may_get_token(service).map(drop));
+    match may {
+        Ok(()) => Ok((Some(token), Login::Sent { again: log_in })),
         Err(failure) => {
             session.ctx.talk.warning(failure.message());
-            Ok((None, Some(failure)))
+            Ok((None, Login::None(failure)))
         }
     }
 }
@@ -183,10 +194,10 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
         "not logged in: {} names another library than that of the default remote",
         named.by
     ));
-    let plain = |no_token| Chosen {
+    let plain = |why| Chosen {
         library: Library { http: session.http(None), base: named.base.clone(), insecure: false, token: None },
         page: None,
-        no_token: Some(no_token),
+        login: Login::None(why),
     };
     let exclusive = layers.effective.exclusive.as_deref();
     let Some((name, remote)) = layers.find(session, exclusive).ok() else { return Ok(plain(stranger)) };
@@ -221,7 +232,7 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
         return Ok(plain(stranger));
     }
     session.say_notes(&layers.effective, Some(&name));
-    let (token, no_token) = token(layers, &name, remote, &access, session)?;
+    let (token, login) = token(layers, &name, remote, &access, session)?;
     let library = Library { http: access.http.clone(), base: named.base, insecure: access.insecure, token };
-    Ok(Chosen { library, page: None, no_token })
+    Ok(Chosen { library, page: None, login })
 }
