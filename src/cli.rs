@@ -114,7 +114,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
         Route::Version(true) => ctx.print(&format!("{} version {}\n", ctx.program(), version())),
         Route::Version(false) => ctx.print(&format!("{}\n", version())),
         Route::Help => {
-            let help = tree(ctx.persona).term_width(ctx.width).render_help().to_string();
+            let help = tree(ctx.persona).term_width((ctx.width)()).render_help().to_string();
             ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx)))
         }
         // Only for shells that we do not know: without another program it is ours to say so.
@@ -376,9 +376,39 @@ fn nobody_else(command: &str, args: &[OsString], ctx: &mut Context) -> Result<()
 }
 
 fn parse(args: &[OsString], ctx: &Context) -> std::result::Result<Cli, clap::Error> {
-    let command = parser(ctx.persona).term_width(ctx.width);
-    let args = without_switch_values(args, &command);
-    command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
+    let by = |command: Command| {
+        let args = without_switch_values(args, &command);
+        command.try_get_matches_from(args).and_then(|matches| Cli::from_arg_matches(&matches))
+    };
+    if let Some(cli) = quick(args).and_then(|command| by(command).ok()) {
+        return Ok(cli);
+    }
+    by(parser(ctx.persona).term_width((ctx.width)()))
+}
+
+/// The tree with no more in it than the command that seems to be meant. What it takes, the whole tree takes
+/// too; of what it does not take, the whole tree has to say why.
+fn quick(args: &[OsString]) -> Option<Command> {
+    let mut words = args.iter().skip(1).filter_map(|word| word.to_str());
+    let (name, augment): (_, fn(Command) -> Command) = loop {
+        match words.next()? {
+            "keyserver" => return root(words.find_map(|word| keyserver::only("keyserver", word))?),
+            "registry" => return root(words.find_map(|word| registry::only("registry", word))?),
+            "remote" => return root(words.find_map(|word| remote::only("remote", word))?),
+            "delete" => break ("delete", delete::Options::augment_args),
+            "pull" => break ("pull", pull::Options::augment_args),
+            "push" => break ("push", push::Options::augment_args),
+            "search" => break ("search", search::Options::augment_args),
+            _ => {}
+        }
+    };
+    root(augment(Command::new(name)))
+}
+
+/// The program with this command alone.
+fn root(command: Command) -> Option<Command> {
+    let global = GlobalOptions::augment_args(Command::new("apptainer"));
+    Some(repeatable(global.subcommand(command)))
 }
 
 /// Parses with clap and dispatches.
@@ -403,7 +433,7 @@ fn ours(args: &[OsString], ctx: &mut Context) -> Result<()> {
 /// A command line that clap takes and the command does not: in clap's layout, with the usage of the
 /// command, named by its words (`remote`, `login`).
 pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
-    let mut tree = tree(ctx.persona).term_width(ctx.width);
+    let mut tree = tree(ctx.persona).term_width((ctx.width)());
     tree.build();
     let command = words.iter().try_fold(&mut tree, |command, word| command.find_subcommand_mut(word));
     match command {
@@ -420,7 +450,7 @@ fn clap_answer(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
     let is_help =
         matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand);
     let error = match is_help {
-        true => tree(ctx.persona).term_width(ctx.width).try_get_matches_from(args).err().unwrap_or(error),
+        true => tree(ctx.persona).term_width((ctx.width)()).try_get_matches_from(args).err().unwrap_or(error),
         false => error,
     };
     let mut text = error.render().to_string();
@@ -452,7 +482,7 @@ fn clap_answer(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
 
 /// The usage of the command that the arguments name.
 fn usage_of(args: &[OsString], ctx: &Context) -> String {
-    let mut tree = tree(ctx.persona).term_width(ctx.width);
+    let mut tree = tree(ctx.persona).term_width((ctx.width)());
     tree.build();
     let mut command = &mut tree;
     for word in args.iter().skip(1) {
@@ -488,7 +518,8 @@ fn set_messages(ctx: &mut Context, options: &GlobalOptions) {
     let plain = on(ctx, options.nocolor, "NOCOLOR")
         || ctx.env.get("NO_COLOR").is_some()
         || ctx.env.get("TERM").is_some_and(|term| term == "dumb");
-    ctx.talk.configure(level, ctx.terminals.stderr && !plain);
+    let terminals = ctx.terminals.clone();
+    ctx.talk.configure(level, move || !plain && terminals.stderr());
 }
 
 /// A variable of the persona, without the line that says which prefix is preferred: it decides whether
@@ -512,6 +543,35 @@ mod tests {
     #[test]
     fn the_tree_is_sound() {
         tree(Persona::Apptainer).debug_assert();
+    }
+
+    #[test]
+    fn a_command_alone_is_the_one_of_the_whole_tree() {
+        let whole = parser(Persona::Apptainer);
+        let shape = |command: &Command| {
+            let arguments = command.get_arguments().map(|arg| format!("{arg:?}")).collect::<Vec<_>>();
+            (command.get_name().to_string(), arguments)
+        };
+        let alone = |line: &str| quick(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        let mut commands = 0;
+        for group in whole.get_subcommands() {
+            let names: Vec<_> = group.get_subcommands().collect();
+            for command in &names {
+                let root = alone(&format!("apptainer -d {} -c f {}", group.get_name(), command.get_name()));
+                let root = root.expect("it is known");
+                let only = root.get_subcommands().next().expect("the group");
+                assert_eq!(shape(only), shape(group));
+                assert_eq!(shape(only.get_subcommands().next().expect("the command")), shape(command));
+                commands += 1;
+            }
+            if names.is_empty() && group.get_name() != "completion" {
+                let root = alone(&format!("apptainer {}", group.get_name())).expect("it is known");
+                assert_eq!(shape(root.get_subcommands().next().expect("the command")), shape(group));
+                commands += 1;
+            }
+        }
+        assert_eq!(commands, 11 + 5 + 3 + 4);
+        assert!(alone("apptainer remote").is_none() && alone("apptainer remote lits").is_none());
     }
 
     #[test]

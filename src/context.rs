@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::SystemTime;
 
 /// The environment, read once.
@@ -49,13 +50,37 @@ pub struct User {
     pub elevated: bool,
 }
 
-/// Which of the standard streams are terminals.
-#[derive(Clone, Copy, Debug, Default)]
+/// A standard stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
-pub struct Terminals {
-    pub stdin: bool,
-    pub stdout: bool,
-    pub stderr: bool,
+pub enum Stream {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// Which of the standard streams are terminals. Each is asked where it matters.
+#[derive(Clone)]
+pub struct Terminals(Rc<dyn Fn(Stream) -> bool>);
+
+#[allow(missing_docs)]
+impl Terminals {
+    /// By what `is_terminal` says of each.
+    pub fn new(is_terminal: impl Fn(Stream) -> bool + 'static) -> Self {
+        Self(Rc::new(is_terminal))
+    }
+
+    pub fn stdin(&self) -> bool {
+        (self.0)(Stream::Stdin)
+    }
+
+    pub fn stdout(&self) -> bool {
+        (self.0)(Stream::Stdout)
+    }
+
+    pub fn stderr(&self) -> bool {
+        (self.0)(Stream::Stderr)
+    }
 }
 
 /// Replaces this process by another program, which keeps the environment; returns only if that failed.
@@ -85,7 +110,7 @@ pub struct Context {
     /// Which streams are terminals.
     pub terminals: Terminals,
     /// Columns for help texts.
-    pub width: usize,
+    pub width: fn() -> usize,
     /// The clock.
     pub now: fn() -> SystemTime,
     /// How long and how much every request may take.

@@ -1,13 +1,13 @@
 //! The operating system → [`Context`] → [`run`] → exit status; nothing else.
 
-use apptainer_remote::context::{Context, Env, Terminals, User};
+use apptainer_remote::context::{Context, Env, Stream, Terminals, User};
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::{Stdin, Terminal};
 use apptainer_remote::services::Limits;
 use apptainer_remote::{paths, run, secret};
 use std::ffi::OsString;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, IsTerminal};
 use std::mem::size_of;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -29,11 +29,6 @@ fn main() -> ExitCode {
 fn context(args: &[OsString]) -> Context {
     let exe = std::fs::read_link("/proc/self/exe")
         .unwrap_or_else(|_| args.first().map(PathBuf::from).unwrap_or_default());
-    let terminals = Terminals {
-        stdin: io::stdin().is_terminal(),
-        stdout: io::stdout().is_terminal(),
-        stderr: io::stderr().is_terminal(),
-    };
     Context {
         persona: Persona::of_executable(&exe),
         exe,
@@ -44,8 +39,12 @@ fn context(args: &[OsString]) -> Context {
         stdout: Box::new(io::stdout()),
         talk: Talk::new(Box::new(io::stderr()), 1, false),
         prompt: Box::new(Terminal),
-        terminals,
-        width: width(terminals.stdout),
+        terminals: Terminals::new(|stream| match stream {
+            Stream::Stdin => io::stdin().is_terminal(),
+            Stream::Stdout => io::stdout().is_terminal(),
+            Stream::Stderr => io::stderr().is_terminal(),
+        }),
+        width,
         now: SystemTime::now,
         limits: Limits::default(),
         exec: Box::new(exec),
@@ -56,13 +55,17 @@ fn context(args: &[OsString]) -> Context {
 /// is set for set-uid files and for those with capabilities. A vector that its own process may not read is
 /// such a process's.
 fn user() -> User {
+    use rustix::fs::{Mode, OFlags, open};
+    use rustix::io::Errno;
     use rustix::process::{getegid, geteuid, getgid, getuid};
     // The keys of the auxiliary vector, of <elf.h>.
     let [uid, euid, gid, egid, secure] = [11, 12, 13, 14, 23];
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
     let mut vector = [0; 1024];
-    let read = std::fs::File::open("/proc/self/auxv").and_then(|mut file| file.read(&mut vector));
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC;
+    let read =
+        open("/proc/self/auxv", flags, Mode::empty()).and_then(|file| rustix::io::read(file, &mut vector));
     let length = read.as_ref().copied().unwrap_or_default();
     let value = |key: usize| {
         let pairs = vector[..length].chunks_exact(2 * WORD);
@@ -70,7 +73,7 @@ fn user() -> User {
     };
     let secure = match read {
         Ok(_) => value(secure).is_some_and(|(_, secure)| secure != 0),
-        Err(error) => error.kind() == io::ErrorKind::PermissionDenied,
+        Err(error) => error == Errno::ACCESS,
     };
     let ids = [uid, euid, gid, egid].map(|key| value(key).and_then(|(_, id)| u32::try_from(id).ok()));
     let [uid, euid, gid, egid] = match ids {
@@ -82,8 +85,8 @@ fn user() -> User {
 }
 
 /// Columns of the terminal; 100 in a pipe, where a person's window does not matter.
-fn width(terminal: bool) -> usize {
-    let size = terminal.then(|| rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()).flatten();
+fn width() -> usize {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
     size.map_or(100, |size| usize::from(size.ws_col)).clamp(40, 100)
 }
 

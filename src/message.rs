@@ -48,20 +48,20 @@ impl Level {
 /// The way to standard error. Shared by reference, since talk comes from every room.
 pub struct Talk {
     threshold: i8,
-    colour: bool,
+    colour: Box<dyn Fn() -> bool>,
     out: RefCell<Box<dyn Write>>,
 }
 
 impl Talk {
     /// `threshold` is the highest level number that is shown: 1 by default, 5 for `-d`, −3 for `-s`.
     pub fn new(out: Box<dyn Write>, threshold: i8, colour: bool) -> Self {
-        Self { threshold, colour, out: RefCell::new(out) }
+        Self { threshold, colour: Box::new(move || colour), out: RefCell::new(out) }
     }
 
-    /// Changes threshold and colour once the command line is known.
-    pub fn configure(&mut self, threshold: i8, colour: bool) {
+    /// Changes threshold and colour once the command line is known; `colour` is asked for each message.
+    pub fn configure(&mut self, threshold: i8, colour: impl Fn() -> bool + 'static) {
         self.threshold = threshold;
-        self.colour = colour;
+        self.colour = Box::new(colour);
     }
 
     /// Whether a message of this level would be shown: spares the work of building one.
@@ -75,7 +75,7 @@ impl Talk {
             return;
         }
         let (on, off) = match level.colour() {
-            on if self.colour && !on.is_empty() => (on, "\x1b[0m"),
+            on if !on.is_empty() && (self.colour)() => (on, "\x1b[0m"),
             _ => ("", ""),
         };
         self.line(&format!("{on}{:<8}{off} {}\n", level.label(), escape(text.as_ref())));

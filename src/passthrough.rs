@@ -5,6 +5,7 @@
 
 use crate::context::{Context, User};
 use crate::executable::{path_entries, runnable};
+use std::cell::LazyCell;
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -22,18 +23,20 @@ pub fn next_program(ctx: &Context, argv0: &OsStr) -> Option<PathBuf> {
 /// The first fitting file called `name` after the last entry of `path` that holds `exe`.
 fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
     let identity = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.dev(), meta.ino()));
-    let own = identity(exe);
-    let is_us = |file: &Path| own.is_some() && identity(file) == own;
+    // Asked for once there is something to compare it with.
+    let own = LazyCell::new(|| identity(exe));
     let other_name = exe.file_name().filter(|file| *file != name);
     let entries: Vec<PathBuf> = path_entries(path).collect();
     // From the end: what stands before the last entry that is us is nobody's business.
     let mut candidates = Vec::new();
     for entry in entries.into_iter().rev() {
         let file = entry.join(name);
-        if is_us(&file) || other_name.is_some_and(|other| is_us(&entry.join(other))) {
+        let there = identity(&file);
+        let other = other_name.and_then(|other| identity(&entry.join(other)));
+        if [there, other].iter().any(|one| one.is_some() && *one == *own) {
             break;
         }
-        candidates.push(file);
+        candidates.extend(there.map(|_| file));
     }
     candidates.into_iter().rev().find_map(|file| runnable(&file, user.uid))
 }

@@ -17,6 +17,31 @@ use clap::Args;
 use session::Session;
 use std::path::PathBuf;
 
+/// The commands of a group by their names, as `Command`; and `only`, the group with one of them in it: to
+/// make them all takes longer than to run one.
+macro_rules! commands {
+    ($($name:literal: $variant:ident($options:ty),)*) => {
+        #[derive(clap::Subcommand)]
+        enum Command {
+            $(
+                #[command(name = $name)]
+                $variant($options),
+            )*
+        }
+
+        /// `group` with the command of this name alone.
+        pub fn only(group: &'static str, name: &str) -> Option<clap::Command> {
+            let command = match name {
+                $($name => <$options as clap::Args>::augment_args(clap::Command::new($name)),)*
+                _ => return None,
+            };
+            let group = clap::Command::new(group);
+            Some(<crate::commands::GroupOptions as clap::Args>::augment_args(group).subcommand(command))
+        }
+    };
+}
+use commands;
+
 /// What stands behind the name of every group.
 #[derive(Args)]
 struct GroupOptions {
@@ -51,7 +76,7 @@ fn without_command(group: &str, version: bool, ctx: &mut Context) -> Result<()> 
     if version {
         return ctx.print(&format!("{} version {}\n", ctx.program(), cli::version()));
     }
-    let mut tree = cli::tree(ctx.persona).term_width(ctx.width);
+    let mut tree = cli::tree(ctx.persona).term_width((ctx.width)());
     tree.build();
     let help = tree.find_subcommand_mut(group).map(|group| group.render_help().to_string());
     ctx.print(&format!("{}\n{}\n", help.unwrap_or_default(), cli::who_serves_what(ctx)))

@@ -5,7 +5,8 @@
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, openat2, readlinkat, statat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, openat2, readlinkat,
+    statat,
 };
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -30,6 +31,8 @@ pub(super) struct Place {
     pub name: OsString,
     /// Every link that was crossed, in order.
     pub links: Vec<Link>,
+    /// What stood there when we looked, where something did; not asked of what is `magic`.
+    pub found: Option<Stat>,
     /// A link of `/proc` such as `/dev/stdin` leads to: no text that could be followed.
     pub magic: bool,
 }
@@ -191,18 +194,27 @@ impl Walk {
 
     /// The name of the file itself, or a link in its place.
     fn last(&mut self, name: OsString) -> Step {
+        let found = match statat(self.dir(), &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT) => return Ok(self.place(name, None, false)),
+            Err(errno) => return Err(self.blocked(&name, errno)),
+        };
+        if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
+            return Ok(self.place(name, Some(found), false));
+        }
         match readlinkat(self.dir(), &name, Vec::new()) {
-            Ok(_) if in_proc(self.dir()) => Ok(self.place(name, true)),
+            Ok(_) if in_proc(self.dir()) => Ok(self.place(name, None, true)),
             Ok(text) => self.cross(&name, &text.into_bytes()),
-            Err(Errno::INVAL | Errno::NOENT) => Ok(self.place(name, false)),
+            // It was a link a moment ago.
+            Err(Errno::INVAL | Errno::NOENT) => Ok(self.place(name, None, false)),
             Err(errno) => Err(self.blocked(&name, errno)),
         }
     }
 
-    fn place(&mut self, name: OsString, magic: bool) -> Option<Resolved> {
+    fn place(&mut self, name: OsString, found: Option<Stat>, magic: bool) -> Option<Resolved> {
         let dir = self.dir.take()?;
         let (dir_path, links) = (std::mem::take(&mut self.dir_path), std::mem::take(&mut self.links));
-        Some(Resolved::Place(Place { dir, dir_path, name, links, magic }))
+        Some(Resolved::Place(Place { dir, dir_path, name, links, found, magic }))
     }
 
     /// A directory on the way, or a link to one. O_DIRECTORY also wakes an automount.

@@ -98,7 +98,7 @@ fn open(place: &Place, role: Role, who: Identity, limit: u64) -> Result<Option<F
     } else {
         (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW)
     };
-    let before = match statat(&place.dir, &place.name, at) {
+    let before = match place.found.map_or_else(|| statat(&place.dir, &place.name, at), Ok) {
         Ok(stat) => stat,
         Err(Errno::NOENT) => return Ok(None),
         Err(errno) => return Err(errno).fail_context(|| reading(&path)),

@@ -2,7 +2,7 @@
 //! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
 
 use apptainer_remote::commands::session::{Layers, Session};
-use apptainer_remote::context::{Context, Env, Terminals, User};
+use apptainer_remote::context::{self, Context, Env, Stream, User};
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::Prompt;
@@ -100,6 +100,24 @@ impl Shown {
     pub fn never_shows(self, text: &str) -> Self {
         assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "shows {text:?}: {self:#?}");
         self
+    }
+}
+
+/// Which streams in-process runs take for terminals.
+#[derive(Clone, Copy, Default)]
+pub struct Terminals {
+    pub stdin: bool,
+    pub stdout: bool,
+    pub stderr: bool,
+}
+
+impl Terminals {
+    fn asked(self) -> context::Terminals {
+        context::Terminals::new(move |stream| match stream {
+            Stream::Stdin => self.stdin,
+            Stream::Stdout => self.stdout,
+            Stream::Stderr => self.stderr,
+        })
     }
 }
 
@@ -308,8 +326,8 @@ impl World {
             stdout: Box::new(out.clone()),
             talk: Talk::new(Box::new(err.clone()), 1, false),
             prompt: Box::new(Answers(self.answers.take())),
-            terminals: self.terminals,
-            width: 100,
+            terminals: self.terminals.asked(),
+            width: || 100,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
             limits: limits(),
             exec: Box::new(|program, args| {

@@ -59,7 +59,7 @@ pub(super) enum Kind {
 /// Those of standard output.
 pub fn answer(words: &[OsString], descriptions: bool, ctx: &mut Context) -> Result<()> {
     // A message would stand in the middle of what is being typed.
-    ctx.talk.configure(i8::MIN, false);
+    ctx.talk.configure(i8::MIN, || false);
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let answer = of(&words, ctx);
     let mut text = String::new();

@@ -10,7 +10,7 @@ use super::GroupOptions;
 use super::session::Session;
 use crate::context::Context;
 use crate::error::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 
 /// Manage the keyservers of remote endpoints, and logins to them
 ///
@@ -29,13 +29,12 @@ pub struct Group {
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    Add(add::Options),
-    List(list::Options),
-    Login(login::Options),
-    Logout(logout::Options),
-    Remove(remove::Options),
+super::commands! {
+    "add": Add(add::Options),
+    "list": List(list::Options),
+    "login": Login(login::Options),
+    "logout": Logout(logout::Options),
+    "remove": Remove(remove::Options),
 }
 
 /// Runs a command of the group; without one prints its help.

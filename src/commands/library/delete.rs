@@ -59,7 +59,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let choice =
         Choice { command: "delete", library: options.library.as_ref(), reference: Some(&reference), host };
     let force = switch(options.force, &["FORCE"], session);
-    if !force && !session.ctx.terminals.stdin {
+    if !force && !session.ctx.terminals.stdin() {
         let again = session.line(&format!("delete --force {}", quoted(&options.uri)));
         return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
     }

@@ -278,7 +278,7 @@ impl Pull {
         let (length, found) = result?.map_err(|error| {
             self.chosen.transfer_failure(error, &self.output.shown).context("while downloading the image")
         })?;
-        if !session.ctx.terminals.stderr {
+        if !session.ctx.terminals.stderr() {
             talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
         }
         let found = hex(&found);
@@ -329,5 +329,5 @@ impl Pull {
 
 /// A bar, where somebody sees it and wants it.
 fn progress(total: u64, session: &Session) -> Progress {
-    Progress::new(total, "", session.ctx.terminals.stderr && session.ctx.talk.shows(Level::Info))
+    Progress::new(total, "", session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
 }

@@ -214,7 +214,7 @@ impl Push<'_> {
             return Err(TransferError::File(std::io::Error::other(text)));
         }
         let finished = result?;
-        if !session.ctx.terminals.stderr {
+        if !session.ctx.terminals.stderr() {
             talk.info(format!("Uploaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
         }
         Ok(finished)
@@ -265,7 +265,7 @@ fn size(bytes: u64) -> String {
 
 /// A bar, where somebody sees it and wants it.
 fn progress(total: u64, what: &'static str, session: &Session) -> Progress {
-    Progress::new(total, what, session.ctx.terminals.stderr && session.ctx.talk.shows(Level::Info))
+    Progress::new(total, what, session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::GroupOptions;
 use super::session::Session;
 use crate::context::Context;
 use crate::error::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 
 /// Manage logins to OCI registries
 ///
@@ -26,11 +26,10 @@ pub struct Group {
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    List(list::Options),
-    Login(login::Options),
-    Logout(logout::Options),
+super::commands! {
+    "list": List(list::Options),
+    "login": Login(login::Options),
+    "logout": Logout(logout::Options),
 }
 
 /// Runs a command of the group; without one prints its help.

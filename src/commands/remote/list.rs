@@ -80,7 +80,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let effective = &layers.effective;
     let text = if options.json {
         document(session, effective)
-    } else if options.all || session.ctx.terminals.stdout {
+    } else if options.all || session.ctx.terminals.stdout() {
         sections(session, effective)
     } else {
         remotes(effective)

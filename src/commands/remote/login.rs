@@ -84,7 +84,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
 pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
     // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
     let named = secret.is_given();
-    let piped = if named || session.ctx.terminals.stdin { None } else { streams(session).read()? };
+    let piped = if named || session.ctx.terminals.stdin() { None } else { streams(session).read()? };
     let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
     let Some(remote) = remote else {
         // What a login would log in to is another remote: the exclusive global one of this name.
@@ -103,7 +103,7 @@ pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &
         });
         Ok(false)
     };
-    if !named && !session.ctx.terminals.stdin && piped.is_none() {
+    if !named && !session.ctx.terminals.stdin() && piped.is_none() {
         return no_token(session);
     }
     let mut login = Login { name, secret, piped, ca_file: None, hopeless: false };
@@ -140,7 +140,7 @@ impl Login<'_> {
         self.hopeless = access.service("token").is_none();
         require_token_service(name, &access, session)?;
         let Some(token) = self.obtain(&access, remote, session)? else { return Ok(Outcome::Declined) };
-        let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin))?;
+        let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin()))?;
         verify(&access, &token, remote.token.is_some())?;
         session.ctx.talk.info("Access Token Verified!");
         let changed = store(name, remote, &token, session)?;
@@ -159,11 +159,11 @@ impl Login<'_> {
         if let Some(token) = self.piped.take() {
             return Ok(Some(token));
         }
-        let typed = session.ctx.terminals.stdin && self.secret.is_stdin();
+        let typed = session.ctx.terminals.stdin() && self.secret.is_stdin();
         if !typed && let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
             return Ok(Some(token));
         }
-        if session.ctx.terminals.stdin {
+        if session.ctx.terminals.stdin() {
             if !typed && remote.token.is_some() && !confirm_replacement(session)? {
                 return Ok(None);
             }
@@ -185,7 +185,7 @@ impl Login<'_> {
 
 fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
     let ctx = &mut *session.ctx;
-    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin, prompt: &mut *ctx.prompt }
+    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin(), prompt: &mut *ctx.prompt }
 }
 
 /// Refuses before anything is asked where a token could not be stored, or would have nowhere to go.

@@ -15,7 +15,7 @@ use super::keyserver;
 use super::session::Session;
 use crate::context::Context;
 use crate::error::Result;
-use clap::{Args, Subcommand};
+use clap::Args;
 
 /// Manage remote endpoints and their logins
 ///
@@ -36,19 +36,18 @@ pub struct Group {
     command: Option<Command>,
 }
 
-#[derive(Subcommand)]
-enum Command {
-    Add(add::Options),
-    AddKeyserver(keyserver::add::Options),
-    Check(check::Options),
-    GetLoginPassword(get_login_password::Options),
-    List(list::Options),
-    Login(login::Options),
-    Logout(logout::Options),
-    Remove(remove::Options),
-    RemoveKeyserver(keyserver::remove::Options),
-    Status(status::Options),
-    Use(use_::Options),
+super::commands! {
+    "add": Add(add::Options),
+    "add-keyserver": AddKeyserver(keyserver::add::Options),
+    "check": Check(check::Options),
+    "get-login-password": GetLoginPassword(get_login_password::Options),
+    "list": List(list::Options),
+    "login": Login(login::Options),
+    "logout": Logout(logout::Options),
+    "remove": Remove(remove::Options),
+    "remove-keyserver": RemoveKeyserver(keyserver::remove::Options),
+    "status": Status(status::Options),
+    "use": Use(use_::Options),
 }
 
 /// Runs a command of the group; without one prints its help.

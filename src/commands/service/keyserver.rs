@@ -35,7 +35,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     let username = login.username(session)?;
     let mut password = login.password(uri, session)?;
     if username.is_empty() {
-        password = check_token(password, &source_name(&login.secret, session.ctx.terminals.stdin))?;
+        password = check_token(password, &source_name(&login.secret, session.ctx.terminals.stdin()))?;
     }
     let secret = match username.as_str() {
         "" => services::Login::Bearer(&password),

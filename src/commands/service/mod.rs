@@ -101,7 +101,7 @@ impl LoginOptions {
         });
         let name = match given {
             Some(name) => name,
-            None if session.ctx.terminals.stdin => {
+            None if session.ctx.terminals.stdin() => {
                 session.ctx.talk.prompt("Username: ");
                 let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
                 if answer.is_none() {
@@ -129,7 +129,7 @@ impl LoginOptions {
             let found = session.ctx.variable("LOGIN_PASSWORD")?;
             Some(Secret::new(found.value.to_string_lossy().into_owned()))
         };
-        let terminal = session.ctx.terminals.stdin;
+        let terminal = session.ctx.terminals.stdin();
         let typed = terminal && self.secret.is_stdin();
         let given = if typed { None } else { self.secret.read(&mut session.ctx.stdin)? };
         let password = match given.or_else(|| from_env(session).filter(|_| !typed)) {
@@ -157,5 +157,5 @@ impl LoginOptions {
 
 fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
     let ctx = &mut *session.ctx;
-    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin, prompt: &mut *ctx.prompt }
+    Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin(), prompt: &mut *ctx.prompt }
 }

@@ -59,7 +59,7 @@ impl Session<'_> {
             env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             uid: self.ctx.user.uid,
             // Somebody at a terminal may be typing a passphrase.
-            patience: self.ctx.limits.helper * if self.ctx.terminals.stdin { 6 } else { 1 },
+            patience: self.ctx.limits.helper * if self.ctx.terminals.stdin() { 6 } else { 1 },
         };
         let target = at(path);
         Ok(Store { file: copy_of.map_or_else(|| target.clone(), at), target, chosen, helpers, elsewhere })

@@ -4,7 +4,7 @@ use super::tree::{Kind, Node, fail, parse};
 use super::{Parsed, UnknownKey, YamlError};
 use crate::config::{Config, Credential, Endpoint, Keyserver};
 use crate::secret::Secret;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Aliases make a small text say much: each value taken costs one of these.
@@ -199,7 +199,7 @@ impl Reader {
             return Err(self.wrong(node, "a mapping belongs here"));
         };
         let mut pairs: Pairs = Vec::with_capacity(entries.len());
-        let mut seen = HashSet::with_capacity(entries.len());
+        let mut seen = BTreeSet::new();
         let mut merges = Vec::new();
         for (key, value) in entries {
             self.step(key)?;

@@ -3,7 +3,7 @@
 use super::{Place, YamlError};
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Larger than this is no configuration.
@@ -70,7 +70,7 @@ pub fn parse(bytes: &[u8]) -> Result<Option<Rc<Node<'_>>>, YamlError> {
 #[derive(Default)]
 struct Builder<'a> {
     open: Vec<Open<'a>>,
-    anchors: HashMap<usize, Rc<Node<'a>>>,
+    anchors: BTreeMap<usize, Rc<Node<'a>>>,
     root: Option<Rc<Node<'a>>>,
     documents: usize,
     nodes: usize,
