@@ -102,7 +102,12 @@ impl EndpointUri {
         check_characters(text).map_err(refuse)?;
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if !scheme.contains(['/', '?', '#', '@']) => {
-                (Some(Scheme::parse(scheme).map_err(refuse)?), rest)
+                let known = Scheme::parse(scheme).ok_or_else(|| {
+                    // With an `@` somewhere behind it, this may be a part of a password.
+                    let named = if text.contains('@') { "that".into() } else { format!("{scheme:?}") };
+                    refuse(format!("{named} is no scheme of an endpoint, only https and http are"))
+                })?;
+                (Some(known), rest)
             }
             _ => (None, text.strip_prefix("//").unwrap_or(text)),
         };
@@ -196,11 +201,11 @@ pub fn shown(stored: &str) -> String {
 }
 
 impl Scheme {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Option<Self> {
         match text.to_ascii_lowercase().as_str() {
-            "http" => Ok(Self::Http),
-            "https" => Ok(Self::Https),
-            _ => Err(format!("{text:?} is no scheme of an endpoint, only https and http are")),
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            _ => None,
         }
     }
 }
@@ -334,6 +339,7 @@ mod tests {
             "[fe80::1%25eth0]",
             "h\\x",
             "user:pw/x@h",
+            "pw://ada@h",
             "https://user:p@w:x@/",
             "docker://h",
         ] {

@@ -58,8 +58,10 @@ impl ServiceUri {
             return Err(refuse("it has no scheme such as docker:// or https://".into()));
         };
         let known = ServiceScheme::parse(scheme).ok_or_else(|| {
+            // With an `@` somewhere behind it, what looks like a scheme may be a part of a password.
+            let named = if text.contains('@') { "that" } else { scheme };
             refuse(format!(
-                "{scheme} transport is not supported, only docker, oras, https, http, hkps and hkp are"
+                "{named} transport is not supported, only docker, oras, https, http, hkps and hkp are"
             ))
         })?;
         let mut dropped = Vec::new();
@@ -237,6 +239,7 @@ mod tests {
             "hkp://a b",
             "ada:pw@h",
             "ftp://ada:pw@h",
+            "pw://ada@h",
             "https://ada:pw@h:x",
         ] {
             let error = ServiceUri::parse(text).expect_err(text).to_string();
