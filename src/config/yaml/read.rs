@@ -256,12 +256,10 @@ impl Reader {
     fn key(&self) -> String {
         const LONGEST: usize = 24;
         let shown = |part: &String| {
-            let long =
-                part.char_indices().nth(LONGEST).map(|_| part.chars().take(4).map(char::len_utf8).sum());
-            match part.find([':', ' ', '=']).or(long) {
-                Some(at) if !self.is_name(part) => format!("{}…", &part[..at]),
-                _ => part.clone(),
-            }
+            let before = part.split([':', ' ', '=']).next().unwrap_or_default();
+            let long = before.chars().nth(LONGEST).is_some();
+            let kept = if long { before.chars().take(4).collect() } else { before.to_string() };
+            if kept == *part || self.is_name(part) { part.clone() } else { format!("{kept}…") }
         };
         self.path.iter().map(shown).collect::<Vec<_>>().join(".")
     }

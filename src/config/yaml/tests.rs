@@ -109,9 +109,10 @@ fn unknown_keys_are_told_with_their_place() {
         parsed.unknown.iter().map(|u| (u.place.line, u.place.column, u.key.as_str())).collect();
     assert_eq!(shown, [(1, 1, "Foo"), (4, 5, "Remotes.lab.Bar")]);
     assert_eq!(parsed.config.remotes["lab"].uri, "h");
-    let parsed = read(b"Remotes: {a: {eyJhbGciOiJub25lIn0.canary.c2ln: x, Token:canary: y}}\n").unwrap();
+    let text = "Remotes: {a: {eyJhbGciOiJub25lIn0.canary.c2ln: x, Token:canary: y, eyJhbGciOiJub25lIn0.canary.c z: w}}";
+    let parsed = read(text.as_bytes()).unwrap();
     let shown: Vec<_> = parsed.unknown.iter().map(|unknown| unknown.key.as_str()).collect();
-    assert_eq!(shown, ["Remotes.a.eyJh…", "Remotes.a.Token…"]);
+    assert_eq!(shown, ["Remotes.a.eyJh…", "Remotes.a.Token…", "Remotes.a.eyJh…"]);
 }
 
 #[test]
