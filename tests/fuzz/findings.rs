@@ -1,0 +1,100 @@
+//! What a run may not do, and what is told about one that did it: a panic is caught, a run that takes too
+//! long is measured, one that never ends is ended with the whole process, and the input is in a file each time.
+
+use std::cell::RefCell;
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, Once};
+use std::time::{Duration, Instant};
+
+/// Longer than anything is borne, in any build and on any machine.
+const HANGS: Duration = Duration::from_secs(60);
+
+thread_local! {
+    /// The panic of this thread that is being caught; `None` while panics are nobody's business.
+    static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Runs `action`, and gives its panic as text: where and what.
+pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let caught = CAUGHT.with_borrow_mut(|slot| slot.as_mut().map(|text| *text = info.to_string()));
+            if caught.is_none() {
+                before(info);
+            }
+        }));
+    });
+    CAUGHT.set(Some(String::new()));
+    let result = panic::catch_unwind(AssertUnwindSafe(action));
+    let text = CAUGHT.take().unwrap_or_default();
+    result.map_err(|_| text)
+}
+
+/// How long one run may take: 2 s for 1 MiB in an optimised build, and the pauses of a busy machine.
+pub fn patience(length: usize, optimised: bool) -> Duration {
+    Duration::from_millis((500 + length as u64 / 524) * if optimised { 1 } else { 10 })
+}
+
+/// Puts an input where it can be found, and says how to run it alone.
+pub fn keep(directory: &Path, target: &str, input: &[u8]) -> String {
+    let file = directory.join(format!("{target}-{}", crate::corpus::name_of(input)));
+    fs::create_dir_all(directory).and_then(|()| fs::write(&file, input)).unwrap();
+    format!("replay: FUZZ_INPUT={} cargo test --test fuzz -- --exact {target} --nocapture", file.display())
+}
+
+/// Looks from another thread at how long a run takes, and ends the process over one that has no end.
+pub struct Watch(Arc<Mutex<Running>>);
+
+#[derive(Default)]
+struct Running {
+    begun: Option<Instant>,
+    input: Vec<u8>,
+}
+
+impl Watch {
+    pub fn new(directory: PathBuf, target: &'static str) -> Self {
+        let running: Arc<Mutex<Running>> = Arc::default();
+        let seen = Arc::downgrade(&running);
+        std::thread::spawn(move || {
+            while let Some(running) = seen.upgrade() {
+                let now = running.lock().unwrap();
+                if now.begun.is_some_and(|begun| begun.elapsed() > HANGS) {
+                    eprintln!("{target}: a run has no end; {}", keep(&directory, target, &now.input));
+                    std::process::exit(101);
+                }
+                drop(now);
+                drop(running);
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        Self(running)
+    }
+
+    pub fn begin(&self, input: &[u8]) {
+        let mut running = self.0.lock().unwrap();
+        running.input.clear();
+        running.input.extend_from_slice(input);
+        running.begun = Some(Instant::now());
+    }
+
+    pub fn end(&self) -> Duration {
+        self.0.lock().unwrap().begun.take().map(|begun| begun.elapsed()).unwrap_or_default()
+    }
+}
+
+/// How much more memory than before the process held while `action` ran, where the system tells.
+pub fn growth(action: impl FnOnce()) -> Option<usize> {
+    let kilobytes = |key: &str| {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()
+    };
+    fs::write("/proc/self/clear_refs", "5").ok()?;
+    let before = kilobytes("VmRSS:")?;
+    action();
+    Some(kilobytes("VmHWM:")?.saturating_sub(before) << 10)
+}

@@ -1,0 +1,38 @@
+//! Fuzz targets: each parser of text from outside, and what must hold for whatever it is given.
+//!
+//! As a plain test every target replays its corpus and tries a fixed number of mutations; `tests/fuzz/run`
+//! does the same for minutes, guided by coverage. To add a target: a file in `targets/`, a line in the list
+//! below, and some small seeds in `corpus/NAME/`.
+#![allow(missing_docs)]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
+
+mod corpus;
+mod coverage;
+mod driver;
+mod findings;
+mod mutate;
+mod target;
+mod targets;
+
+/// One test for each target, of its name: the directory of its corpus.
+macro_rules! targets {
+    ($($name:ident: $target:expr,)*) => {
+        $(
+            #[test]
+            fn $name() {
+                driver::run(stringify!($name), &$target);
+            }
+        )*
+
+        #[test]
+        fn every_corpus_has_its_target() {
+            corpus::check(&[$(stringify!($name)),*]);
+        }
+    };
+}
+
+targets! {
+    remote_yaml: targets::remote_yaml::TARGET,
+    endpoint_uri: targets::endpoint_uri::TARGET,
+    service_uri: targets::service_uri::TARGET,
+}

@@ -1,0 +1,65 @@
+//! What a target is, and what one of its runs says about the input.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// A parser of text from outside.
+pub struct Target {
+    /// Gives the input to the parser and panics where a promise is broken.
+    pub check: fn(&[u8]) -> Outcome,
+    /// What the parser's texts are made of: the mutator puts these in.
+    pub words: &'static [&'static str],
+    /// Inputs besides those of the corpus.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// How many mutations a plain test tries.
+    pub runs: u32,
+    /// The length of a large input, in a long run; smaller where one run means many of the parser.
+    pub large: usize,
+}
+
+impl Target {
+    pub const fn new(check: fn(&[u8]) -> Outcome, words: &'static [&'static str]) -> Self {
+        Self { check, words, seeds: Vec::new, runs: 4000, large: 1 << 20 }
+    }
+}
+
+/// Fingerprints of what the parser made of an input. An input with a new one is worth to be mutated on, so
+/// they are of kinds and shapes, not of lengths and texts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome(pub Vec<u64>);
+
+impl Outcome {
+    pub fn of(shape: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        shape.hash(&mut hasher);
+        Self(vec![hasher.finish()])
+    }
+
+    /// Of a refusal: its words, without numbers and what it quotes.
+    pub fn refused(words: &str) -> Self {
+        let (before, rest) = words.split_once('"').unwrap_or((words, ""));
+        let after = rest.rsplit_once('"').map_or(rest, |(_, after)| after);
+        Self::of(before.chars().chain(after.chars()).filter(|c| !c.is_ascii_digit()).collect::<String>())
+    }
+
+    /// Of an input that holds several texts.
+    pub fn all(outcomes: impl Iterator<Item = Self>) -> Self {
+        Self(outcomes.flat_map(|outcome| outcome.0).collect())
+    }
+
+    /// As one fingerprint with something more.
+    pub fn and(self, shape: impl Hash) -> Self {
+        Self::of((self.0, Self::of(shape).0))
+    }
+}
+
+/// A count as its order of magnitude, for shapes.
+pub fn some(count: usize) -> u32 {
+    count.checked_ilog2().map_or(0, |log| log + 1).min(5)
+}
+
+/// What no text may hold that is shown as it is.
+pub fn drives_a_terminal(c: char) -> bool {
+    let turns =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}')
+}
