@@ -177,7 +177,7 @@ pub fn json_line(value: &impl serde::Serialize) -> String {
 /// direction of text round, which can make one name look like another.
 fn is_unsafe(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A stream in memory, for what tests make the program say.
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn json_cannot_drive_the_terminal_and_means_the_same() {
-        let text = "c\u{9b}31m\u{7f}\u{202e}\u{1b}ü";
+        let text = "c\u{9b}31m\u{7f}\u{202e}\u{61c}\u{1b}ü";
         let line = json_line(&text);
         assert!(!line.trim_end().chars().any(is_unsafe), "{line:?}");
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn outside_text_cannot_drive_the_terminal() {
         assert_eq!(escape("a\x1b[31mb\n"), "a\\x1b[31mb\\n");
-        assert_eq!(escape("\u{9b}x\u{202e}"), "\\u{9b}x\\u{202e}");
+        assert_eq!(escape("\u{9b}x\u{202e}\u{61c}"), "\\u{9b}x\\u{202e}\\u{61c}");
         assert!(matches!(escape("ä✓日本"), Cow::Borrowed(_)));
     }
 }

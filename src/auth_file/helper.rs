@@ -72,8 +72,9 @@ impl Helpers {
     }
 }
 
-/// Letters, digits, `.`, `_` and `-`, a letter or digit first: no path.
-fn is_suffix(text: &str) -> bool {
+/// Whether this can end the name of a helper: letters, digits, `.`, `_` and `-`, a letter or digit first, and
+/// so no path.
+pub fn is_suffix(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
 }
@@ -126,8 +127,7 @@ impl Helper {
     /// The user whose login to the server is in the helper's list; a helper need not have one.
     fn listed(&self, server: &str) -> Option<String> {
         let text = self.ask("list", "").ok()?.success(self, "list").ok()?;
-        let servers: Option<BTreeMap<String, String>> = serde_json::from_slice(&text).ok()?;
-        servers?.remove(server)
+        user_in(&text, server)
     }
 
     /// Whether the helper gives out a login for the server when it is asked for it.
@@ -135,23 +135,13 @@ impl Helper {
     /// # Errors
     /// As `has`.
     pub fn answers(&self, server: &str) -> Result<bool> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "PascalCase")]
-        struct Answer {
-            username: String,
-            secret: String,
-        }
         let answer = self.ask("get", server)?;
         if answer.is_not_found() {
             return Ok(false);
         }
         let text = answer.success(self, "get")?;
-        let Ok(Answer { username, secret }) = serde_json::from_slice(&text) else {
-            // Nothing of the answer is repeated: it may be a secret all the same.
-            return Err(self.failed("get", "its answer is no login"));
-        };
-        // Some helpers answer for everybody, with nothing.
-        Ok(!(Zeroizing::new(secret).is_empty() && username.is_empty()))
+        // Nothing of the answer is repeated: it may be a secret all the same.
+        is_login(&text).ok_or_else(|| self.failed("get", "its answer is no login"))
     }
 
     fn failed(&self, word: &str, why: impl std::fmt::Display) -> Failure {
@@ -177,6 +167,25 @@ impl Helper {
     }
 }
 
+/// The user of a server in what a helper prints for `list`: `{"SERVER":"USER",…}` or `null`.
+pub fn user_in(list: &[u8], server: &str) -> Option<String> {
+    let servers: Option<BTreeMap<String, String>> = serde_json::from_slice(list).ok()?;
+    servers?.remove(server)
+}
+
+/// Whether what a helper prints for `get` is a login: some answer for everybody, with nothing. `None` where it is
+/// no answer at all.
+pub fn is_login(answer: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Found {
+        username: String,
+        secret: String,
+    }
+    let Found { username, secret } = serde_json::from_slice(answer).ok()?;
+    Some(!(Zeroizing::new(secret).is_empty() && username.is_empty()))
+}
+
 /// What a helper left behind.
 struct Answer(Output);
 
@@ -197,8 +206,8 @@ impl Answer {
     }
 }
 
-/// The first line that says something, bounded.
-fn first_line(bytes: &[u8]) -> Option<String> {
+/// The first line of a helper's words that says something, bounded and fit for a terminal.
+pub fn first_line(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
     Some(escape(&line.chars().take(SHOWN).collect::<String>()).into_owned())

@@ -102,21 +102,24 @@ pub async fn identity(
 }
 
 fn read_account(mut response: Response) -> Result<Account, HttpError> {
-    let account = parse_account(&response.body);
+    let account = Account::parse(&response.body);
     // The body holds the secret too.
     response.body.zeroize();
     account.ok_or_else(|| response.unexpected("the answer is no user document"))
 }
 
-/// The words of the JSON library are dropped: they quote the text, which may be the secret.
-fn parse_account(body: &[u8]) -> Option<Account> {
-    let wire: Wire = serde_json::from_slice(body).ok()?;
-    Some(Account {
-        username: wire.username.unwrap_or_default(),
-        email: wire.email.unwrap_or_default(),
-        realname: wire.realname.unwrap_or_default(),
-        oci_secret: wire.oidc_user_meta.and_then(|meta| meta.secret).and_then(Secret::non_empty),
-    })
+impl Account {
+    /// Reads a user document. The words of the JSON library are dropped: they quote the text, which may be the
+    /// secret.
+    pub fn parse(body: &[u8]) -> Option<Self> {
+        let wire: Wire = serde_json::from_slice(body).ok()?;
+        Some(Self {
+            username: wire.username.unwrap_or_default(),
+            email: wire.email.unwrap_or_default(),
+            realname: wire.realname.unwrap_or_default(),
+            oci_secret: wire.oidc_user_meta.and_then(|meta| meta.secret).and_then(Secret::non_empty),
+        })
+    }
 }
 
 /// When a token ends, in seconds since 1970, if it is a JWT that says so. Nothing is verified: this is for
@@ -188,17 +191,17 @@ mod tests {
     #[test]
     fn a_user_document() {
         let body = br#"{"username":"ada","email":"a@x","realname":"Ada","id":7,"oidc_user_meta":{"secret":"canary"}}"#;
-        let account = parse_account(body).unwrap();
+        let account = Account::parse(body).unwrap();
         assert_eq!((account.username.as_str(), account.email.as_str()), ("ada", "a@x"));
         assert_eq!(account.oci_secret.as_ref().unwrap().expose(), "canary");
         assert!(!format!("{account:?}").contains("canary"));
-        assert_eq!(parse_account(b"{}"), Some(Account::default()));
+        assert_eq!(Account::parse(b"{}"), Some(Account::default()));
         assert_eq!(
-            parse_account(br#"{"username":null,"oidc_user_meta":{"secret":""}}"#),
+            Account::parse(br#"{"username":null,"oidc_user_meta":{"secret":""}}"#),
             Some(Account::default())
         );
         for bad in [&b"[]"[..], b"", b"<html>", br#"{"username":7}"#, br#"{"oidc_user_meta":"canary"}"#] {
-            assert_eq!(parse_account(bad), None);
+            assert_eq!(Account::parse(bad), None);
         }
     }
 
@@ -212,8 +215,8 @@ mod tests {
 
         #[test]
         fn no_user_document_panics(body: Vec<u8>, name in "\\PC{0,20}") {
-            parse_account(&body);
-            parse_account(format!("{{\"username\":{name:?}}}").as_bytes());
+            Account::parse(&body);
+            Account::parse(format!("{{\"username\":{name:?}}}").as_bytes());
         }
     }
 }

@@ -106,7 +106,8 @@ pub async fn plain_check(http: &Http, url: &Url, insecure: bool) -> Result<(), H
     }
 }
 
-fn parse_version(body: &[u8]) -> Option<String> {
+/// The version in `{"data":{"version":…}}`, bounded; `None` where there is none.
+pub fn parse_version(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {
         data: Data,

@@ -9,7 +9,7 @@ const LONGEST: usize = 200;
 /// The message of a failure's body: of the library's envelope `{"error":{"message":…}}`, of
 /// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, or the first line of a text. A page of
 /// HTML has none. Where the server repeats one of the `secrets` that it was sent, a `…` stands in its place.
-pub(super) fn from_body(body: &[u8], secrets: &[Secret]) -> Option<String> {
+pub fn from_body(body: &[u8], secrets: &[Secret]) -> Option<String> {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(json) => from_json(&json)?.to_string(),
         Err(_) => first_line(&String::from_utf8_lossy(body))?.to_string(),

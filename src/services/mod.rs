@@ -5,14 +5,14 @@
 
 pub mod account;
 pub mod cache;
-mod challenge;
+pub mod challenge;
 pub mod discovery;
 pub mod error;
 pub mod health;
 pub mod http;
 pub mod keyserver;
 pub mod library;
-mod message;
+pub mod message;
 pub mod oci;
 pub mod policy;
 pub mod proxy;

@@ -50,11 +50,14 @@ impl LibraryRef {
             None => (last, vec![DEFAULT_TAG.to_string()]),
         };
         names.push(container);
+        // With an `@` in it, a part may be one of a password.
+        let named = |part: &str| if text.contains('@') { "a part".to_string() } else { format!("{part:?}") };
         if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
-            return Err(refuse(format!("{wrong:?} is no name: letters, digits and . _ - are, 255 at most")));
+            let wrong = named(wrong);
+            return Err(refuse(format!("{wrong} is no name: letters, digits and . _ - are, 255 at most")));
         }
         if let Some(wrong) = tags.iter().find(|tag| !is_tag(tag)) {
-            return Err(refuse(format!("{wrong:?} is no tag")));
+            return Err(refuse(format!("{} is no tag", named(wrong))));
         }
         Ok(Self { host, path: names.into_iter().map(String::from).collect(), tags })
     }
@@ -197,8 +200,10 @@ mod tests {
         ] {
             assert!(LibraryRef::parse(text).is_err(), "{text:?}");
         }
-        let message = LibraryRef::parse("library://me:secret@h/a/b/c").unwrap_err().to_string();
-        assert!(!message.contains("secret"), "{message}");
+        for text in ["library://me:secret@h/a/b/c", "secret@h", "a/b/c:secret@h"] {
+            let message = LibraryRef::parse(text).unwrap_err().to_string();
+            assert!(!message.contains("secret"), "{message}");
+        }
     }
 
     #[test]
