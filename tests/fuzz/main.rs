@@ -32,7 +32,16 @@ macro_rules! targets {
 }
 
 targets! {
-    remote_yaml: targets::remote_yaml::TARGET,
+    answers: targets::answers::TARGET,
+    auth_file: targets::auth_file::TARGET,
+    challenge: targets::challenge::TARGET,
+    discovery: targets::discovery::TARGET,
     endpoint_uri: targets::endpoint_uri::TARGET,
+    helper_output: targets::helper_output::TARGET,
+    library_answers: targets::library_answers::TARGET,
+    library_reference: targets::library_reference::TARGET,
+    names: targets::names::TARGET,
+    remote_yaml: targets::remote_yaml::TARGET,
     service_uri: targets::service_uri::TARGET,
+    sif: targets::sif::TARGET,
 }
