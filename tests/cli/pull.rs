@@ -510,7 +510,7 @@ fn references_that_are_none() {
 
 #[test]
 fn which_library_and_whether_it_gets_the_token() {
-    let (world, library) = lab();
+    let (mut world, library) = lab();
     library.set(|settings| settings.public = false);
     // By its own address, and by a host in the reference: the token goes with it.
     pull(&world, &["--disable-cache", "--library", &library.uri(), REFERENCE]).exits(0);
@@ -529,6 +529,11 @@ fn which_library_and_whether_it_gets_the_token() {
     for url in ["ftp://x", "nonsense", "https://u:canary@h/", "file:///etc"] {
         pull(&world, &["--library", url, "x.sif", REFERENCE]).exits(255).says("names no library");
     }
+    world.set_env("APPTAINER_LIBRARY", "nonsense");
+    pull(&world, &["x.sif", REFERENCE])
+        .exits(255)
+        .says("APPTAINER_LIBRARY names no library \"nonsense\": its address begins with https:// or http://");
+    world.set_env("APPTAINER_LIBRARY", "");
     // Without a token the library says no, and we say what to type.
     world.write_user(remote(&library, ""));
     pull(&world, &["x.sif", REFERENCE])

@@ -1,6 +1,5 @@
 //! Which library a command speaks to, and whether it gets a token.
 
-use super::text;
 use crate::cli;
 use crate::commands::endpoint::{Access, Keep};
 use crate::commands::session::{Layers, Session};
@@ -61,7 +60,7 @@ pub enum Login {
 struct Named {
     base: Url,
     /// By an option, a variable or the reference.
-    by: &'static str,
+    by: String,
 }
 
 /// Decides.
@@ -105,14 +104,14 @@ fn named(choice: &Choice, session: &Session) -> Result<Option<Named>> {
     match (host, choice.host) {
         (Some(host), Host::Https) => address(&format!("https://{host}"), "the reference").map(Some),
         (Some(host), Host::Http) => address(&format!("http://{host}"), "the reference").map(Some),
-        _ => match text(None, &["LIBRARY"], session)? {
-            Some(url) => address(&url, "the variable LIBRARY").map(Some),
+        _ => match session.ctx.variable("LIBRARY") {
+            Some(found) => address(&found.value.to_string_lossy(), &found.name).map(Some),
             None => Ok(None),
         },
     }
 }
 
-fn address(text: &str, by: &'static str) -> Result<Named> {
+fn address(text: &str, by: &str) -> Result<Named> {
     let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
     let refuse = |why: &str| Err(Failure::new(format!("{by} names no library{shown}: {why}")));
     let mut base = match Url::parse(text) {
@@ -124,7 +123,7 @@ fn address(text: &str, by: &'static str) -> Result<Named> {
     }
     base.set_query(None);
     base.set_fragment(None);
-    Ok(Named { base, by })
+    Ok(Named { base, by: by.to_string() })
 }
 
 /// The library of the active remote.
