@@ -42,7 +42,7 @@ impl AuthFile {
     /// It cannot be read, or is no auth file: with the file and the place in it.
     pub fn load(&self) -> Result<Loaded> {
         let state = fsio::read(&self.path, Role::User, self.identity, LIMIT)?;
-        let document = self.parse(state.bytes.as_deref())?;
+        let document = self.parse(state.bytes.as_ref().map(|bytes| bytes.as_slice()))?;
         Ok(Loaded { document, distrust: state.distrust, unreachable: state.unreachable })
     }
 

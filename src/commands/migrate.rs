@@ -50,7 +50,7 @@ fn copy(
         return Err(Failure::new(why).context(failed()).hint(remedy()));
     }
     let Some(bytes) = state.bytes else { return Ok(()) };
-    let mut fill = |there: Option<&[u8]>| Ok(there.is_none().then(|| bytes.clone()));
+    let mut fill = |there: Option<&[u8]>| Ok(there.is_none().then(|| bytes.to_vec()));
     if fsio::update(&Target::user(&target, LIMIT), identity, talk, &mut fill)
         .fail_context(failed)
         .fail_hint(remedy)?

@@ -40,7 +40,7 @@ pub(super) fn write(
         meta::remove_acl(file.as_fd())?;
         meta::set_mode(file.as_fd(), role.allowed(fstat(&file)?.st_mode & 0o777))?;
     }
-    overwrite(&file, draft.from.as_deref().unwrap_or_default(), &draft.to)
+    overwrite(&file, draft.from.as_ref().map_or(&[], |bytes| bytes.as_slice()), &draft.to)
         .map_err(|failure| failure.context(format!("writing {} in place", path.display())))?;
     Ok(true)
 }
@@ -97,7 +97,7 @@ mod tests {
             file.write_all(old.as_bytes()).unwrap();
             overwrite(&file, old.as_bytes(), new.as_bytes()).unwrap();
             let (bytes, _) = super::super::read::content(&file, "x".as_ref(), 100).unwrap();
-            assert_eq!(bytes, new.as_bytes());
+            assert_eq!(*bytes, new.as_bytes());
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::error::{Failure, Result};
 use std::fmt;
 use std::path::Path;
 use std::time::Duration;
+use zeroize::Zeroizing;
 
 /// Who the process is. Passed in and never asked here, so that a test can be somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,11 +73,14 @@ impl Role {
     }
 }
 
+/// What a file holds, and with it secrets: wiped when it is no longer needed.
+pub type Content = Zeroizing<Vec<u8>>;
+
 /// What [`read`] found.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileState {
     /// The whole content; `None` where there is no such file.
-    pub bytes: Option<Vec<u8>>,
+    pub bytes: Option<Content>,
     /// The file must not be believed, and [`update`] would refuse it. It was read nevertheless.
     pub distrust: Option<Distrust>,
     /// Path and cause where the way to a user's file cannot be gone: an unreadable home, a dead mount. Such
@@ -88,7 +92,7 @@ pub struct FileState {
 impl fmt::Debug for FileState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileState")
-            .field("length", &self.bytes.as_ref().map(Vec::len))
+            .field("length", &self.bytes.as_ref().map(|bytes| bytes.len()))
             .field("distrust", &self.distrust)
             .field("unreachable", &self.unreachable)
             .finish()

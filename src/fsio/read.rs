@@ -2,7 +2,7 @@
 
 use super::place::{self, Blocked, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
-use super::{FileState, Identity, Role};
+use super::{Content, FileState, Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
 use crate::secret::keep_memory_private;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
@@ -34,7 +34,7 @@ pub(super) struct Seen {
 pub(super) struct Found {
     pub file: File,
     pub stat: Stat,
-    pub bytes: Vec<u8>,
+    pub bytes: Content,
 }
 
 /// Reads the file at `path`, which is at most `limit` bytes long, and judges whom it and the way to it
@@ -149,7 +149,7 @@ fn regular(stat: &Stat, path: &Path) -> Result<()> {
 }
 
 /// The whole content of an open file and what fstat says about it.
-pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Vec<u8>, Stat)> {
+pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Content, Stat)> {
     let stat = fstat(file)?;
     regular(&stat, path)?;
     let size = u64::try_from(stat.st_size).unwrap_or(0);
@@ -157,7 +157,7 @@ pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Vec<u8>, 
         return Err(too_large(path, limit));
     }
     // One byte more than the file has: the read that finds the end then needs no second buffer.
-    let mut bytes = vec![0; usize::try_from(size)? + 1];
+    let mut bytes = Content::new(vec![0; usize::try_from(size)? + 1]);
     let mut length = 0;
     loop {
         match file.read_at(&mut bytes[length..], length as u64) {
@@ -175,11 +175,18 @@ pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Vec<u8>, 
             return Err(too_large(path, limit));
         }
         if length == bytes.len() {
-            bytes.resize(length * 2, 0);
+            grow(&mut bytes);
         }
     }
     bytes.truncate(length);
     Ok((bytes, stat))
+}
+
+/// Twice as long, without a copy of it left behind.
+fn grow(bytes: &mut Content) {
+    let mut longer = Content::new(vec![0; bytes.len() * 2]);
+    longer[..bytes.len()].copy_from_slice(bytes);
+    *bytes = longer;
 }
 
 fn too_large(path: &Path, limit: u64) -> Failure {

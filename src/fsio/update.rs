@@ -4,7 +4,7 @@ use super::lock::{self, Lock};
 use super::place::{Missing, Place};
 use super::read::{self, Look, Seen};
 use super::replace::{self, Outcome};
-use super::{Change, Identity, Target, directory, inplace, meta, trust};
+use super::{Change, Content, Identity, Target, directory, inplace, meta, trust};
 use crate::error::{Failure, Result};
 use crate::message::Talk;
 use rustix::fd::AsFd;
@@ -75,18 +75,18 @@ fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
 
 /// A change worked out: from this content to that.
 pub(super) struct Draft {
-    pub from: Option<Vec<u8>>,
-    pub to: Vec<u8>,
+    pub from: Option<Content>,
+    pub to: Content,
 }
 
 impl Draft {
-    fn of(from: Option<Vec<u8>>, change: Change<'_>) -> Result<Option<Self>> {
-        let to = change(from.as_deref())?;
+    fn of(from: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
+        let to = change(from.as_ref().map(|bytes| bytes.as_slice()))?.map(Content::new);
         Ok(to.filter(|to| from.as_ref() != Some(to)).map(|to| Self { from, to }))
     }
 
     /// The draft for what is there `now`: this one, unless somebody else was faster.
-    pub fn again(self, now: Option<Vec<u8>>, change: Change<'_>) -> Result<Option<Self>> {
+    pub fn again(self, now: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
         if self.from == now { Ok(Some(self)) } else { Self::of(now, change) }
     }
 }

@@ -153,7 +153,7 @@ fn a_read_only_filesystem_is_read_and_not_written() {
         let path = world.put("home/remote.yaml", "old", 0o600);
         run("mount", &["-o", "remount,ro", str(&dir)]);
         assert_eq!(
-            super::super::read(&path, super::super::Role::User, me(), LIMIT).unwrap().bytes.unwrap(),
+            *super::super::read(&path, super::super::Role::User, me(), LIMIT).unwrap().bytes.unwrap(),
             b"old"
         );
         assert!(!set(&path, "old").unwrap());

@@ -11,7 +11,7 @@ fn look(path: &Path) -> Result<FileState> {
 }
 
 fn bytes(path: &Path) -> Option<String> {
-    look(path).unwrap().bytes.map(|bytes| String::from_utf8(bytes).unwrap())
+    look(path).unwrap().bytes.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap())
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn what_is_no_regular_file_is_named_and_never_waited_for() {
 fn a_file_over_the_limit_is_refused() {
     let world = World::new();
     let path = world.put("remote.yaml", "12345", 0o600);
-    assert_eq!(read(&path, Role::User, me(), 5).unwrap().bytes.unwrap(), b"12345");
+    assert_eq!(*read(&path, Role::User, me(), 5).unwrap().bytes.unwrap(), b"12345");
     assert!(told(read(&path, Role::User, me(), 4)).contains("is larger than 4 bytes"));
     // /proc says 0 bytes, and has more.
     let unsized_file = Path::new("/proc/self/status");
