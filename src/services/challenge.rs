@@ -1,5 +1,8 @@
 //! `WWW-Authenticate`: how a server wants to be logged in to (RFC 9110, section 11).
 
+/// More challenges, or parameters of one, than any server has: a header of many would take long to read.
+const MOST: usize = 64;
+
 /// One challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
@@ -34,6 +37,9 @@ pub fn parse(header: &str) -> Result<Vec<Challenge>, &'static str> {
             if !(blanks || rest.0.is_empty() || rest.0.starts_with(',')) {
                 return Err("a scheme is not followed by a blank");
             }
+            if challenges.len() == MOST {
+                return Err("there are too many challenges");
+            }
             challenges.push(Challenge { scheme: word.to_ascii_lowercase(), params: Vec::new() });
             // `Negotiate TOKEN==`: a scheme of ours has no such form, so that it is passed over.
             rest.token68();
@@ -43,6 +49,9 @@ pub fn parse(header: &str) -> Result<Vec<Challenge>, &'static str> {
         let name = word.to_ascii_lowercase();
         if challenge.param(&name).is_some() {
             return Err("a parameter stands there twice");
+        }
+        if challenge.params.len() == MOST {
+            return Err("there are too many parameters");
         }
         rest.eat('=');
         rest.eat_blanks();
@@ -163,6 +172,10 @@ mod tests {
         ] {
             assert!(read(header).is_err(), "{header}: {:?}", read(header));
         }
+        let many = |count: usize| (0..count).map(|n| format!("p{n}=x")).collect::<Vec<_>>().join(",");
+        assert!(read(&format!("Bearer {}", many(MOST))).is_ok());
+        assert_eq!(read(&format!("Bearer {}", many(MOST + 1))), Err("there are too many parameters"));
+        assert_eq!(read(&"Basic,".repeat(MOST + 1)), Err("there are too many challenges"));
     }
 
     proptest! {

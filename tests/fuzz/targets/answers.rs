@@ -42,8 +42,7 @@ fn check(input: &[u8]) -> Outcome {
     let account = Account::parse(input);
     if let Some(account) = &account {
         let shown = format!("{account:?}");
-        let secret = account.oci_secret.as_ref().map(|secret| secret.expose().to_string());
-        assert!(secret.is_none_or(|secret| secret.len() < 8 || !shown.contains(&secret)), "{shown}");
+        assert!(account.oci_secret.is_none() || shown.ends_with("oci_secret: Some(Secret(…)) }"), "{shown}");
     }
     let version = parse_version(input);
     assert!(version.as_ref().is_none_or(|version| version.chars().count() <= 65), "{version:?}");

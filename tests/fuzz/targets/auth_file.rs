@@ -59,7 +59,8 @@ fn check(input: &[u8]) -> Outcome {
                 !error.contains(CANARY) || error.starts_with("auths.") || error.starts_with("credH"),
                 "{error}"
             );
-            return Outcome::refused(&error);
+            // What stands before the reason is a place or a key.
+            return Outcome::refused(error.rsplit(": ").next().unwrap_or_default());
         }
     };
     let written = document.to_bytes();
