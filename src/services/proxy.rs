@@ -65,9 +65,9 @@ fn parse_proxy(variable: &str, text: &str) -> Result<Url, String> {
     let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
     match url {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+        // The scheme as it was typed may be a part of a password.
         Ok(url) if url.scheme().starts_with("socks") => Err(format!(
-            "{variable} names a {} proxy, which this program cannot use: name an http or https proxy",
-            url.scheme()
+            "{variable} names a SOCKS proxy, which this program cannot use: name an http or https proxy"
         )),
         _ => Err(format!("{variable} is not the address of a proxy (http://host:port)")),
     }
@@ -264,7 +264,7 @@ mod tests {
     fn a_value_that_is_no_proxy_is_an_error_without_the_value() {
         let error = proxies("socks5://u:canary@h:1080", "h:1", "").unwrap_err();
         assert!(
-            error.contains("HTTP_PROXY") && error.contains("socks5") && !error.contains("canary"),
+            error.contains("HTTP_PROXY") && error.contains("SOCKS") && !error.contains("canary"),
             "{error}"
         );
         for bad in ["http://", "h:canary:1", "ftp://canary/", "http://h:99999"] {

@@ -50,8 +50,8 @@ impl LibraryRef {
             None => (last, vec![DEFAULT_TAG.to_string()]),
         };
         names.push(container);
-        // With an `@` in it, a part may be one of a password.
-        let named = |part: &str| if text.contains('@') { "a part".to_string() } else { format!("{part:?}") };
+        // With an `@` in the reference, any part of it may be one of a password.
+        let named = |part: &str| if text.contains('@') { "a part of it".into() } else { format!("{part:?}") };
         if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
             let wrong = named(wrong);
             return Err(refuse(format!("{wrong} is no name: letters, digits and . _ - are, 255 at most")));
@@ -200,7 +200,13 @@ mod tests {
         ] {
             assert!(LibraryRef::parse(text).is_err(), "{text:?}");
         }
-        for text in ["library://me:secret@h/a/b/c", "secret@h", "a/b/c:secret@h"] {
+        for text in [
+            "library://me:secret@h/a/b/c",
+            "library://me:secret@h/a",
+            "secret@h",
+            "me:secret@h",
+            "a:b,secret@",
+        ] {
             let message = LibraryRef::parse(text).unwrap_err().to_string();
             assert!(!message.contains("secret"), "{message}");
         }

@@ -78,5 +78,5 @@ fn a_proxy_that_is_not_there_or_no_proxy() {
         assert!(text.ends_with(&expected), "{text}");
     }
     let text = error_of(get(&through("socks5://u:canary@h:1", settings()), "http://endpoint.test", "/x"));
-    assert!(text.contains("HTTP_PROXY names a socks5 proxy"), "{text}");
+    assert!(text.contains("HTTP_PROXY names a SOCKS proxy"), "{text}");
 }
