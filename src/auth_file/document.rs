@@ -161,7 +161,7 @@ impl Document {
     pub fn registries(&self) -> Vec<String> {
         let entries = self.map("auths").into_iter().flatten();
         let helpers = self.map("credHelpers").into_iter().flatten();
-        let mut all: Vec<String> = Vec::new();
+        let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
         for (key, _) in entries.chain(helpers) {
             let uri = match registry_of(key) {
                 Some(uri) if uri.is_docker_hub() => "docker://docker.io".to_string(),
@@ -169,7 +169,7 @@ impl Document {
                 Some(uri) => format!("docker://{}{}", uri.authority(), uri.path()),
                 None => continue,
             };
-            if !all.contains(&uri) {
+            if seen.insert(uri.clone()) {
                 all.push(uri);
             }
         }
@@ -348,6 +348,14 @@ mod tests {
         assert!(written.starts_with("{\n\t\"HttpHeaders\""), "{written}");
         assert_eq!(document.remove(&uri("docker://a.example")), ["a.example"]);
         assert_eq!(document.registries(), ["docker://z.example"]);
+    }
+
+    #[test]
+    fn each_registry_is_named_once_however_many_there_are() {
+        let entry = |at: usize| format!("\"h{at}.example\":{{}},\"https://h{at}.example/v1/\":{{}}");
+        let entries: Vec<String> = (0..20_000).map(entry).collect();
+        let all = read(&format!("{{\"auths\":{{{}}}}}", entries.join(","))).registries();
+        assert_eq!((all.len(), all[19_999].as_str()), (20_000, "docker://h19999.example"));
     }
 
     #[test]
