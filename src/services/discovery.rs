@@ -175,7 +175,7 @@ pub(super) fn below(base: &Url, path: &str) -> Url {
 /// # Errors
 ///
 /// [`Kind::Setup`] when the endpoint gave the service an address that is none, or of another scheme.
-pub(super) fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
+pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
     match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(below(&url, path)),
         _ => {

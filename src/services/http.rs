@@ -339,7 +339,7 @@ impl Http {
         let limit = if status.is_success() { limit } else { self.limits().error_bytes };
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
         let etag = header(&response, ETAG);
-        let retry_after = retry_after(&response);
+        let retry_after = header(&response, RETRY_AFTER).and_then(|text| parse_retry_after(&text));
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect();
         let mut body = Vec::new();
@@ -421,9 +421,9 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
     }
 }
 
-/// Seconds; a date is not understood, and taken for no word about it.
-fn retry_after(response: &reqwest::Response) -> Option<Duration> {
-    header(response, RETRY_AFTER)?.trim().parse().ok().map(Duration::from_secs)
+/// Reads `Retry-After`: seconds. A date is not understood, and taken for no word about it.
+pub fn parse_retry_after(text: &str) -> Option<Duration> {
+    text.trim().parse().ok().map(Duration::from_secs)
 }
 
 pub(super) fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {

@@ -176,8 +176,17 @@ fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
     Err(response.unexpected(format!("the registry asks for a login, but {why}")))
 }
 
-/// The address of the token server, with what it is to be asked.
-fn token_url(challenge: &Challenge, registry: &Url, insecure: bool, username: &str) -> Result<Url, String> {
+/// The address of the token server that a `Bearer` challenge of `registry` names, with what it is to be asked.
+///
+/// # Errors
+///
+/// The challenge names none, or one that a password must not go to.
+pub fn token_url(
+    challenge: &Challenge,
+    registry: &Url,
+    insecure: bool,
+    username: &str,
+) -> Result<Url, String> {
     let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
     let mut url =
         Url::parse(realm).ok().filter(Url::has_host).ok_or("the realm of its challenge is no address")?;
@@ -228,19 +237,21 @@ fn is_name(url: &Url) -> bool {
 
 /// The token of a token server's answer. No error holds anything of it.
 fn read_token(answer: Response) -> Result<Secret, HttpError> {
+    let mut answer = if is_success(&answer) { answer } else { return Err(answer.failure()) };
+    let token = parse_token(&answer.body);
+    answer.body.zeroize();
+    token.ok_or_else(|| answer.unexpected("the token server's answer holds no token"))
+}
+
+/// Reads `{"access_token":…}` or `{"token":…}`, in this order where both are there and not empty.
+pub fn parse_token(body: &[u8]) -> Option<Secret> {
     #[derive(Deserialize)]
     struct Wire {
         access_token: Option<String>,
         token: Option<String>,
     }
-    let mut answer = if is_success(&answer) { answer } else { return Err(answer.failure()) };
-    let wire: Option<Wire> = serde_json::from_slice(&answer.body).ok();
-    answer.body.zeroize();
-    let tokens = wire.map(|wire| [wire.access_token, wire.token]).into_iter().flatten().flatten();
-    tokens
-        .filter_map(Secret::non_empty)
-        .next()
-        .ok_or_else(|| answer.unexpected("the token server's answer holds no token"))
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    [wire.access_token, wire.token].into_iter().flatten().find_map(Secret::non_empty)
 }
 
 #[cfg(test)]

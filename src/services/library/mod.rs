@@ -76,8 +76,7 @@ impl Library {
         }
         url.query_pairs_mut().append_pair("value", value);
         let response = self.get(&url).await?.ok()?;
-        let data: SearchData = read(&response, "the answer is no list of images")?;
-        Ok(data.image.unwrap_or_default())
+        found_images(&response)
     }
 
     /// What the library knows of `image` (`path:tag`); `None` where it has none for this architecture.
@@ -90,7 +89,7 @@ impl Library {
         if response.status == 404 {
             return Ok(None);
         }
-        read(&response.ok()?, "the answer describes no image").map(Some)
+        described_image(&response.ok()?).map(Some)
     }
 
     /// Where the bytes of `image` (`path:tag`) are.
@@ -117,14 +116,9 @@ impl Library {
     pub async fn abilities(&self) -> Abilities {
         let told = async {
             let response = self.get(&self.url("version")).await.ok()?.ok().ok()?;
-            let data: VersionData = read(&response, "").ok()?;
-            Version::parse(&data.api_version?).ok()
+            Some(told_abilities(&response))
         };
-        let version = told.await;
-        let at_least = |wanted: &str| {
-            version.as_ref().is_some_and(|version| *version >= Version::parse(wanted).expect("a version"))
-        };
-        Abilities { v2_upload: at_least("2.0.0-alpha.1"), arch_tags: at_least("2.0.0-alpha.2") }
+        told.await.unwrap_or_default()
     }
 
     /// The id of a container, which is made where it lacks, with everything above it. `made` hears of each
@@ -273,7 +267,41 @@ fn read<T: DeserializeOwned>(response: &Response, otherwise: &str) -> Result<T, 
         .map_err(|_| response.unexpected(otherwise))
 }
 
-fn id(response: &Response) -> Result<String, HttpError> {
+/// The images of the answer to a search.
+///
+/// # Errors
+///
+/// It is no list of images.
+pub fn found_images(response: &Response) -> Result<Vec<Image>, HttpError> {
+    let data: SearchData = read(response, "the answer is no list of images")?;
+    Ok(data.image.unwrap_or_default())
+}
+
+/// The image that an answer describes.
+///
+/// # Errors
+///
+/// It describes none.
+pub fn described_image(response: &Response) -> Result<Image, HttpError> {
+    read(response, "the answer describes no image")
+}
+
+/// What the version in an answer stands for; none, and one that is no version, for the first one.
+pub fn told_abilities(response: &Response) -> Abilities {
+    let data: Option<VersionData> = read(response, "").ok();
+    let version = data.and_then(|data| Version::parse(&data.api_version?).ok());
+    let at_least = |wanted: &str| {
+        version.as_ref().is_some_and(|version| *version >= Version::parse(wanted).expect("a version"))
+    };
+    Abilities { v2_upload: at_least("2.0.0-alpha.1"), arch_tags: at_least("2.0.0-alpha.2") }
+}
+
+/// The id of what an answer says was made or found: letters, digits, `_` and `-`, 255 at most.
+///
+/// # Errors
+///
+/// There is none in it, or one that could be another part of a path.
+pub fn id(response: &Response) -> Result<String, HttpError> {
     let found: Created = read(response, "the answer has no id in it")?;
     wire::require_id(response, found.id)
 }

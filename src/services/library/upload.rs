@@ -64,8 +64,7 @@ impl Library {
     ) -> Result<Url, HttpError> {
         let document = SingleStart { filesize, sha256sum, md5sum };
         let response = self.post(&format!("v2/imagefile/{image}"), &document).await?;
-        let started: SingleStarted = read(&response, "the answer names no address to send the image to")?;
-        made_address(&started.upload_url, &response)
+        named_address(&response)
     }
 
     /// Sends bytes to an address that the library made for them; the token does not go there. Returns what
@@ -126,20 +125,7 @@ impl Library {
                 Err(error) if error.status() == Some(404) => return Ok(None),
                 other => other?,
             };
-        let started: PartsStarted = read(&response, "the answer begins no upload in parts")?;
-        let fits = started.part_size > 0
-            && started.total_parts <= MOST_PARTS
-            && started.total_parts == filesize.div_ceil(started.part_size);
-        if !fits || started.upload_id.is_empty() {
-            let text = format!(
-                "the library wants {} parts of {} bytes, which do not make an image of {filesize}",
-                started.total_parts, started.part_size
-            );
-            return Err(response.unexpected(text));
-        }
-        let compliant = started.options.as_ref().and_then(|options| options.get("s3compliant"));
-        let hashed = compliant.is_none_or(|text| text.is_empty() || text == "true");
-        Ok(Some(Parts { id: started.upload_id, total: started.total_parts, size: started.part_size, hashed }))
+        begun_parts(&response, filesize).map(Some)
     }
 
     /// Asks for an address that takes one part, counted from 1.
@@ -200,12 +186,44 @@ impl Received {
     }
 }
 
+/// The address for a whole image in an answer.
+///
+/// # Errors
+///
+/// There is none in it, or one that is neither http nor https.
+pub fn named_address(response: &Response) -> Result<Url, HttpError> {
+    let started: SingleStarted = read(response, "the answer names no address to send the image to")?;
+    made_address(&started.upload_url, response)
+}
+
+/// The parts in which an answer wants an image of `filesize` bytes.
+///
+/// # Errors
+///
+/// It wants none, or some that do not make `filesize` bytes.
+pub fn begun_parts(response: &Response, filesize: u64) -> Result<Parts, HttpError> {
+    let started: PartsStarted = read(response, "the answer begins no upload in parts")?;
+    let fits = started.part_size > 0
+        && started.total_parts <= MOST_PARTS
+        && started.total_parts == filesize.div_ceil(started.part_size);
+    if !fits || started.upload_id.is_empty() {
+        let text = format!(
+            "the library wants {} parts of {} bytes, which do not make an image of {filesize}",
+            started.total_parts, started.part_size
+        );
+        return Err(response.unexpected(text));
+    }
+    let compliant = started.options.as_ref().and_then(|options| options.get("s3compliant"));
+    let hashed = compliant.is_none_or(|text| text.is_empty() || text == "true");
+    Ok(Parts { id: started.upload_id, total: started.total_parts, size: started.part_size, hashed })
+}
+
 fn accepted(response: Response) -> Result<Response, HttpError> {
     if (200..300).contains(&response.status) { Ok(response) } else { Err(response.failure()) }
 }
 
-/// A library may say nothing at the end; what it says then is not worth a failure.
-fn finished(response: &Response) -> Option<Finished> {
+/// What a library says of a finished upload. It may say nothing, and what it says is not worth a failure.
+pub fn finished(response: &Response) -> Option<Finished> {
     read(response, "").ok()
 }
 
