@@ -86,6 +86,12 @@ impl Watch {
     }
 }
 
+/// For how long this thread has been on a processor, where the system tells.
+pub fn processor_time() -> Option<Duration> {
+    let times = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    times.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// How much more memory than before the process held while `action` ran, where the system tells.
 pub fn growth(action: impl FnOnce()) -> Option<usize> {
     let kilobytes = |key: &str| {

@@ -18,7 +18,7 @@ pub struct Target {
 
 impl Target {
     pub const fn new(check: fn(&[u8]) -> Outcome, words: &'static [&'static str]) -> Self {
-        Self { check, words, seeds: Vec::new, runs: 20_000, large: 1 << 20 }
+        Self { check, words, seeds: Vec::new, runs: 16_000, large: 1 << 20 }
     }
 }
 

@@ -1,123 +1,172 @@
-//! The auth file of docker and podman: what is read can be written and is the same, and a login or a logout
-//! changes nothing but the registry's own entries.
+//! The auth file: what a login and a logout change in it, and that all the rest stays.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::auth_file::{Document, Entry, key_of};
 use apptainer_remote::secret::Secret;
 use apptainer_remote::uri::ServiceUri;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-pub const TARGET: Target = Target { runs: 8000, ..Target::new(check, WORDS) };
+pub const TARGET: Target = Target { large: 1 << 13, ..Target::new(check, WORDS) };
 
-/// Stands where a login would.
-const CANARY: &str = "Y2FuYXJ5OmNhbmFyeQ==";
+/// Stands where a value does.
+const CANARY: &str = "canary";
+
+/// `ada:pw`, the login that is put in.
+const LOGIN: &str = "YWRhOnB3";
+
+const REGISTRIES: &[&str] = &["docker://docker.io", "docker://h.example", "docker://[::1]:5000"];
 
 const WORDS: &[&str] = &[
-    "{\"auths\":{",
-    "\"auths\":",
-    "\"AUTHS\":",
-    "\"credHelpers\":{",
-    "\"credsStore\":\"pass\"",
-    "\"auth\":\"Y2FuYXJ5OmNhbmFyeQ==\"",
-    "\"identitytoken\":\"Y2FuYXJ5OmNhbmFyeQ==\"",
-    "\"registrytoken\":",
-    "\"username\":\"ada\"",
-    "\"password\":",
-    "\"email\":",
-    "\"h.example\":{}",
-    "\"h.example:443\":{}",
-    "\"https://h.example/v1/\":{}",
-    "\"https://index.docker.io/v1/\":",
-    "\"docker.io\":",
-    "\"registry-1.docker.io\":",
-    "\"h.example/part\":",
-    "\"HttpHeaders\":{\"X\":1}",
-    "\"\\u0000\"",
+    "\"auths\": {",
+    "\"Auths\": {",
+    "\"AUTHS\": null",
+    "\"credHelpers\": {",
+    "\"credhelpers\": {",
+    "\"credsStore\": \"pass\"",
+    "\"credsstore\": ",
+    "\"auth\": ",
+    "\"identitytoken\": ",
+    "\"registrytoken\": ",
+    "\"username\": ",
+    "\"password\": ",
+    "\"email\": ",
+    "\"HttpHeaders\": ",
+    "\"https://index.docker.io/v1/\": {}",
+    "\"docker.io\": {}",
+    "\"index.docker.io\": {}",
+    "\"registry-1.docker.io\": ",
+    "\"h.example\": {}",
+    "\"H.example\": {}",
+    "\"h.example/\": {}",
+    "\"h.example/a/b\": {}",
+    "\"http://h.example/v2/\": {}",
+    "\"https://h.example:443\": {}",
+    "\"h.example:443\": {}",
+    "\"[::1]:5000\": {}",
+    "\"[0::1]:5000/x\": null",
+    "\"canary\"",
+    "\"YWRhOnB3\"",
+    "\"YWRh\"",
+    "\"\"",
+    "\"\\u001b\"",
     "\"\\ud83d\\ude00\"",
     "\"\\ud800\"",
+    "\"\\u0061uths\"",
     "null",
     "true",
-    "1e400",
-    "1.0",
-    "123456789012345678901234567890",
     "{}",
     "[]",
+    "1.50",
+    "-0.0",
     ",",
-    ":",
-    "\n\t",
+    ": ",
+    "\n",
 ];
-
-/// Registries whose keys are in the words.
-const REGISTRIES: [&str; 4] =
-    ["docker://h.example", "docker://h.example:443", "oras://docker.io", "docker://[::1]:5000"];
 
 fn check(input: &[u8]) -> Outcome {
     let document = match Document::parse(Some(input)) {
         Ok(document) => document,
-        Err(error) => {
-            assert!(
-                !error.contains(CANARY) || error.starts_with("auths.") || error.starts_with("credH"),
-                "{error}"
-            );
-            // What stands before the reason is a place or a key.
-            return Outcome::refused(error.rsplit(": ").next().unwrap_or_default());
-        }
+        Err(error) => return refused(input, &error),
     };
     let written = document.to_bytes();
-    let again = Document::parse(Some(&written)).expect("what is written can be read");
-    assert_eq!(again.to_bytes(), written);
-    assert_eq!(members(&written), members(input), "nothing is lost by a write");
-    for uri in document.registries() {
-        assert!(ServiceUri::from_stored(&uri).is_some(), "{uri}");
-    }
-    Outcome::all(REGISTRIES.iter().map(|registry| one(&written, &ServiceUri::parse(registry).unwrap().uri)))
-}
-
-/// The members of the file, in no order; a blank one has none.
-fn members(text: &[u8]) -> Map<String, Value> {
-    if text.trim_ascii().is_empty() { Map::new() } else { serde_json::from_slice(text).unwrap() }
-}
-
-/// A login, and a logout again.
-fn one(text: &[u8], registry: &ServiceUri) -> Outcome {
-    let read = || Document::parse(Some(text)).expect("it was read before");
-    let (before, mut document) = (read(), read());
-    let helper = before.helper_for(registry).map(String::from);
-    document.store(registry, Some(&Secret::new("bmV3OmxvZ2lu".into())));
-    assert_eq!(document.keys_of(registry), [key_of(registry)]);
-    assert_eq!(document.entry_of(registry), Some(Entry::Secret));
-    others_are_kept(&before, &document, registry);
-    assert_eq!(document.helper_for(registry).map(String::from), helper);
-    assert!(!document.remove(registry).is_empty());
-    assert!(document.keys_of(registry).is_empty() && document.entry_of(registry).is_none());
-    others_are_kept(&before, &document, registry);
-    let mut removed = read();
-    let keys = removed.remove(registry);
-    assert_eq!(keys.is_empty(), before.keys_of(registry).is_empty());
-    others_are_kept(&before, &removed, registry);
-    let entry = before.entry_of(registry).map(|entry| std::mem::discriminant(&entry));
-    Outcome::of((entry, some(keys.len()), some(before.keys_below(registry).len()), helper.is_some()))
-}
-
-/// Every member but the entries of `registry` is what and where it was.
-fn others_are_kept(before: &Document, after: &Document, registry: &ServiceUri) {
-    let rest = |document: &Document| {
-        let own: Vec<String> = document.keys_of(registry).into_iter().map(String::from).collect();
-        let mut members = members(&document.to_bytes());
-        for (name, member) in &mut members {
-            if name.eq_ignore_ascii_case("auths")
-                && let Some(auths) = member.as_object_mut()
-            {
-                auths.retain(|key, _| !own.contains(key));
-            }
+    assert!(read(&written) == document, "{}", String::from_utf8_lossy(&written));
+    assert!(read(&written).to_bytes() == written, "written again it is another text");
+    assert_eq!(format!("{document:?}"), format!("Document({:?})", document.registries()));
+    let before = value(&written);
+    let known: Vec<String> = document.registries();
+    let registries = REGISTRIES.iter().copied().chain(known.iter().take(4).map(String::as_str));
+    let mut kinds = Vec::new();
+    for text in registries {
+        let registry = ServiceUri::from_stored(text).expect("what is shown can be typed");
+        kinds.push((document.entry_of(&registry).map(kind), document.helper_for(&registry).is_some()));
+        for auth in [Some(Secret::new(LOGIN.into())), None] {
+            login(&document, &before, &registry, auth.as_ref());
         }
-        // No auths, empty ones and null are one.
-        members.retain(|name, member| !(name.eq_ignore_ascii_case("auths") && is_empty(member)));
-        members
+        logout(&document, &before, &registry);
+    }
+    let whole = Outcome::of((some(known.len()), document.names_helpers()));
+    Outcome::all(kinds.into_iter().map(Outcome::of).chain([whole]))
+}
+
+fn refused(input: &[u8], error: &str) -> Outcome {
+    // Keys are named, values are not.
+    let names_a_key = error.starts_with("auths.")
+        || error.starts_with("credHelpers.")
+        || error.ends_with(" stands there twice");
+    assert!(names_a_key || !error.contains(CANARY), "{error}");
+    if let Some((line, column)) = place(error) {
+        let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
+        assert!((1..=lines + 1).contains(&line) && column <= input.len() + 1, "{error}");
+    }
+    // A key may hold anything.
+    let twice = error.ends_with(" stands there twice");
+    Outcome::refused(if twice { "twice" } else { error.rsplit(": ").next().unwrap_or_default() })
+}
+
+fn place(error: &str) -> Option<(usize, usize)> {
+    let mut parts = error.splitn(3, ':');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+fn login(document: &Document, before: &Value, registry: &ServiceUri, auth: Option<&Secret>) {
+    let mut after = document.clone();
+    after.store(registry, auth);
+    let key = key_of(registry);
+    assert_eq!(after.keys_of(registry), [key.as_str()]);
+    let expected = if auth.is_some() { Entry::Secret } else { Entry::Empty };
+    assert_eq!(after.entry_of(registry), Some(expected));
+    assert_eq!(after.keys_below(registry), document.keys_below(registry));
+    assert_eq!(after.helper_for(registry), document.helper_for(registry));
+    let after = value(&after.to_bytes());
+    let gone = document.keys_of(registry);
+    same_besides(before, &after, &[&gone[..], &[key.as_str()]].concat());
+    let (old, new) = (&auths(before)[&key], &auths(&after)[&key]);
+    for (name, value) in old.as_object().into_iter().flatten() {
+        let replaced = ["auth", "username", "password", "identitytoken", "registrytoken"];
+        assert!(replaced.contains(&name.as_str()) || new.get(name) == Some(value), "{name} is lost");
+    }
+}
+
+fn logout(document: &Document, before: &Value, registry: &ServiceUri) {
+    let mut after = document.clone();
+    let removed = after.remove(registry);
+    assert_eq!(removed, document.keys_of(registry));
+    assert_eq!((after.keys_of(registry).len(), after.entry_of(registry)), (0, None));
+    assert_eq!(after == *document, removed.is_empty());
+    let gone: Vec<&str> = removed.iter().map(String::as_str).collect();
+    same_besides(before, &value(&after.to_bytes()), &gone);
+}
+
+/// All keys and values of both are the same and in the same order, besides those of `auths` that are named.
+fn same_besides(before: &Value, after: &Value, keys: &[&str]) {
+    let rest = |document: &Value| -> Vec<(String, Value)> {
+        let all = document.as_object().expect("an object").iter();
+        let all = all.filter(|(key, _)| !key.eq_ignore_ascii_case("auths"));
+        let entries = auths(document);
+        let entries =
+            entries.as_object().into_iter().flatten().filter(|(key, _)| !keys.contains(&key.as_str()));
+        all.chain(entries).map(|(key, value)| (key.clone(), value.clone())).collect()
     };
     assert_eq!(rest(before), rest(after));
 }
 
-fn is_empty(value: &Value) -> bool {
-    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+fn auths(document: &Value) -> Value {
+    let mut all = document.as_object().expect("an object").iter();
+    all.find(|(key, _)| key.eq_ignore_ascii_case("auths")).map(|(_, value)| value.clone()).unwrap_or_default()
+}
+
+fn kind(entry: Entry) -> u8 {
+    match entry {
+        Entry::Secret => 0,
+        Entry::Empty => 1,
+        Entry::Broken => 2,
+    }
+}
+
+fn read(text: &[u8]) -> Document {
+    Document::parse(Some(text)).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(text)))
+}
+
+fn value(text: &[u8]) -> Value {
+    serde_json::from_slice(text).expect("what is written is JSON")
 }

@@ -1,53 +1,109 @@
-//! The document that names the services of an endpoint: its own text may say anything, and is bounded.
+//! The service document of an endpoint, and its copy in the cache.
 
+use super::endpoint_uri::{CANARY, hides_password};
 use crate::target::{Outcome, Target, some};
-use apptainer_remote::services::discovery::parse;
+use apptainer_remote::services::cache::{decode, encode, file_name};
+use apptainer_remote::services::discovery::{Services, parse, service_url};
 use serde_json::Value;
+use std::time::Duration;
+use url::Url;
 
-pub const TARGET: Target = Target::new(check, WORDS);
+pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };
 
 const WORDS: &[&str] = &[
-    "{\"libraryAPI\":{\"uri\":\"https://l.example\"}}",
-    "\"keystoreAPI\":",
-    "\"keyserver\":",
-    "\"keyserverAPI\":",
-    "\"tokenAPI\":",
-    "\"API\":",
-    "\"APIAPI\":",
-    "\"\":",
-    "{\"uri\":\"https://x.example/y\"}",
-    "\"registryUri\":\"https://r.example\"",
-    "\"uri\":\"\"",
-    "\"uri\":null",
-    "\"uri\":[]",
+    "\"libraryAPI\": ",
+    "\"library\": ",
+    "\"keystoreAPI\": ",
+    "\"keyserverAPI\": ",
+    "\"keyserver\": ",
+    "\"tokenAPI\": ",
+    "\"builderAPI\": ",
+    "\"consentAPI\": ",
+    "\"API\": ",
+    "\"\": ",
+    "\"uri\": ",
+    "\"registryUri\": ",
+    "{\"uri\": \"https://l.example\"}",
+    "\"https://l.example/p/\"",
+    "\"http://h:81\"",
+    "\"ftp://h\"",
+    "\"https://ada:canary@h.example/p?q#f\"",
+    "\"ada:canary@h\"",
+    "\"//ada:canary@h\"",
+    "\"data:canary@x\"",
     "\"\\u001b[2J\"",
-    "<html>",
+    "\"\\ud800\"",
     "null",
     "[]",
     "{}",
+    "<html>",
+    "\"version\": 1",
+    "\"services\": [",
+    "\"insecure\": false",
+    "\"time\": 9",
     ",",
+    "\n",
 ];
 
+const NOW: u64 = 1_700_000_000;
+
 fn check(input: &[u8]) -> Outcome {
+    let endpoint = Url::parse("https://h.example/p/").unwrap();
+    assert!(file_name(&endpoint).ends_with(".services.json"));
+    // Whatever lies in the cache is read as something that could have been written there.
+    let cached = decode(input, &endpoint, false, NOW);
+    if let Some((services, _)) = &cached {
+        stored(&endpoint, services);
+    }
     let services = match parse(input) {
         Ok(services) => services,
-        Err(error) => {
-            assert!(error.starts_with("no service document: ") && error.len() < 100, "{error}");
-            return Outcome::refused(&error);
+        Err(what) => {
+            assert!(what.starts_with("no service document: ") && what.len() < 80, "{what}");
+            return Outcome::refused(&what).and(cached.is_some());
         }
     };
-    let document: Value = serde_json::from_slice(input).expect("it was read");
-    let entries = document.as_object().expect("it is a map");
-    assert_eq!(services.len() + services.skipped().len(), entries.len());
+    let document: Value = serde_json::from_slice(input).expect("it was read as JSON");
+    let entries = document.as_object().expect("a map").len();
+    assert_eq!(services.len() + services.skipped().len(), entries);
     assert!(services.len() <= 256);
-    for (name, service) in services.iter() {
-        assert!(!service.uri.is_empty());
-        let given = entries.values().any(|entry| entry["uri"].as_str() == Some(&service.uri));
-        assert!(given, "{name}: {service:?}");
-        assert!(name != "keystore");
+    stored(&endpoint, &services);
+    let kinds = services.iter().map(|(name, service)| {
+        assert!(!service.uri.is_empty() && name != "keystore", "{name}");
         assert_eq!(services.get(name), Some(service));
+        let known = matches!(name, "library" | "keyserver");
+        Outcome::of((address(&service.uri), service.registry_uri.is_some(), known))
+    });
+    let whole = Outcome::of((some(services.len()), some(services.skipped().len()), cached.is_some()));
+    Outcome::all(kinds.chain([whole]))
+}
+
+/// Below a service lies what is asked for; one without a usable address is named without a password.
+fn address(uri: &str) -> bool {
+    match service_url(uri, "v1/token-status") {
+        Ok(url) => {
+            assert!(matches!(url.scheme(), "http" | "https") && url.has_host(), "{url}");
+            assert!(url.path().ends_with("/v1/token-status") && url.query().is_none(), "{url}");
+            assert!(url.fragment().is_none(), "{url}");
+            true
+        }
+        Err(error) => {
+            // What stands behind the last `@` is shown; behind a host that can be told, one is a part of the path.
+            let behind = uri.rsplit_once('@').is_some_and(|(_, behind)| behind.contains(CANARY));
+            let told = behind || Url::parse(uri).is_ok_and(|url| url.has_host());
+            assert!(told || hides_password(uri, &error.to_string()), "{error}");
+            let shown = Url::parse(&error.url).ok().filter(Url::has_host);
+            assert!(shown.is_none_or(|url| url.username().is_empty() && url.query().is_none()), "{error}");
+            false
+        }
     }
-    let registries = services.iter().filter(|(_, service)| service.registry_uri.is_some()).count();
-    let both = services.get("keyserver").is_some() && services.get("token").is_some();
-    Outcome::of((some(services.len()), some(services.skipped().len()), some(registries), both))
+}
+
+/// What is stored is read for this endpoint alone, asked in this way, and as old as it is.
+fn stored(endpoint: &Url, services: &Services) {
+    let bytes = encode(endpoint, false, services, NOW);
+    let (again, age) = decode(&bytes, endpoint, false, NOW + 5).expect("what was stored is read");
+    assert!(again.iter().eq(services.iter()) && age == Duration::from_secs(5));
+    assert_eq!(decode(&bytes, endpoint, false, NOW - 1).map(|(_, age)| age), Some(Duration::MAX));
+    assert!(decode(&bytes, endpoint, true, NOW).is_none());
+    assert!(decode(&bytes, &Url::parse("https://h.example/q").unwrap(), false, NOW).is_none());
 }

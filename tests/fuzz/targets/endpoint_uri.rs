@@ -4,7 +4,7 @@
 use crate::target::{Outcome, Target};
 use apptainer_remote::uri::{EndpointUri, shown};
 
-pub const TARGET: Target = Target { large: 1 << 16, ..Target::new(check, WORDS) };
+pub const TARGET: Target = Target { large: 1 << 15, ..Target::new(check, WORDS) };
 
 /// Stands where a password would.
 pub const CANARY: &str = "canary";

@@ -1,48 +1,58 @@
-//! What a credential helper prints, and the name that it is called by. The first line of an input is taken for
-//! the name.
+//! What a credential helper prints: a login, a list, or why it failed.
 
-use crate::target::{Outcome, Target, drives_a_terminal};
-use apptainer_remote::auth_file::helper::{first_line, is_login, is_suffix, user_in};
+use crate::target::{Outcome, Target, drives_a_terminal, some};
+use apptainer_remote::auth_file::helper::{first_line, is_login, user_in};
+use serde_json::Value;
 
 pub const TARGET: Target = Target::new(check, WORDS);
 
+const SERVER: &str = "https://h.example";
+
 const WORDS: &[&str] = &[
-    "pass",
-    "ecr-login",
-    "../",
-    "-",
-    "\n",
-    "{\"ServerURL\":\"h\",\"Username\":\"ada\",\"Secret\":\"canary\"}",
-    "\"Username\":\"\"",
-    "\"Secret\":\"\"",
-    "\"Secret\":null",
-    "{\"h\":\"ada\"}",
+    "\"ServerURL\": ",
+    "\"Username\": ",
+    "\"Secret\": ",
+    "\"username\": ",
+    "\"https://h.example\": ",
+    "\"https://index.docker.io/v1/\": ",
+    "\"ada\"",
+    "\"<token>\"",
+    "\"\"",
+    "\"\\u0000\"",
+    "\"\\ud800\"",
     "null",
     "{}",
     "[]",
-    "credentials not found in native keychain",
-    "\u{1b}[2J",
-    "\u{202e}",
-    "\u{9b}",
-    "\t",
+    "{",
+    "}",
     ",",
-    ":",
+    "credentials not found in native keychain",
+    "no usernames for https://h.example",
+    "error: ",
+    "\n",
+    "\r\n",
+    "\x1b[2J",
+    "\u{2028}",
 ];
 
 fn check(input: &[u8]) -> Outcome {
-    let name = input.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    let name = std::str::from_utf8(name).is_ok_and(|name| {
-        let suffix = is_suffix(name);
-        assert!(!suffix || !(name.is_empty() || name.contains(['/', '\0']) || name.starts_with(['.', '-'])));
-        suffix
-    });
-    let words = first_line(input);
-    if let Some(words) = &words {
-        assert!(!words.is_empty() && !words.contains(drives_a_terminal), "{words:?}");
-        assert!(words.chars().count() <= 200 * "\\u{10ffff}".len(), "{} characters", words.chars().count());
+    let (login, user, words) = (is_login(input), user_in(input, SERVER), first_line(input));
+    let value: Option<Value> = serde_json::from_slice(input).ok();
+    let text = |key: &str| value.as_ref()?.get(key)?.as_str();
+    if let Some(there) = login.filter(|_| value.as_ref().is_some_and(Value::is_object)) {
+        let (Some(name), Some(secret)) = (text("Username"), text("Secret")) else {
+            panic!("a login without a name or a secret");
+        };
+        assert_eq!(there, !(name.is_empty() && secret.is_empty()));
     }
-    let (login, user) = (is_login(input), user_in(input, "h"));
-    // No answer is both, and one that is none is only words.
-    assert!(login.is_none() || user.is_none() || input.windows(3).any(|window| window == b"\"h\""));
-    Outcome::of((name, words.map(|words| words.contains('\\')), login, user.map(|user| user.is_empty())))
+    if user.is_some() {
+        assert_eq!(user.as_deref(), text(SERVER));
+    }
+    if let Some(line) = &words {
+        assert!(!line.trim().is_empty() && !line.contains(drives_a_terminal), "{line:?}");
+        // An escape is at most ten characters for one.
+        assert!(line.chars().count() <= 2000, "{} characters", line.chars().count());
+    }
+    assert!(words.is_some() || String::from_utf8_lossy(input).trim().is_empty());
+    Outcome::of((login, user.is_some(), words.map(|line| some(line.len()).min(2))))
 }

@@ -1,56 +1,103 @@
-//! What a library answers: images, and the range of the bytes that it sends. The first line of an input is
-//! taken for a range.
+//! What a library answers: images, ids, its version, and where bytes may go.
 
 use crate::target::{Outcome, Target, some};
-use apptainer_remote::services::library::Image;
-use apptainer_remote::services::stream::ContentRange;
+use apptainer_remote::services::library::upload::{begun_parts, finished, named_address};
+use apptainer_remote::services::library::{described_image, found_images, id, told_abilities};
+use apptainer_remote::services::{HttpError, Response};
+use url::Url;
 
-pub const TARGET: Target = Target::new(check, WORDS);
+pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };
+
+/// Signs an address, so that it is a secret.
+const CANARY: &str = "canary";
+
+/// Of the image that is to be sent.
+const SIZE: u64 = 100 << 20;
 
 const WORDS: &[&str] = &[
-    "bytes 0-99/100",
-    "bytes */100",
-    "bytes ",
-    "-",
-    "/",
-    "*",
-    "/*",
-    "\n",
-    "{\"hash\":\"sha256.00\",\"size\":1}",
-    "\"size\":",
-    "\"arch\":\"amd64\"",
-    "\"tags\":[\"latest\"]",
-    "\"fingerprints\":[]",
-    "\"signed\":true",
-    "\"entityName\":",
-    "\"collectionName\":",
-    "\"containerName\":",
-    "\"description\":",
-    "\"uploaded\":",
+    "{\"data\": ",
+    "\"image\": [",
+    "\"hash\": \"sha256.00\"",
+    "\"size\": ",
+    "\"arch\": \"amd64\"",
+    "\"tags\": [\"latest\"]",
+    "\"fingerprints\": ",
+    "\"signed\": true",
+    "\"entityName\": ",
+    "\"collectionName\": ",
+    "\"containerName\": ",
+    "\"description\": ",
+    "\"uploaded\": false",
+    "\"id\": ",
+    "\"5f0a-_Z\"",
+    "\"../x\"",
+    "\"a/b\"",
+    "\"apiVersion\": ",
+    "\"2.0.0-alpha.1\"",
+    "\"2.0.0\"",
+    "\"v1.0.0\"",
+    "\"uploadURL\": ",
+    "\"uploadID\": \"u\"",
+    "\"totalParts\": 2",
+    "\"partSize\": 67108864",
+    "\"options\": {\"s3compliant\": \"true\"}",
+    "\"quota\": {\"quotaTotal\": 0, \"quotaUsage\": 1}",
+    "\"containerUrl\": ",
+    "\"https://s.example/x?sig=canary\"",
+    "\"ftp://canary@h\"",
     "null",
+    "[]",
     "{}",
+    "\"\"",
     ",",
+    "}",
 ];
 
 fn check(input: &[u8]) -> Outcome {
-    let line = String::from_utf8_lossy(input.split(|byte| *byte == b'\n').next().unwrap_or_default());
-    let range = ContentRange::parse(&line);
-    if let Some(range) = range {
-        assert!(range.first <= range.last && range.total.is_none_or(|total| range.last < total), "{range:?}");
-        let total = range.total.map_or("*".to_string(), |total| total.to_string());
-        let written = format!("bytes {}-{}/{total}", range.first, range.last);
-        assert_eq!(ContentRange::parse(&written), Some(range));
-    }
-    let image = serde_json::from_slice::<Image>(input).ok();
-    let shape = image.map(|image| {
-        let texts = [image.hash, image.arch, image.entity_name, image.collection_name, image.container_name];
-        (
-            texts.map(|text| text.is_some()),
-            image.size.is_some(),
-            image.tags.map(|tags| some(tags.len())),
-            image.fingerprints.map(|all| some(all.len())),
-            (image.signed, image.uploaded),
-        )
+    let answer = answer(input);
+    let images = told(found_images(&answer)).map(|images| some(images.len()));
+    let image = told(described_image(&answer)).map(|image| {
+        (image.hash.is_some(), image.size.is_some(), image.tags.is_some(), image.signed, image.uploaded)
     });
-    Outcome::of((range.map(|range| range.total.is_some()), shape))
+    let id = told(id(&answer));
+    if let Some(id) = &id {
+        // As a part of a path it is nothing else.
+        let url = Url::parse(&format!("https://h/v1/imagefile/{id}")).expect("an address");
+        assert!(!id.is_empty() && url.path() == format!("/v1/imagefile/{id}"), "{id:?}");
+    }
+    let address = told(named_address(&answer));
+    if let Some(url) = &address {
+        assert!(matches!(url.scheme(), "http" | "https") && url.has_host(), "{url}");
+    }
+    let parts = told(begun_parts(&answer, SIZE));
+    if let Some(parts) = &parts {
+        assert!(parts.size > 0 && (1..=10_000).contains(&parts.total), "{parts:?}");
+        // The last part has something in it, and nothing is left behind it.
+        let before = (parts.total - 1).checked_mul(parts.size).expect("no more than the image");
+        assert!(before < SIZE && SIZE - before <= parts.size, "{parts:?}");
+    }
+    let abilities = told_abilities(&answer);
+    assert!(abilities.v2_upload || !abilities.arch_tags, "{abilities:?}");
+    let quota = finished(&answer).map(|end| (end.quota.is_some(), end.container_url.is_some()));
+    let kinds = (id.is_some(), address.is_some(), parts.map(|parts| parts.hashed));
+    Outcome::of((images, image, kinds, abilities.v2_upload, abilities.arch_tags, quota))
+}
+
+/// Nothing of the answer is in the words about it.
+fn told<T>(result: Result<T, HttpError>) -> Option<T> {
+    result.map_err(|error| assert!(!error.to_string().contains(CANARY), "{error}")).ok()
+}
+
+fn answer(body: &[u8]) -> Response {
+    Response {
+        url: Url::parse("https://h.example/v1/x").unwrap(),
+        status: 200,
+        left_origin: false,
+        challenges: Vec::new(),
+        content_type: "application/json".into(),
+        etag: None,
+        retry_after: None,
+        body: body.to_vec(),
+        message: None,
+    }
 }

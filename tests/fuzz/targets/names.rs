@@ -1,84 +1,83 @@
-//! Names of remotes: what may be added, and how a refusal shows it. Each line of an input is a name, and as a
-//! duration one of `--min-ttl`.
+//! Names of remotes, and text from outside as it is shown: in a message, a command to type, and JSON.
 
+use super::endpoint_uri::hides_password;
 use crate::target::{Outcome, Target, drives_a_terminal};
-use apptainer_remote::message::{escape, quoted};
-use apptainer_remote::uri::RemoteName;
+use apptainer_remote::message::{escape, json_line, quoted};
+use apptainer_remote::uri::{EndpointUri, RemoteName, is_service};
 
-pub const TARGET: Target = Target::new(check, WORDS);
+pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };
 
 const WORDS: &[&str] = &[
-    "lab",
+    "My-Cloud_1",
     "DefaultRemote",
-    "-",
+    "-x",
     "--",
     "://",
-    "https://ada:canary@h",
+    "https://",
+    "ada:canary@",
+    "canary",
     "@",
-    " ",
-    "\t",
     "'",
+    "'\\''",
     "\"",
-    "$(x)",
-    "\u{1b}[2J",
+    "\\",
+    "\\x1b",
+    "$(id)",
+    "`id`",
+    ";",
+    "&",
+    "|",
+    "*",
+    "~",
+    "!",
+    " ",
+    "\u{3000}",
+    "\u{9b}31m",
+    "\x1b]0;x\x07",
     "\u{202e}",
-    "\u{a0}",
-    "é",
-    "\n",
-    "1h",
-    "30days",
-    "2weeks ",
-    "1y",
-    "5m 30s",
-    "99999999999999999999s",
-    "0.5h",
 ];
 
 fn check(input: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(input);
-    Outcome::all(text.split('\n').take(4).map(one))
-}
-
-fn one(text: &str) -> Outcome {
-    assert!(!escape(text).contains(drives_a_terminal), "{:?}", escape(text));
-    words_of_a_shell(text);
-    let duration = humantime::parse_duration(text);
-    if let Ok(duration) = duration {
-        let again = humantime::parse_duration(&humantime::format_duration(duration).to_string());
-        assert_eq!(again.ok(), Some(duration));
-    }
-    match RemoteName::parse(text) {
+    let safe = escape(&text);
+    assert!(!safe.contains(drives_a_terminal), "{safe:?}");
+    assert_eq!(escape(&safe), safe, "what is safe stays as it is");
+    assert_eq!(safe == text, !text.contains(drives_a_terminal));
+    let line = json_line(&text);
+    assert!(line.ends_with('\n') && !line.trim_end_matches('\n').contains(drives_a_terminal), "{line:?}");
+    assert_eq!(serde_json::from_str::<String>(&line).expect("it is JSON"), text);
+    let word = quoted(&text);
+    assert_eq!(unquoted(&word), text, "{word}");
+    match RemoteName::parse(&text) {
         Ok(name) => {
-            assert_eq!(name.as_str(), text);
-            assert!(!text.trim().is_empty() && !text.contains(char::is_control));
-            Outcome::of((true, text.is_ascii(), text.contains(' '), duration.is_ok()))
+            assert_eq!((name.as_str(), name.to_string().as_str()), (&*text, &*text));
+            // It is neither an address nor an option, and nobody overlooks it.
+            assert!(!is_service(&text) && !text.starts_with('-') && !text.trim().is_empty());
+            assert!(!text.contains(char::is_control), "{text:?}");
+            Outcome::of((safe == text, word == text, EndpointUri::from_stored(&text).is_some()))
         }
         Err(error) => {
             let error = error.to_string();
-            assert!(!text.contains('@') || !error.contains("canary"), "{error}");
-            assert!(!error.contains(char::is_control), "{error:?}");
-            Outcome::refused(&error).and(duration.is_ok())
+            assert!(hides_password(&text, &error), "{error}");
+            Outcome::refused(error.rsplit_once(": a remote").map_or(&error, |(_, rule)| rule))
         }
     }
 }
 
-/// What a hint shows can be typed: quoted, it is one word of a shell, and that very text.
-fn words_of_a_shell(text: &str) {
-    if text.contains(drives_a_terminal) {
-        return;
-    }
-    let shown = quoted(text);
-    let mut word = String::new();
-    let mut rest = shown.chars();
-    while let Some(c) = rest.next() {
+/// What a shell makes of a word: only quotes, escaped quotes, and what needs neither may stand in it.
+fn unquoted(word: &str) -> String {
+    let (mut text, mut inside, mut chars) = (String::new(), false, word.chars());
+    while let Some(c) = chars.next() {
         match c {
-            '\'' => word.extend(rest.by_ref().take_while(|c| *c != '\'')),
-            '\\' => word.extend(rest.next()),
-            _ => {
-                assert!(!" \t$`\"!*?[]{}()<>|&;#~".contains(c) || c == '~' && !word.is_empty(), "{shown}");
-                word.push(c);
+            '\'' => inside = !inside,
+            c if inside => text.push(c),
+            '\\' => text.extend(chars.next()),
+            c => {
+                assert!(c.is_alphanumeric() || "_-./:@%+=,".contains(c), "{c:?} means something to a shell");
+                text.push(c);
             }
         }
     }
-    assert_eq!(word, text, "{shown}");
+    assert!(!inside, "{word} does not end");
+    text
 }

@@ -101,7 +101,8 @@ fn accepted(text: &Text, parsed: &Parsed) -> Outcome {
     );
     assert!(again.unknown.is_empty() && again.concerns.is_empty(), "{again:?}");
     assert!(write(&again.config) == written, "written again it is another text");
-    shape(&parsed.config).and((some(parsed.unknown.len()), some(parsed.concerns.len())))
+    let words = (some(parsed.unknown.len()), some(parsed.concerns.len()));
+    Outcome::all([shape(&parsed.config), Outcome::of(words)].into_iter())
 }
 
 /// The place is one of the text, and the words hold nothing that may be a token.
@@ -147,7 +148,7 @@ fn shape(config: &Config) -> Outcome {
             [remote.system, remote.exclusive, remote.insecure, remote.token.is_some(), remote.uri.is_empty()];
         (flags, some(remote.keyservers.len()))
     });
-    let kinds: std::collections::BTreeSet<_> = remotes.collect();
     let logins = config.credentials.iter().filter(|login| login.auth.is_some()).count();
-    Outcome::of((kinds, config.active.is_empty(), some(config.credentials.len()), some(logins)))
+    let whole = (config.active.is_empty(), some(config.credentials.len()), some(logins));
+    Outcome::all(remotes.map(Outcome::of).chain([Outcome::of(whole)]))
 }

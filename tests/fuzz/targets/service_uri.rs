@@ -5,7 +5,7 @@ use crate::target::{Outcome, Target};
 use apptainer_remote::auth_file::key_of;
 use apptainer_remote::uri::{ServiceScheme, ServiceUri};
 
-pub const TARGET: Target = Target { large: 1 << 16, ..Target::new(check, WORDS) };
+pub const TARGET: Target = Target { large: 1 << 15, ..Target::new(check, WORDS) };
 
 const WORDS: &[&str] = &[
     "docker://",
