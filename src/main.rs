@@ -11,7 +11,7 @@ use std::io::{self, IsTerminal};
 use std::mem::size_of;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::SystemTime;
 
 #[cfg(target_env = "musl")]
@@ -19,10 +19,12 @@ use std::time::SystemTime;
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
-fn main() -> ExitCode {
+fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
     secret::guard_memory();
-    ExitCode::from(run(&args, &mut context(&args)))
+    let status = run(&args, &mut context(&args));
+    // At once: what std would still put away after main goes with the process.
+    signal_hook::low_level::exit(status.into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]

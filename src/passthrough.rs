@@ -31,6 +31,9 @@ fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
     let mut candidates = Vec::new();
     for entry in entries.into_iter().rev() {
         let file = entry.join(name);
+        if file == exe {
+            break;
+        }
         let there = identity(&file);
         let other = other_name.and_then(|other| identity(&entry.join(other)));
         if [there, other].iter().any(|one| one.is_some() && *one == *own) {

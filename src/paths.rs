@@ -2,6 +2,7 @@
 
 use crate::context::Context;
 use crate::persona::Persona;
+use std::cell::OnceCell;
 use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -36,25 +37,40 @@ pub struct Paths {
     pub user_dir: Result<PathBuf, NoHome>,
     /// `--config FILE` of a group: another user layer.
     pub chosen_file: Option<PathBuf>,
-    /// A `~/.singularity` that stands in until the first write makes `~/.apptainer` of it.
-    pub legacy_dir: Option<PathBuf>,
     /// The global layer.
     pub global_file: PathBuf,
-    /// Who may own the global layer besides root: the owner of this program's file.
-    pub exe_owner: Option<u32>,
+    exe: PathBuf,
+    /// The directory that may stand in for the user's, and whether it does.
+    legacy: Option<PathBuf>,
+    stands_in: OnceCell<bool>,
 }
 
 impl Paths {
     /// Works out all paths; opens nothing.
     pub fn resolve(ctx: &Context, chosen_file: Option<PathBuf>) -> Self {
-        let (user_dir, legacy_dir) = user_dir(ctx);
+        let (user_dir, legacy) = user_dir(ctx);
         Self {
             user_dir,
             chosen_file,
-            legacy_dir,
             global_file: global_file(&ctx.exe, ctx.persona),
-            exe_owner: std::fs::metadata(&ctx.exe).ok().map(|meta| meta.uid()),
+            exe: ctx.exe.clone(),
+            legacy,
+            stands_in: OnceCell::new(),
         }
+    }
+
+    /// A `~/.singularity` that stands in until the first write makes `~/.apptainer` of it. Looked at once.
+    pub fn legacy_dir(&self) -> Option<&Path> {
+        let (Some(legacy), Ok(own)) = (&self.legacy, &self.user_dir) else { return None };
+        let is_missing =
+            || own.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+        let stands_in = *self.stands_in.get_or_init(|| is_missing() && legacy.is_dir());
+        stands_in.then_some(legacy.as_path())
+    }
+
+    /// Who may own the global layer besides root: the owner of this program's file.
+    pub fn exe_owner(&self) -> Option<u32> {
+        std::fs::metadata(&self.exe).ok().map(|meta| meta.uid())
     }
 
     /// The file that a user's write changes.
@@ -73,10 +89,10 @@ impl Paths {
     /// # Errors
     /// There is no usable home.
     pub fn user_file_to_read(&self) -> Result<PathBuf, NoHome> {
-        match (&self.chosen_file, &self.legacy_dir) {
-            (None, Some(legacy)) => Ok(legacy.join(FILE)),
-            _ => self.user_file(),
+        if self.chosen_file.is_some() {
+            return self.user_file();
         }
+        self.legacy_dir().map_or_else(|| self.user_file(), |legacy| Ok(legacy.join(FILE)))
     }
 }
 
@@ -99,7 +115,7 @@ impl Paths {
         if let Some(file) = option.or_else(|| variable("AUTH_FILE")).or_else(|| variable("AUTHFILE")) {
             return AuthPath { file: Ok(file), copy_of: None, chosen: true };
         }
-        let legacy = self.legacy_dir.as_ref().map(|legacy| legacy.join(DOCKER_FILE));
+        let legacy = self.legacy_dir().map(|legacy| legacy.join(DOCKER_FILE));
         let copy_of = legacy.filter(|legacy| legacy.exists());
         let own = self.user_dir.clone().map(|directory| directory.join(DOCKER_FILE));
         let exists = own.as_ref().is_ok_and(|own| own.symlink_metadata().is_ok());
@@ -114,7 +130,7 @@ impl Paths {
     }
 }
 
-/// The user's directory and, where it is not there yet, the one of Singularity that stands in.
+/// The user's directory, and the one of Singularity that stands in for it where it is not there yet.
 fn user_dir(ctx: &Context) -> (Result<PathBuf, NoHome>, Option<PathBuf>) {
     if let Some(found) = ctx.variable("CONFIGDIR") {
         return (Ok(PathBuf::from(found.value)), None);
@@ -125,10 +141,7 @@ fn user_dir(ctx: &Context) -> (Result<PathBuf, NoHome>, Option<PathBuf>) {
     };
     let directory = home.join(ctx.persona.dot_directory());
     let legacy = home.join(Persona::Singularity.dot_directory());
-    let stands_in = ctx.persona == Persona::Apptainer
-        && directory.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
-        && legacy.is_dir();
-    (Ok(directory), stands_in.then_some(legacy))
+    (Ok(directory), (ctx.persona == Persona::Apptainer).then_some(legacy))
 }
 
 /// HOME, then the password database; the other way round for SingularityCE, which looks at HOME only

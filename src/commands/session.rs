@@ -10,7 +10,7 @@ use crate::fsio::{Distrust, Identity, Role};
 use crate::message::quoted;
 use crate::paths::{NoHome, Paths};
 use crate::uri::EndpointUri;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The keyserver of Apptainer's default remote, which no discovery tells.
 pub const CLOUD_APPTAINER_KEYSERVER: &str = "https://keys.openpgp.org";
@@ -57,11 +57,24 @@ impl<'a> Session<'a> {
 
     /// The global layer's file. Where it does not exist the built-in remote stands in.
     pub fn global_file(&self) -> ConfigFile {
+        self.global_file_of(self.paths.exe_owner())
+    }
+
+    fn global_file_of(&self, trusted_owner: Option<u32>) -> ConfigFile {
         ConfigFile {
             path: self.paths.global_file.clone(),
-            role: Role::Global { trusted_owner: self.paths.exe_owner },
+            role: Role::Global { trusted_owner },
             absent: self.ctx.persona.built_in_config(),
             elsewhere: None,
+        }
+    }
+
+    /// Reads the global layer. Whose the program is matters only where not everything is root's.
+    fn read_global(&self) -> Result<Loaded> {
+        let loaded = self.global_file_of(None).load(self.identity())?;
+        match loaded.distrust {
+            Some(_) => self.global_file().load(self.identity()),
+            None => Ok(loaded),
         }
     }
 
@@ -90,15 +103,14 @@ impl<'a> Session<'a> {
     /// # Errors
     /// It is unreadable or broken, or cannot be trusted and root asks.
     pub fn load_global(&self) -> Result<Loaded> {
-        let file = self.global_file();
-        let loaded = file.load(self.identity())?;
+        let loaded = self.read_global()?;
         if let Some(distrust) = &loaded.distrust {
             if self.ctx.is_root() {
                 return Err(distrust.clone().into_failure());
             }
             self.warn_distrust(distrust, "no token is sent to a remote that it defines");
         }
-        self.warn_unknown(&file, &loaded);
+        self.warn_unknown(&self.paths.global_file, &loaded);
         Ok(loaded)
     }
 
@@ -107,7 +119,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// Those of reading.
     pub fn reload_global(&self) -> Result<Config> {
-        self.global_file().load(self.identity()).map(|loaded| loaded.config)
+        self.read_global().map(|loaded| loaded.config)
     }
 
     /// Reads the user layer, with its warnings. One in a home that cannot be read is empty.
@@ -115,11 +127,19 @@ impl<'a> Session<'a> {
     /// # Errors
     /// The file itself is unreadable or broken.
     pub fn load_user(&self) -> Result<Loaded> {
-        let loaded = match self.paths.user_file_to_read() {
-            Ok(path) => {
-                let file = self.layer_of_user(path, None);
-                let loaded = file.load(self.identity())?;
-                self.warn_unknown(&file, &loaded);
+        let loaded = match self.paths.user_file() {
+            Ok(mut path) => {
+                let read = |path: &Path| self.layer_of_user(path.into(), None).load(self.identity());
+                let mut loaded = read(&path)?;
+                // Only now: the usual case has nothing that stands in.
+                if loaded.absent
+                    && let Ok(other) = self.paths.user_file_to_read()
+                    && other != path
+                {
+                    path = other;
+                    loaded = read(&path)?;
+                }
+                self.warn_unknown(&path, &loaded);
                 loaded
             }
             Err(NoHome::Unusable(why)) => Loaded { unreachable: Some(why), ..Loaded::default() },
@@ -215,7 +235,7 @@ impl<'a> Session<'a> {
     /// anything. Returns whether there is anything to write.
     fn migrate_if_needed(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
         let (None, Some(legacy), Ok(fresh)) =
-            (&self.paths.chosen_file, &self.paths.legacy_dir, &self.paths.user_dir)
+            (&self.paths.chosen_file, self.paths.legacy_dir(), &self.paths.user_dir)
         else {
             return Ok(true);
         };
@@ -265,10 +285,10 @@ impl<'a> Session<'a> {
         self.ctx.talk.warning(format!("{why}: {consequence}; run: {remedy}"));
     }
 
-    fn warn_unknown(&self, file: &ConfigFile, loaded: &Loaded) {
+    fn warn_unknown(&self, path: &Path, loaded: &Loaded) {
         for unknown in &loaded.unknown {
             let program = self.ctx.persona.title();
-            self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(&file.path)));
+            self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(path)));
         }
     }
 }

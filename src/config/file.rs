@@ -31,6 +31,8 @@ pub struct Loaded {
     pub distrust: Option<Distrust>,
     /// Keys that no program knows, for a warning.
     pub unknown: Vec<yaml::UnknownKey>,
+    /// There is no such file.
+    pub absent: bool,
     /// Why nobody could look whether the file is there; it counts as empty then.
     pub unreachable: Option<String>,
 }
@@ -46,7 +48,8 @@ impl ConfigFile {
             Some(bytes) => parse(&self.path, bytes).map(|parsed| (parsed.config, parsed.unknown))?,
             None => (self.absent.clone(), Vec::new()),
         };
-        Ok(Loaded { config, distrust: state.distrust, unknown, unreachable: state.unreachable })
+        let absent = state.bytes.is_none() && state.unreachable.is_none();
+        Ok(Loaded { config, distrust: state.distrust, unknown, absent, unreachable: state.unreachable })
     }
 
     /// Fails where a write would, as far as that can be seen without one: before anybody is asked for what

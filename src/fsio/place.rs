@@ -20,6 +20,13 @@ const MOST_LINKS: usize = 40;
 /// A directory that is only a place to start from: no read permission needed.
 pub(super) const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
+/// A file for reading: no link, and nothing that is waited for.
+pub(super) const FILE: OFlags = OFlags::RDONLY
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOCTTY)
+    .union(OFlags::NOFOLLOW);
+
 /// The final directory and the name in it; the file itself may not exist.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -31,7 +38,10 @@ pub(super) struct Place {
     pub name: OsString,
     /// Every link that was crossed, in order.
     pub links: Vec<Link>,
-    /// What stood there when we looked, where something did; not asked of what is `magic`.
+    /// The file, where only the path itself led to it, and no link: open for reading, not looked at yet.
+    pub opened: Option<OwnedFd>,
+    /// What stands there, where a link led to it, or where it cannot be opened. Nothing is there without one
+    /// of the two, but for what is `magic`.
     pub found: Option<Stat>,
     /// A link of `/proc` such as `/dev/stdin` leads to: no text that could be followed.
     pub magic: bool,
@@ -194,27 +204,42 @@ impl Walk {
 
     /// The name of the file itself, or a link in its place.
     fn last(&mut self, name: OsString) -> Step {
+        if self.links.is_empty() {
+            match openat(self.dir(), &name, FILE, Mode::empty()) {
+                Ok(file) => return Ok(self.place(name, Some(file), None, false)),
+                Err(Errno::NOENT) => return Ok(self.place(name, None, None, false)),
+                // A link, or what cannot be opened: to be looked at.
+                Err(_) => {}
+            }
+        }
         let found = match statat(self.dir(), &name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => stat,
-            Err(Errno::NOENT) => return Ok(self.place(name, None, false)),
+            Err(Errno::NOENT) => return Ok(self.place(name, None, None, false)),
             Err(errno) => return Err(self.blocked(&name, errno)),
         };
         if FileType::from_raw_mode(found.st_mode) != FileType::Symlink {
-            return Ok(self.place(name, Some(found), false));
+            return Ok(self.place(name, None, Some(found), false));
         }
         match readlinkat(self.dir(), &name, Vec::new()) {
-            Ok(_) if in_proc(self.dir()) => Ok(self.place(name, None, true)),
+            Ok(_) if in_proc(self.dir()) => Ok(self.place(name, None, None, true)),
             Ok(text) => self.cross(&name, &text.into_bytes()),
             // It was a link a moment ago.
-            Err(Errno::INVAL | Errno::NOENT) => Ok(self.place(name, None, false)),
+            Err(Errno::NOENT) => Ok(self.place(name, None, None, false)),
+            Err(Errno::INVAL) => self.last(name),
             Err(errno) => Err(self.blocked(&name, errno)),
         }
     }
 
-    fn place(&mut self, name: OsString, found: Option<Stat>, magic: bool) -> Option<Resolved> {
+    fn place(
+        &mut self,
+        name: OsString,
+        opened: Option<OwnedFd>,
+        found: Option<Stat>,
+        magic: bool,
+    ) -> Option<Resolved> {
         let dir = self.dir.take()?;
         let (dir_path, links) = (std::mem::take(&mut self.dir_path), std::mem::take(&mut self.links));
-        Some(Resolved::Place(Place { dir, dir_path, name, links, found, magic }))
+        Some(Resolved::Place(Place { dir, dir_path, name, links, opened, found, magic }))
     }
 
     /// A directory on the way, or a link to one. O_DIRECTORY also wakes an automount.

@@ -1,6 +1,6 @@
 //! Reading: what is there, whether it can be trusted, and never a write.
 
-use super::place::{self, Blocked, Missing, Place, Resolved};
+use super::place::{self, Blocked, FILE, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
 use super::{Content, FileState, Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
@@ -74,7 +74,7 @@ impl Blocked {
 }
 
 pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result<Look> {
-    let place = match place::resolve(path) {
+    let mut place = match place::resolve(path) {
         Ok(Resolved::Place(place)) => place,
         Ok(Resolved::Missing(missing)) => return Ok(Look::NoDirectory(missing)),
         Err(blocked) if role.is_private() && blocked.is_of_the_way() => {
@@ -85,37 +85,43 @@ pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result
         }
     };
     let dir = fstat(&place.dir)?;
-    let file = open(&place, role, who, limit)?;
+    let opened = match place.opened.take() {
+        Some(file) => Some(file.into()),
+        None => open(&place, role, who)?,
+    };
+    let file = opened.map(|file| found(file, &place, role, limit)).transpose()?;
     let distrust = trust::judge(role, who, &place, &dir, file.as_ref().map(|found| &found.stat));
     Ok(Look::Seen(Box::new(Seen { place, dir, file, distrust })))
 }
 
-/// Opens and reads the file. Its kind is asked first, since opening some devices does something.
-fn open(place: &Place, role: Role, who: Identity, limit: u64) -> Result<Option<Found>> {
+/// Opens the file that a link led to. Its kind is asked first, since opening some devices does something.
+fn open(place: &Place, role: Role, who: Identity) -> Result<Option<File>> {
     let path = place.path();
-    let (at, follow) = if place.magic {
-        (AtFlags::empty(), OFlags::empty())
-    } else {
-        (AtFlags::SYMLINK_NOFOLLOW, OFlags::NOFOLLOW)
+    let found = match (place.found, place.magic) {
+        (Some(found), _) => found,
+        (None, false) => return Ok(None),
+        (None, true) => match statat(&place.dir, &place.name, AtFlags::empty()) {
+            Ok(found) => found,
+            Err(Errno::NOENT) => return Ok(None),
+            Err(errno) => return Err(errno).fail_context(|| reading(&path)),
+        },
     };
-    let before = match place.found.map_or_else(|| statat(&place.dir, &place.name, at), Ok) {
-        Ok(stat) => stat,
-        Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(errno).fail_context(|| reading(&path)),
-    };
-    regular(&before, &path)?;
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY | follow;
-    let file: File = match openat(&place.dir, &place.name, flags, Mode::empty()) {
-        Ok(file) => file.into(),
-        Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(unreadable(&path, &before, role, who, errno)),
-    };
+    regular(&found, &path)?;
+    let flags = if place.magic { FILE.difference(OFlags::NOFOLLOW) } else { FILE };
+    match openat(&place.dir, &place.name, flags, Mode::empty()) {
+        Ok(file) => Ok(Some(file.into())),
+        Err(Errno::NOENT) => Ok(None),
+        Err(errno) => Err(unreadable(&path, &found, role, who, errno)),
+    }
+}
+
+fn found(file: File, place: &Place, role: Role, limit: u64) -> Result<Found> {
     if role.is_private() {
         // Where a user's secrets are.
         keep_memory_private();
     }
-    let (bytes, stat) = content(&file, &path, limit)?;
-    Ok(Some(Found { file, stat, bytes }))
+    let (bytes, stat) = content(&file, &place.path(), limit)?;
+    Ok(Found { file, stat, bytes })
 }
 
 fn reading(path: &Path) -> String {

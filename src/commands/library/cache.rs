@@ -27,7 +27,7 @@ impl Cache {
     pub fn of(hash: &str, session: &Session) -> Option<Self> {
         let parent = match session.ctx.variable("CACHEDIR") {
             Some(found) => PathBuf::from(found.value),
-            None if session.paths.legacy_dir.is_some() => return None,
+            None if session.paths.legacy_dir().is_some() => return None,
             None => session.paths.user_dir.clone().ok()?,
         };
         Some(Self { directory: parent.join("cache/library"), name: hash.to_string() })

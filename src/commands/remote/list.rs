@@ -3,7 +3,7 @@
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::Result;
-use crate::message::json_line;
+use crate::message::{Level, json_line};
 use crate::passthrough;
 use crate::paths;
 use crate::table;
@@ -93,9 +93,10 @@ fn say_more(session: &Session, layers: &Layers) {
     session.say_notes(&layers.effective, None);
     let talk = &session.ctx.talk;
     let global = &session.paths.global_file;
-    match session.paths.user_file_to_read() {
-        Ok(user) => talk.verbose(format!("user file: {}, global file: {}", user.display(), global.display())),
-        Err(_) => talk.verbose(format!("global file: {}", global.display())),
+    if talk.shows(Level::Verbose) {
+        let user = session.paths.user_file_to_read();
+        let user = user.map_or_else(|_| String::new(), |user| format!("user file: {}, ", user.display()));
+        talk.verbose(format!("{user}global file: {}", global.display()));
     }
     let Some(next) = passthrough::next_program(session.ctx, session.ctx.program().as_ref()) else { return };
     let theirs = std::fs::canonicalize(&next).map(|file| paths::global_file(&file, session.ctx.persona));

@@ -93,7 +93,7 @@ impl Store {
 
     /// Copies a `~/.singularity` that stands in, before the first write.
     fn prepare(&self, session: &Session) -> Result<()> {
-        match (&session.paths.legacy_dir, &session.paths.user_dir) {
+        match (session.paths.legacy_dir(), &session.paths.user_dir) {
             (Some(legacy), Ok(fresh)) if !self.chosen => {
                 migrate(legacy, fresh, session.identity(), &session.ctx.talk)
             }
