@@ -1,4 +1,4 @@
-//! The remote, keyserver and registry commands of Apptainer and SingularityCE.
+//! The remote, keyserver and registry commands of Apptainer and SingularityCE, and those for images of a library.
 //!
 //! Arrows point down only: `main` → `run` → [`cli`] → [`commands`] → { [`services`], [`config`],
 //! [`secret_source`], [`table`], [`message`] } → { [`uri`], [`secret`], [`fsio`] }.
