@@ -204,3 +204,39 @@ pub fn failure(error: HttpError) -> Failure {
 pub fn wait<F: Future>(requests: F) -> Result<F::Output> {
     services::block_on(requests).fail_context(|| "while preparing requests")
 }
+
+/// When a token ends or ended, in round numbers; both times in seconds since 1970.
+pub fn expiry_line(expires: u64, now: u64) -> String {
+    let span = |seconds: u64| {
+        // Seconds matter to nobody when there are days.
+        let unit = if seconds >= 86_400 {
+            3600
+        } else if seconds >= 3600 {
+            60
+        } else {
+            1
+        };
+        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
+    };
+    match expires.checked_sub(now) {
+        Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
+        None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
+    }
+}
+
+/// Seconds since 1970 as a date and a time.
+pub fn rfc3339(seconds: u64) -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expiry_line;
+
+    #[test]
+    fn the_end_of_a_token_is_said_in_round_numbers() {
+        let now = 1_800_000_000;
+        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
+        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
+    }
+}

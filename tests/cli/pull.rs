@@ -544,7 +544,16 @@ fn which_library_and_whether_it_gets_the_token() {
     world.write_user(remote(&library, TOKEN));
     library.revoke_tokens();
     let log_in = "hint:    apptainer remote login lab\n";
-    pull(&world, &["x.sif", REFERENCE]).exits(255).says("401 Unauthorized").says(log_in);
+    pull(&world, &["x.sif", REFERENCE])
+        .exits(255)
+        .says("401 Unauthorized")
+        .says(log_in)
+        .never_shows("expired");
+    // {"exp":1000000000}
+    world.write_user(remote(&library, "eyJhbGciOiJub25lIn0.eyJleHAiOjEwMDAwMDAwMDB9.c2ln"));
+    let when = "hint:    Token expired: 2001-09-09T01:46:40Z (";
+    pull(&world, &["x.sif", REFERENCE]).exits(255).says(when).says(log_in);
+    world.write_user(remote(&library, TOKEN));
     // A place that the library sends to knows nothing of that login.
     library.accept_token(TOKEN);
     library.fault(When::get("/data"), Fault::error(401, "too late"));

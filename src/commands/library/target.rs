@@ -1,12 +1,13 @@
 //! Which library a command speaks to, and whether it gets a token.
 
 use crate::cli;
-use crate::commands::endpoint::{Access, Keep};
+use crate::commands::endpoint::{Access, Keep, expiry_line};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::secret::Secret;
+use crate::services::account;
 use crate::services::library::Library;
 use crate::services::policy::Freshness;
 use crate::uri::LibraryRef;
@@ -51,6 +52,8 @@ pub enum Login {
     Sent {
         /// What to type where it is refused.
         again: String,
+        /// When it ended, if it says so.
+        expired: Option<String>,
     },
     /// It does not: why, and what to do about it.
     None(Failure),
@@ -178,7 +181,12 @@ fn token(
     };
     let may = access.service("library").map_or(Ok(()), |service| access.may_get_token(service).map(drop));
     match may {
-        Ok(()) => Ok((Some(token), Login::Sent { again: log_in })),
+        Ok(()) => {
+            let now = session.now();
+            let expired = account::jwt_expiry(&token).filter(|end| *end <= now);
+            let expired = expired.map(|end| expiry_line(end, now));
+            Ok((Some(token), Login::Sent { again: log_in, expired }))
+        }
         Err(failure) => {
             session.ctx.talk.warning(failure.message());
             Ok((None, Login::None(failure)))

@@ -1,6 +1,6 @@
 //! `remote status [NAME]`
 
-use crate::commands::endpoint::{Access, Keep, wait};
+use crate::commands::endpoint::{Access, Keep, expiry_line, rfc3339, wait};
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
@@ -13,7 +13,7 @@ use crate::table;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use url::Url;
 
 /// Show whether a remote's services answer, and whether you are logged in
@@ -264,28 +264,6 @@ impl Report {
 }
 
 /// `Token expires: 2026-12-24T18:00:00Z (in 3h 20m)`
-fn expiry_line(expires: u64, now: u64) -> String {
-    let span = |seconds: u64| {
-        // Seconds matter to nobody when there are days.
-        let unit = if seconds >= 86_400 {
-            3600
-        } else if seconds >= 3600 {
-            60
-        } else {
-            1
-        };
-        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
-    };
-    match expires.checked_sub(now) {
-        Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
-        None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
-    }
-}
-
-fn rfc3339(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
 struct Document<'a> {
@@ -328,17 +306,5 @@ impl<'a> From<&'a Row> for ServiceRow<'a> {
             uri: &row.uri,
             problem: row.problem.as_ref().map(ToString::to_string),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::expiry_line;
-
-    #[test]
-    fn the_end_of_a_token_is_said_in_round_numbers() {
-        let now = 1_800_000_000;
-        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
-        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
     }
 }
