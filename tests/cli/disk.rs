@@ -103,7 +103,11 @@ pub fn behind(world: &World, who: As, wrapper: &[&str]) -> Option<Command> {
     all.extend(wrapper.iter().map(ToString::to_string));
     all.push(world.exe().into_os_string().into_string().unwrap());
     let mut command = Command::new(&all[0]);
-    command.args(&all[1..]).env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    command
+        .args(&all[1..])
+        .env_clear()
+        .envs(world.environment().iter())
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
     command.current_dir(world.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(command)
 }
@@ -135,7 +139,7 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     command.args([namespaces, "--propagation", "private", "sh", "-c"]).arg(prelude + script);
     command
         .env_clear()
-        .envs(world.env.iter())
+        .envs(world.environment().iter())
         .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
         .env("W", world.path(""));
     command.env("OWN", if is_root() { format!("{USER}:{USER}") } else { "0:0".into() });

@@ -44,7 +44,7 @@ fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-c", MEASURE, "/usr/bin/timeout", PATIENCE]).arg(world.exe());
     command.args(["-d", "remote", "login", "lab", "--tokenfile"]).arg(world.path("token"));
-    command.env_clear().envs(world.env.iter()).current_dir(world.home());
+    command.env_clear().envs(world.environment().iter()).current_dir(world.home());
     if let Some(ca) = ca {
         ca.write(&world.path("ca.pem"));
         command.env("SSL_CERT_FILE", world.path("ca.pem"));

@@ -154,7 +154,11 @@ fn in_a_user_namespace_of_ones_own() {
         command = Command::new("/usr/bin/setpriv");
         command.args(words);
     }
-    command.env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin").current_dir(world.home());
+    command
+        .env_clear()
+        .envs(world.environment().iter())
+        .env("PATH", "/usr/bin:/bin")
+        .current_dir(world.home());
     let shown = finish(command.args(["remote", "use", "company"]));
     if shown.stderr.contains("unshare") {
         return skipped("user namespaces are not allowed here");

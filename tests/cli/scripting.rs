@@ -56,7 +56,7 @@ fn every_recipe_works_as_it_stands() {
         command = Command::new(&shell[0]);
         command.args(&shell[1..]).env_clear().current_dir(world.home());
         let path = format!("{}:/usr/bin:/bin", world.path("bin").display());
-        command.envs(world.env.iter()).env("PATH", path).env("CLOUD_TOKEN", token());
+        command.envs(world.environment().iter()).env("PATH", path).env("CLOUD_TOKEN", token());
         command.env("REGISTRY_USER", "ada").env("REGISTRY_PASSWORD", PASSWORD);
         command.env("JOB_DIRECTORY", world.home().join("job"));
         finish(&mut command).exits(0).never_shows("canary");

@@ -676,7 +676,12 @@ fn a_token_file_may_be_a_descriptor_of_the_shells() {
     let program = words.pop().unwrap();
     words.extend(["/usr/bin/bash", "-c", &script, "bash"].map(Into::into));
     let mut shell = Command::new(&words[0]);
-    shell.args(&words[1..]).arg(program).env_clear().envs(world.env.iter()).env("PATH", "/usr/bin:/bin");
+    shell
+        .args(&words[1..])
+        .arg(program)
+        .env_clear()
+        .envs(world.environment().iter())
+        .env("PATH", "/usr/bin:/bin");
     crate::world::finish(&mut shell).exits(0).never_shows("canary").says("Access Token Verified!");
     assert!(world.user().contains(TOKEN));
 }

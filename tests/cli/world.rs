@@ -368,12 +368,22 @@ impl World {
                 return None;
             }
         };
-        command.env_clear().envs(self.env.iter()).env("PATH", "/usr/bin:/bin").current_dir(self.path(""));
-        if self.translates && self.env.get("SINGULARITY_CONFIGDIR").is_none() {
-            // SingularityCE looks at the password database, where root's real home stands.
-            command.env("SINGULARITY_CONFIGDIR", self.user_dir());
-        }
+        command
+            .env_clear()
+            .envs(self.environment().iter())
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir(self.path(""));
         Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).to_owned_command())
+    }
+
+    /// What a process of this world is given.
+    pub fn environment(&self) -> Env {
+        let mut env = self.env.clone();
+        if self.translates && env.get("SINGULARITY_CONFIGDIR").is_none() {
+            // SingularityCE looks at the password database, where the real home stands.
+            env.set("SINGULARITY_CONFIGDIR", self.user_dir());
+        }
+        env
     }
 
     /// Runs `remote LINE` as a process; `None` where it was skipped.
