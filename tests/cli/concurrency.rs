@@ -1,7 +1,7 @@
 //! Several programs at one file: the lock, writers and readers by the hundred, and what somebody else
 //! changed between a question and its answer.
 
-use crate::disk::{Picture, STRANGER, behind, give, has, leftovers, names, process, run};
+use crate::disk::{Picture, STRANGER, behind, give, has, lab, leftovers, names, process, run};
 use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
 use crate::world::{As, Shown, USER, World, finish, is_root, skipped, words};
 use std::fs::{self, File};
@@ -13,12 +13,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const TOKEN: &str = "canary-7f3a";
-
-fn lab() -> World {
-    let world = World::new();
-    world.write_user("Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n");
-    world
-}
 
 fn lock_of(world: &World) -> PathBuf {
     world.user_dir().join(".remote.yaml.lock")

@@ -8,6 +8,21 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// A user layer in our own form, so that only a real change shows.
+pub const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Token: canary\n        System: false\n        Exclusive: false\n";
+
+/// A world with that.
+pub fn lab() -> World {
+    let world = World::new();
+    world.write_user(OLD);
+    world
+}
+
+/// After `use DefaultRemote`.
+pub fn changed() -> String {
+    OLD.replace("Active: lab", "Active: DefaultRemote")
+}
+
 /// A user who is neither root nor the ordinary user of a world.
 pub const STRANGER: u32 = 54_322;
 

@@ -1,26 +1,13 @@
 //! One write, whatever the disk is like and whatever comes in between: links, modes, attributes, full and
 //! read-only disks, mounts, signals and failures at every step.
 
-use crate::disk::{behind, chmod, give, has, leftovers, names, process, run, with_mounts};
+use crate::disk::{OLD, behind, changed, chmod, give, has, lab, leftovers, names, process, run, with_mounts};
 use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped, words};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Child;
 use std::time::{Duration, SystemTime};
-
-/// A user layer in our own form, so that only a real change shows.
-const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Token: canary\n        System: false\n        Exclusive: false\n";
-
-fn lab() -> World {
-    let world = World::new();
-    world.write_user(OLD);
-    world
-}
-
-fn changed() -> String {
-    OLD.replace("Active: lab", "Active: DefaultRemote")
-}
 
 #[test]
 fn a_users_link_stays_and_its_target_is_replaced() {

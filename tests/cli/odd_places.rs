@@ -1,22 +1,10 @@
 //! Filesystems and directories that are not what a home usually is: the same promises there.
 
-use crate::disk::{chmod, give, names, process, with_mounts};
+use crate::disk::{OLD, changed, chmod, give, lab, names, process, with_mounts};
 use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Command;
-
-const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
-
-fn lab() -> World {
-    let world = World::new();
-    world.write_user(OLD);
-    world
-}
-
-fn changed() -> String {
-    OLD.replace("Active: lab", "Active: DefaultRemote")
-}
 
 fn ends(shown: &Shown) -> Vec<&str> {
     shown.stdout.lines().filter_map(|line| line.strip_prefix("exit ")).collect()
