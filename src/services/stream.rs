@@ -18,8 +18,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use url::Url;
 
-/// How much of a file is read at once on its way up, in bytes.
-const PIECE: u64 = 256 << 10;
+/// How much of a file is read at once on its way up, in bytes: what the slowest line has to move while a server
+/// may be silent.
+const PIECE: u64 = 64 << 10;
 
 /// A GET whose answer is taken piece by piece.
 #[derive(Clone)]
