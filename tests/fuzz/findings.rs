@@ -36,7 +36,7 @@ pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
 
 /// How long one run may take: 2 s for 1 MiB in an optimised build, and the pauses of a busy machine.
 pub fn patience(length: usize, optimised: bool) -> Duration {
-    Duration::from_millis((1000 + length as u64 / 1048) * if optimised { 1 } else { 10 })
+    Duration::from_millis((500 + length as u64 / 524) * if optimised { 1 } else { 10 })
 }
 
 /// Puts an input where it can be found, and says how to run it alone.

@@ -18,7 +18,7 @@ pub struct Target {
 
 impl Target {
     pub const fn new(check: fn(&[u8]) -> Outcome, words: &'static [&'static str]) -> Self {
-        Self { check, words, seeds: Vec::new, runs: 16_000, large: 1 << 20 }
+        Self { check, words, seeds: Vec::new, runs: 20_000, large: 1 << 20 }
     }
 }
 
@@ -39,6 +39,11 @@ impl Outcome {
         let (before, rest) = words.split_once('"').unwrap_or((words, ""));
         let after = rest.rsplit_once('"').map_or(rest, |(_, after)| after);
         Self::of(before.chars().chain(after.chars()).filter(|c| !c.is_ascii_digit()).collect::<String>())
+    }
+
+    /// Of an input whose lines are texts of their own; of the first four.
+    pub fn of_lines(input: &[u8], one: impl Fn(&str) -> Self) -> Self {
+        Self::all(String::from_utf8_lossy(input).split('\n').take(4).map(one))
     }
 
     /// Of an input that holds several texts.

@@ -45,6 +45,8 @@ const WORDS: &[&str] = &[
     "YWJj==",
 ];
 
+const NAMES: [&str; 6] = ["realm", "service", "scope", "error", "charset", "nobody"];
+
 fn check(input: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(input);
     let challenges = match parse(&text) {
@@ -57,20 +59,27 @@ fn check(input: &[u8]) -> Outcome {
             !scheme.is_empty() && scheme.is_ascii() && *scheme == scheme.to_ascii_lowercase(),
             "{scheme:?}"
         );
-        for name in ["realm", "service", "scope"] {
-            if let Some(value) = challenge.param(name) {
-                read_back(&challenge.scheme, name, value);
-            }
-        }
+        let longest = NAMES.iter().filter_map(|name| challenge.param(name)).map(str::len).max();
+        assert!(longest.is_none_or(|longest| longest <= text.len()));
     }
+    read_back(&challenges);
     Outcome::all(challenges.iter().take(4).map(realms))
 }
 
-/// A value means the same when it is put into quotes again.
-fn read_back(scheme: &str, name: &str, value: &str) {
-    let quoted = value.replace('\\', r"\\").replace('"', "\\\"");
-    let again = parse(&format!("{scheme} {name}=\"{quoted}\"")).expect("a challenge with a quoted value");
-    assert_eq!((again.len(), again[0].param(name)), (1, Some(value)));
+/// Written again by the header's rules, with the parameters that are looked for, it means the same.
+fn read_back(challenges: &[Challenge]) {
+    let quoted = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"");
+    let written = |challenge: &Challenge| {
+        let one = |name: &&str| challenge.param(name).map(|value| format!("{name}=\"{}\"", quoted(value)));
+        format!("{} {}", challenge.scheme, NAMES.iter().filter_map(one).collect::<Vec<_>>().join(", "))
+    };
+    let text = challenges.iter().map(written).collect::<Vec<_>>().join(", ");
+    let again = parse(&text).unwrap_or_else(|why| panic!("{why}: {text:?}"));
+    assert_eq!(again.len(), challenges.len(), "{text:?}");
+    for (challenge, again) in challenges.iter().zip(&again) {
+        assert_eq!(challenge.scheme, again.scheme);
+        NAMES.iter().for_each(|name| assert_eq!(challenge.param(name), again.param(name), "{name}"));
+    }
 }
 
 /// Where a password would go, from registries elsewhere, in the private network, and on this machine.

@@ -63,13 +63,15 @@ fn check(input: &[u8]) -> Outcome {
         }
     };
     let document: Value = serde_json::from_slice(input).expect("it was read as JSON");
-    let entries = document.as_object().expect("a map").len();
-    assert_eq!(services.len() + services.skipped().len(), entries);
+    let entries = document.as_object().expect("a map");
+    assert_eq!(services.len() + services.skipped().len(), entries.len());
     assert!(services.len() <= 256);
     stored(&endpoint, &services);
     let kinds = services.iter().map(|(name, service)| {
         assert!(!service.uri.is_empty() && name != "keystore", "{name}");
         assert_eq!(services.get(name), Some(service));
+        let given = entries.values().any(|entry| entry["uri"].as_str() == Some(&service.uri));
+        assert!(given, "{name}: {service:?}");
         let known = matches!(name, "library" | "keyserver");
         Outcome::of((address(&service.uri), service.registry_uri.is_some(), known))
     });

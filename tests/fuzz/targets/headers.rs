@@ -23,8 +23,7 @@ const WORDS: &[&str] = &[
 ];
 
 fn check(input: &[u8]) -> Outcome {
-    let text = String::from_utf8_lossy(input);
-    Outcome::all(text.split('\n').take(4).map(one))
+    Outcome::of_lines(input, one)
 }
 
 fn one(text: &str) -> Outcome {

@@ -1,7 +1,8 @@
-//! What a credential helper prints: a login, a list, or why it failed.
+//! What a credential helper prints: a login, a list, or why it failed; and, in the first line of an input, what it
+//! is called by.
 
 use crate::target::{Outcome, Target, drives_a_terminal, some};
-use apptainer_remote::auth_file::helper::{first_line, is_login, user_in};
+use apptainer_remote::auth_file::helper::{first_line, is_login, is_suffix, user_in};
 use serde_json::Value;
 
 pub const TARGET: Target = Target::new(check, WORDS);
@@ -53,6 +54,12 @@ fn check(input: &[u8]) -> Outcome {
         // An escape is at most ten characters for one.
         assert!(line.chars().count() <= 2000, "{} characters", line.chars().count());
     }
+    let name = String::from_utf8_lossy(input.split(|byte| *byte == b'\n').next().unwrap_or_default());
+    let named = is_suffix(&name);
+    assert!(
+        !named || !(name.is_empty() || name.contains(['/', '\0']) || name.starts_with(['.', '-'])),
+        "{name:?}"
+    );
     assert!(words.is_some() || String::from_utf8_lossy(input).trim().is_empty());
-    Outcome::of((login, user.is_some(), words.map(|line| some(line.len()).min(2))))
+    Outcome::of((named, login, user.is_some(), words.map(|line| some(line.len()).min(2))))
 }

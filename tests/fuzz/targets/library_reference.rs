@@ -41,8 +41,7 @@ const WORDS: &[&str] = &[
 ];
 
 fn check(input: &[u8]) -> Outcome {
-    let text = String::from_utf8_lossy(input);
-    Outcome::all(text.split('\n').take(4).map(one))
+    Outcome::of_lines(input, one)
 }
 
 fn one(text: &str) -> Outcome {
@@ -58,9 +57,11 @@ fn one(text: &str) -> Outcome {
     assert!(LibraryRef::is_one(&shown));
     assert_eq!(LibraryRef::parse(&shown).expect("what is shown can be typed"), reference);
     let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    assert!(!reference.tags().is_empty(), "{shown}");
     assert!(reference.tags().iter().all(|tag| !tag.is_empty() && plain(tag)), "{shown}");
     let names: Vec<String> = reference.path().split('/').map(String::from).collect();
     assert!((1..=3).contains(&names.len()) && names.iter().all(|name| plain(name)), "{shown}");
+    assert!(names.iter().all(|name| !name.is_empty() && !name.starts_with('.')), "{shown}");
     // The file lies in the directory where it was meant to, and the request goes where it was meant to.
     let file = reference.file_name();
     assert!(plain(&file) && !file.starts_with(['.', '-']) && file.ends_with(".sif"), "{file:?}");

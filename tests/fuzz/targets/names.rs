@@ -59,6 +59,8 @@ fn check(input: &[u8]) -> Outcome {
         Err(error) => {
             let error = error.to_string();
             assert!(hides_password(&text, &error), "{error}");
+            assert!(!text.contains('@') || !error.contains("canary"), "{error}");
+            assert!(!error.contains(char::is_control), "{error:?}");
             Outcome::refused(error.rsplit_once(": a remote").map_or(&error, |(_, rule)| rule))
         }
     }
