@@ -32,6 +32,7 @@ fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
     for entry in entries.into_iter().rev() {
         let file = entry.join(name);
         if file == exe {
+            // Us, without a look.
             break;
         }
         let there = identity(&file);

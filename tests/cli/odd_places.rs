@@ -53,7 +53,7 @@ fn a_users_quota_is_a_full_disk_by_name() {
          setpriv --reuid=${OWN%:*} --clear-groups dd if=/dev/urandom of=$W/home/fill bs=4k 2>/dev/null
          sync -f $W/home
          user remote use DefaultRemote; cat $W/home/.apptainer/remote.yaml >$W/after
-         ls -A $W/home/.apptainer | grep -v '^.remote.yaml.lock$' | sed 's/^/left /'
+         ls -A $W/home/.apptainer | grep -vxF .remote.yaml.lock | sed 's/^/left /'
          rm $W/home/fill; sync -f $W/home
          user remote use DefaultRemote; cat $W/home/.apptainer/remote.yaml >$W/later",
     ) else {

@@ -59,9 +59,7 @@ impl Chosen {
         // A place that the library sends its data to has nothing to do with a login here.
         let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.origin());
         let log_in = match (&self.login, error.status()) {
-            (Login::Sent { again, expired }, Some(401)) if own => {
-                expired.iter().chain([again]).cloned().collect()
-            }
+            (Login::Sent { hints }, Some(401)) if own => hints.clone(),
             (Login::None(why), Some(401 | 403)) if own => why.hints.clone(),
             _ => Vec::new(),
         };

@@ -50,10 +50,8 @@ pub struct Chosen {
 pub enum Login {
     /// It does.
     Sent {
-        /// What to type where it is refused.
-        again: String,
-        /// When it ended, if it says so.
-        expired: Option<String>,
+        /// Where it is refused: when it ended, if it says so, and what to type.
+        hints: Vec<String>,
     },
     /// It does not: why, and what to do about it.
     None(Failure),
@@ -185,7 +183,7 @@ fn token(
             let now = session.now();
             let expired = account::jwt_expiry(&token).filter(|end| *end <= now);
             let expired = expired.map(|end| expiry_line(end, now));
-            Ok((Some(token), Login::Sent { again: log_in, expired }))
+            Ok((Some(token), Login::Sent { hints: expired.into_iter().chain([log_in]).collect() }))
         }
         Err(failure) => {
             session.ctx.talk.warning(failure.message());
