@@ -1,9 +1,11 @@
 //! Which files the two layers are: the persona's directories, the home, the prefix.
 
 use crate::context::Context;
+use crate::fsio::Trusted;
 use crate::persona::Persona;
 use std::cell::OnceCell;
 use std::fmt;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -68,9 +70,16 @@ impl Paths {
         stands_in.then_some(legacy.as_path())
     }
 
-    /// Who may own the global layer besides root: the owner of this program's file.
-    pub fn exe_owner(&self) -> Option<u32> {
-        std::fs::metadata(&self.exe).ok().map(|meta| meta.uid())
+    /// Who is trusted with the global layer as root is: the owner of this program's file, and a group that can
+    /// write its directory, as in installations that a group maintains.
+    pub fn who_can_replace_exe(&self) -> Trusted {
+        let directory = self.exe.parent().and_then(|directory| std::fs::metadata(directory).ok());
+        // In a sticky directory a group's members cannot replace each other's files.
+        let writes = |found: &Metadata| found.mode() & 0o1020 == 0o020;
+        Trusted {
+            owner: std::fs::metadata(&self.exe).ok().map(|found| found.uid()),
+            group: directory.filter(writes).map(|found| found.gid()),
+        }
     }
 
     /// The file that a user's write changes.

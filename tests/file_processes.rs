@@ -3,7 +3,7 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
-use apptainer_remote::fsio::{Identity, Role, Target, read, update};
+use apptainer_remote::fsio::{Identity, Role, Target, Trusted, read, update};
 use apptainer_remote::message::Talk;
 use rustix::process::{Pid, Signal, kill_process};
 use std::io::{BufRead, BufReader, Read};
@@ -57,7 +57,7 @@ fn once() {
 #[test]
 fn reader() {
     let Some(path) = std::env::var_os(READ).map(PathBuf::from) else { return };
-    let state = read(&path, Role::Global { trusted_owner: None }, me(), 1 << 20).unwrap();
+    let state = read(&path, Role::Global { trusted: Trusted::default() }, me(), 1 << 20).unwrap();
     println!("\ndistrust: {:?}", state.distrust.map(|distrust| distrust.reason));
 }
 

@@ -8,7 +8,7 @@ pub use document::{Document, Entry, key_of};
 pub use helper::{Helper, Helpers};
 
 use crate::error::{Failure, Result};
-use crate::fsio::{self, Distrust, Identity, Role, Target};
+use crate::fsio::{self, Distrust, Identity, Role, Target, Trusted};
 use crate::message::Talk;
 use std::path::PathBuf;
 
@@ -77,7 +77,8 @@ impl AuthFile {
             failure.hint(format!("correct credsStore or credHelpers in {}", self.path.display()))
         };
         if self.identity.is_root() {
-            let roots = fsio::read(&self.path, Role::Global { trusted_owner: None }, self.identity, LIMIT)?;
+            let roots =
+                fsio::read(&self.path, Role::Global { trusted: Trusted::default() }, self.identity, LIMIT)?;
             if let Some(distrust) = roots.distrust {
                 // The remedy of a distrust would take the file away from its user.
                 let why = distrust.sentence();

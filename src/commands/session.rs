@@ -6,7 +6,7 @@ use crate::config::file::{ConfigFile, Loaded};
 use crate::config::layers::{Effective, Note, Origin, Remote, merge};
 use crate::context::Context;
 use crate::error::{Failure, Result};
-use crate::fsio::{Distrust, Identity, Role};
+use crate::fsio::{Distrust, Identity, Role, Trusted};
 use crate::message::quoted;
 use crate::paths::{NoHome, Paths};
 use crate::uri::EndpointUri;
@@ -57,13 +57,13 @@ impl<'a> Session<'a> {
 
     /// The global layer's file. Where it does not exist the built-in remote stands in.
     pub fn global_file(&self) -> ConfigFile {
-        self.global_file_of(self.paths.exe_owner())
+        self.global_file_of(self.paths.who_can_replace_exe())
     }
 
-    fn global_file_of(&self, trusted_owner: Option<u32>) -> ConfigFile {
+    fn global_file_of(&self, trusted: Trusted) -> ConfigFile {
         ConfigFile {
             path: self.paths.global_file.clone(),
-            role: Role::Global { trusted_owner },
+            role: Role::Global { trusted },
             absent: self.ctx.persona.built_in_config(),
             elsewhere: None,
         }
@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
 
     /// Reads the global layer. Whose the program is matters only where not everything is root's.
     fn read_global(&self) -> Result<Loaded> {
-        let loaded = self.global_file_of(None).load(self.identity())?;
+        let loaded = self.global_file_of(Trusted::default()).load(self.identity())?;
         match loaded.distrust {
             Some(_) => self.global_file().load(self.identity()),
             None => Ok(loaded),

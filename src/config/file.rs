@@ -91,7 +91,7 @@ impl ConfigFile {
     fn target(&self) -> Target<'_> {
         let target = match self.role {
             Role::User => Target::user(&self.path, LIMIT),
-            Role::Global { trusted_owner } => Target::global(&self.path, trusted_owner, LIMIT),
+            Role::Global { trusted } => Target::global(&self.path, trusted, LIMIT),
         };
         Target { elsewhere: self.elsewhere.clone(), ..target }
     }

@@ -3,9 +3,9 @@
 
 use super::place::DIRECTORY;
 use super::replace::{Temporary, is_temporary};
-use super::{Identity, directory, meta};
+use super::{Directory, Identity, directory, meta};
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -25,8 +25,8 @@ const LEFT_BEHIND: u64 = 3600;
 /// Reads `<user_dir>/remote-cache/<name>`. `None` unless it is a regular file, no link, of the effective
 /// uid, that nobody else can write, in a directory of which the same is true, and at most `limit` bytes long.
 pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Vec<u8>> {
-    let user = open_user(user_dir).ok()?;
-    let dir = openat(&user, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).ok()?;
+    let user = Directory::open(user_dir, who).ok()??;
+    let dir = openat(&user.open, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).ok()?;
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
     let own = |stat: &Stat| stat.st_uid == who.uid && stat.st_mode & 0o022 == 0;
     if !own(&fstat(&dir).ok()?) || !is_entry(name) {
@@ -62,9 +62,9 @@ pub fn write_cache(
     if !is_entry(name) {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no name for the cache: {name:?}")));
     }
-    let user = open_user(user_dir)?;
-    let parent = fstat(&user)?;
-    let dir = open_cache(&user, &parent, who, make_dir)?;
+    let user = Directory::open(user_dir, who).map_err(to_io)?.ok_or(Errno::NOENT)?;
+    let parent = user.stat;
+    let dir = open_cache(&user.open, &parent, who, make_dir)?;
     let mut temporary = Temporary::create(&dir, OsStr::new(PREFIX), 0o600)?;
     let file = temporary.file.as_fd();
     meta::set_mode(file, 0o600).and_then(|()| meta::hand_over(file, &parent, who)).map_err(to_io)?;
@@ -76,10 +76,6 @@ pub fn write_cache(
 
 fn to_io(failure: crate::error::Failure) -> io::Error {
     io::Error::other(failure.message())
-}
-
-fn open_user(user_dir: &Path) -> io::Result<OwnedFd> {
-    Ok(openat(CWD, user_dir, DIRECTORY, Mode::empty())?)
 }
 
 fn is_entry(name: &str) -> bool {
@@ -108,8 +104,7 @@ fn open_cache(user: &OwnedFd, parent: &Stat, who: Identity, make: bool) -> io::R
 /// Removes what killed writers left behind. There is no lock here, so age decides, by the filesystem's
 /// own clock: that of the file that was just written.
 fn sweep(dir: &OwnedFd, written: &Stat) {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(listed) = openat(dir, ".", flags, Mode::empty()).and_then(Dir::new) else { return };
+    let Ok(listed) = directory::readable(dir).and_then(Dir::new) else { return };
     for entry in listed.flatten() {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         let old = |found: Stat| found.st_mtime.saturating_add_unsigned(LEFT_BEHIND) < written.st_mtime;

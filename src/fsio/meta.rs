@@ -1,5 +1,6 @@
 //! What a file carries besides its content: owner, group, mode, ACL, extended attributes.
 
+use super::trust::is_unmapped_root;
 use super::{Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::Talk;
@@ -24,11 +25,17 @@ pub(super) struct Old<'a> {
 
 /// Gives what root has just made in somebody's directory to that directory's owner and group.
 pub(super) fn hand_over(made: impl AsFd, dir: &Stat, who: Identity) -> Result<()> {
-    if !who.is_root() || dir.st_uid == 0 {
+    if !is_handed_over(dir, who) {
         return Ok(());
     }
     own(made.as_fd(), dir.st_uid, dir.st_gid)
         .fail_context(|| format!("giving what root makes here to the directory's owner, uid {}", dir.st_uid))
+}
+
+/// Whether what is made in a directory is given to its owner: root does so with what it makes in somebody's.
+/// In a user namespace nothing can be given to an owner that the namespace does not know.
+pub(super) fn is_handed_over(dir: &Stat, who: Identity) -> bool {
+    who.is_root() && dir.st_uid != 0 && !is_unmapped_root(dir.st_uid)
 }
 
 /// Gives `file` to this owner and group.
@@ -95,7 +102,7 @@ pub(super) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     }
     match fchmod(file, Mode::from_raw_mode(mode)) {
         Err(_) if now & !mode == 0 => Ok(()),
-        done => done.fail_context(|| format!("setting the mode to {mode:04o}")),
+        done => done.fail_context(|| format!("fchmod to {mode:04o}")),
     }
 }
 

@@ -19,7 +19,8 @@ mod trust;
 mod update;
 
 pub use cache::{read_cache, write_cache};
-pub use new_file::{NewFile, make_directories};
+pub use directory::{Destination, Directory, Found};
+pub use new_file::NewFile;
 pub use read::read;
 pub use trust::Distrust;
 pub use update::{require_writable, update};
@@ -56,10 +57,18 @@ pub enum Role {
     User,
     /// The administrator's: root's, and every link on the way too.
     Global {
-        /// The owner of the executable, who is trusted like root: who can change the program can change
-        /// what it believes.
-        trusted_owner: Option<u32>,
+        /// Who is trusted like root.
+        trusted: Trusted,
     },
+}
+
+/// Who can replace this program, and so may also change what it believes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trusted {
+    /// The uid that owns the executable.
+    pub owner: Option<u32>,
+    /// The gid that can write the directory of the executable.
+    pub group: Option<u32>,
 }
 
 impl Role {
@@ -126,8 +135,8 @@ impl<'a> Target<'a> {
     }
 
     /// The administrator's file: 0644 in a directory of 0755, ten seconds for the lock.
-    pub fn global(path: &'a Path, trusted_owner: Option<u32>, limit: u64) -> Self {
-        let role = Role::Global { trusted_owner };
+    pub fn global(path: &'a Path, trusted: Trusted, limit: u64) -> Self {
+        let role = Role::Global { trusted };
         Self { role, mode: 0o644, dir_mode: 0o755, ..Self::user(path, limit) }
     }
 

@@ -5,8 +5,8 @@
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, fstatfs, openat, openat2, readlinkat,
-    statat,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, StatVfsMountFlags, fstat, fstatfs, fstatvfs,
+    openat, openat2, readlinkat, statat,
 };
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -55,7 +55,9 @@ pub(super) struct Link {
     /// The directory that holds the link: who can write there can turn it elsewhere.
     pub dir_path: PathBuf,
     pub dir: Stat,
-    /// The link stood in the place of the file, not of a directory on the way.
+    /// That directory is on a read-only mount. Only asked where its mode lets others write.
+    pub dir_is_read_only: bool,
+    /// The link took the place of the file, not of a directory on the way.
     pub last: bool,
 }
 
@@ -66,6 +68,25 @@ pub(super) enum Resolved {
     Place(Place),
     /// A directory on the way does not exist.
     Missing(Missing),
+}
+
+/// A directory that a path names, and how it was reached.
+#[derive(Debug)]
+pub(super) struct Way {
+    /// Opened with O_PATH.
+    pub dir: OwnedFd,
+    /// Without links. Relative if the path was.
+    pub dir_path: PathBuf,
+    pub links: Vec<Link>,
+}
+
+/// What to do with the file itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Last {
+    /// It is opened at once for reading, which saves the usual case a look.
+    Open,
+    /// It is only looked at.
+    Look,
 }
 
 /// The first directory on the way that is missing.
@@ -120,21 +141,49 @@ pub(super) fn shown(dir_path: &Path) -> PathBuf {
     if dir_path.as_os_str().is_empty() { PathBuf::from(".") } else { dir_path.to_path_buf() }
 }
 
-/// Follows `path`. Permissions are the kernel's: every directory on the way must be searchable.
-pub(super) fn resolve(path: &Path) -> Result<Resolved, Blocked> {
+/// Follows `path` to a file, which may be missing. Permissions are the kernel's: every directory on the way
+/// must be searchable.
+pub(super) fn resolve(path: &Path, last: Last) -> Result<Resolved, Blocked> {
     let mut walk = match Walk::straight(path) {
         Some(walk) => walk,
         None => Walk::start(path)?,
     };
     while let Some(name) = walk.pending.pop_front() {
         let outcome =
-            if walk.pending.is_empty() && name != ".." { walk.last(name) } else { walk.enter(name) };
+            if walk.pending.is_empty() && name != ".." { walk.last(name, last) } else { walk.enter(name) };
         if let Some(resolved) = outcome? {
             return Ok(resolved);
         }
     }
     // `/`, `..` or a link to one of them.
     Err(Blocked { path: shown(&walk.dir_path), errno: Errno::ISDIR })
+}
+
+/// Follows `path` to a directory. The inner error: it, or one above it, is missing.
+pub(super) fn directory(path: &Path) -> Result<Result<Way, Missing>, Blocked> {
+    if let Some(dir) = no_links(path) {
+        return Ok(Ok(Way { dir, dir_path: path.components().collect(), links: Vec::new() }));
+    }
+    let mut walk = Walk::start(path)?;
+    while let Some(name) = walk.pending.pop_front() {
+        if let Some(Resolved::Missing(missing)) = walk.enter(name)? {
+            return Ok(Err(missing));
+        }
+    }
+    match walk.dir {
+        Some(dir) => Ok(Ok(Way { dir, dir_path: walk.dir_path, links: walk.links })),
+        None => Err(Blocked { path: path.to_path_buf(), errno: Errno::NOENT }),
+    }
+}
+
+/// Opens the directory in one call of the system, if the path is absolute and no link lies on it: the usual
+/// case. Whatever is in the way is found again, and named, by the walk step by step.
+fn no_links(path: &Path) -> Option<OwnedFd> {
+    let plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
+    if !path.is_absolute() || !path.components().all(plain) {
+        return None;
+    }
+    openat2(CWD, path, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()
 }
 
 struct Walk {
@@ -158,15 +207,10 @@ impl Walk {
         Ok(walk)
     }
 
-    /// The whole way at once, where there is no link on it to be judged: the usual case, and one call of
-    /// the system for it. Whatever is in the way is found again, and named, by the walk step by step.
+    /// The whole way at once, up to the name of the file.
     fn straight(path: &Path) -> Option<Self> {
-        let plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
         let (parent, name) = (path.parent()?, path.file_name()?);
-        if !path.is_absolute() || !path.components().all(plain) {
-            return None;
-        }
-        let dir = openat2(CWD, parent, DIRECTORY, Mode::empty(), ResolveFlags::NO_SYMLINKS).ok()?;
+        let dir = no_links(parent)?;
         let pending = VecDeque::from([name.to_os_string()]);
         // Without the double slashes and dots that it may have been written with.
         Some(Self { dir: Some(dir), dir_path: parent.components().collect(), pending, links: Vec::new() })
@@ -203,8 +247,8 @@ impl Walk {
     }
 
     /// The name of the file itself, or a link in its place.
-    fn last(&mut self, name: OsString) -> Step {
-        if self.links.is_empty() {
+    fn last(&mut self, name: OsString, last: Last) -> Step {
+        if self.links.is_empty() && last == Last::Open {
             match openat(self.dir(), &name, FILE, Mode::empty()) {
                 Ok(file) => return Ok(self.place(name, Some(file), None, false)),
                 Err(Errno::NOENT) => return Ok(self.place(name, None, None, false)),
@@ -225,7 +269,7 @@ impl Walk {
             Ok(text) => self.cross(&name, &text.into_bytes()),
             // It was a link a moment ago.
             Err(Errno::NOENT) => Ok(self.place(name, None, None, false)),
-            Err(Errno::INVAL) => self.last(name),
+            Err(Errno::INVAL) => self.last(name, last),
             Err(errno) => Err(self.blocked(&name, errno)),
         }
     }
@@ -278,6 +322,7 @@ impl Walk {
             stat: stats.0,
             dir_path: shown(&self.dir_path),
             dir: stats.1,
+            dir_is_read_only: stats.1.st_mode & 0o022 != 0 && is_read_only(self.dir()),
             last: self.pending.is_empty(),
         });
         self.push(Path::new(OsStr::from_bytes(text)))?;
@@ -295,6 +340,11 @@ fn step_path(dir_path: &mut PathBuf, name: &OsStr) {
     } else if dir_path != Path::new("/") {
         dir_path.push("..");
     }
+}
+
+/// Whether nobody can write here because of how it is mounted.
+pub(super) fn is_read_only(file: impl AsFd) -> bool {
+    fstatvfs(file).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
 fn in_proc(dir: impl AsFd) -> bool {

@@ -1,10 +1,11 @@
 //! Reading: what is there, whether it can be trusted, and never a write.
 
-use super::place::{self, Blocked, FILE, Missing, Place, Resolved};
+use super::place::{self, Blocked, FILE, Last, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
 use super::{Content, FileState, Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
 use crate::secret::keep_memory_private;
+use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 use std::fs::File;
@@ -45,20 +46,20 @@ pub(super) struct Found {
 /// for [`Role::Global`] also a way that cannot be gone, since what cannot be seen must not count as absent.
 pub fn read(path: &Path, role: Role, who: Identity, limit: u64) -> Result<FileState> {
     Ok(match look(path, role, who, limit)? {
-        Look::NoDirectory(_) => FileState::default(),
+        Look::NoDirectory(missing) => {
+            let parent = fstat(&missing.parent)?;
+            let distrust = trust::judge_links(role, who, &missing.links, &parent);
+            FileState { distrust, ..FileState::default() }
+        }
         Look::Unreachable(blocked) => {
             FileState { unreachable: Some(blocked.sentence()), ..FileState::default() }
         }
-        Look::Seen(seen) => {
-            // Where a user has no file there is nothing to distrust; a missing global file may have been
-            // taken away by whoever can write there.
-            let counts = seen.file.is_some() || matches!(role, Role::Global { .. });
-            FileState {
-                distrust: seen.distrust.filter(|_| counts),
-                bytes: seen.file.map(|found| found.bytes),
-                unreachable: None,
-            }
-        }
+        // Also where there is no file: whoever can write the directory may have taken it away.
+        Look::Seen(seen) => FileState {
+            distrust: seen.distrust,
+            bytes: seen.file.map(|found| found.bytes),
+            unreachable: None,
+        },
     })
 }
 
@@ -74,7 +75,7 @@ impl Blocked {
 }
 
 pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result<Look> {
-    let mut place = match place::resolve(path) {
+    let mut place = match place::resolve(path, Last::Open) {
         Ok(Resolved::Place(place)) => place,
         Ok(Resolved::Missing(missing)) => return Ok(Look::NoDirectory(missing)),
         Err(blocked) if role.is_private() && blocked.is_of_the_way() => {
@@ -90,7 +91,8 @@ pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result
         None => open(&place, role, who)?,
     };
     let file = opened.map(|file| found(file, &place, role, limit)).transpose()?;
-    let distrust = trust::judge(role, who, &place, &dir, file.as_ref().map(|found| &found.stat));
+    let distrust =
+        trust::judge(role, who, &place, &dir, file.as_ref().map(|found| (&found.stat, found.file.as_fd())));
     Ok(Look::Seen(Box::new(Seen { place, dir, file, distrust })))
 }
 

@@ -2,6 +2,7 @@
 
 use super::Identity;
 use super::Role;
+use super::directory::readable;
 use super::meta::{self, Old};
 use super::place::Place;
 use crate::error::{Failure, Result, ResultExt};
@@ -58,6 +59,11 @@ impl Temporary {
                 Err(errno) => return Err(errno),
             }
         }
+    }
+
+    /// The directory that it is in.
+    pub fn dir(&self) -> &OwnedFd {
+        &self.dir
     }
 
     /// What it is called until then.
@@ -129,8 +135,7 @@ fn doing(what: &str, place: &Place) -> String {
 /// Makes the rename last. A filesystem that cannot sync a directory, or a directory that we cannot open,
 /// is worth a line and no more.
 pub(super) fn sync_directory(place: &Place, talk: &Talk) -> Result<()> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let synced = openat(&place.dir, ".", flags, Mode::empty()).and_then(rustix::fs::fsync);
+    let synced = readable(&place.dir).and_then(rustix::fs::fsync);
     match synced {
         Ok(()) => Ok(()),
         Err(errno @ (Errno::INVAL | Errno::OPNOTSUPP | Errno::ACCESS)) => {
@@ -148,8 +153,7 @@ pub(super) fn sync_directory(place: &Place, talk: &Talk) -> Result<()> {
 /// otherwise be some other writer's.
 pub(super) fn sweep(place: &Place, dir: &Stat, who: Identity) {
     let prefix = place.sibling(SUFFIX);
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let Ok(listed) = openat(&place.dir, ".", flags, Mode::empty()).and_then(Dir::new) else { return };
+    let Ok(listed) = readable(&place.dir).and_then(Dir::new) else { return };
     for entry in listed.flatten() {
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
         if is_temporary(name, &prefix) && is_ours(place, name, dir, who) {

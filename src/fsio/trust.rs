@@ -4,9 +4,10 @@
 //! "Others" are everybody but the owner, the group too: what a group shares, each of its members could
 //! turn into an address that our tokens are sent to. There is no exception for sticky directories.
 
-use super::place::{Link, Place};
+use super::place::{Link, Place, is_read_only};
 use super::{Identity, Role};
 use crate::error::Failure;
+use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::Stat;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,26 +35,70 @@ impl Distrust {
     }
 }
 
+/// A file or directory to be judged.
+pub(super) struct Thing<'a> {
+    pub path: PathBuf,
+    pub stat: &'a Stat,
+    pub open: BorrowedFd<'a>,
+}
+
 /// Judges what `place` leads to. `dir` is the final directory, `file` the file if there is one.
 pub(super) fn judge(
     role: Role,
     who: Identity,
     place: &Place,
     dir: &Stat,
-    file: Option<&Stat>,
+    file: Option<(&Stat, BorrowedFd<'_>)>,
 ) -> Option<Distrust> {
     let judge = Judge { role, who };
+    let directory = Thing { path: place.shown_dir(), stat: dir, open: place.dir.as_fd() };
+    let of_file = |(stat, open)| judge.thing(&Thing { path: place.path(), stat, open });
     judge
         .links(&place.links)
-        .or_else(|| judge.thing(&place.shown_dir(), dir))
-        .or_else(|| file.and_then(|file| judge.thing(&place.path(), file)))
-        .or_else(|| judge.strangers_links(&place.links, dir, file))
+        .or_else(|| judge.thing(&directory))
+        .or_else(|| file.and_then(of_file))
+        .or_else(|| judge.way(&place.links, dir, file.map(|(stat, _)| stat)))
 }
 
 /// Judges the links that led to a directory in which another one is about to be made.
 pub(super) fn judge_links(role: Role, who: Identity, links: &[Link], parent: &Stat) -> Option<Distrust> {
     let judge = Judge { role, who };
-    judge.links(links).or_else(|| judge.strangers_links(links, parent, None))
+    judge.links(links).or_else(|| judge.way(links, parent, None))
+}
+
+/// Judges the links on the way to a directory that holds no layer: a cache, or that of an output. Which
+/// directory that may be is the caller's to choose; who else chose, with a link, is judged.
+///
+/// Root follows a user's link only to what is that user's as well: otherwise the link would choose which of
+/// root's files is replaced, or where root makes one. Nobody follows a stranger's link in a directory such as
+/// /tmp, where everybody can place one.
+pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<&Stat>) -> Option<Distrust> {
+    links.iter().find_map(|link| {
+        let owner = link.stat.st_uid;
+        let planted = link.dir.st_mode & 0o1002 == 0o1002 && owner != who.uid && owner != 0;
+        let elsewhere = who.is_root() && leads_elsewhere(link, dir, file);
+        let reason = match (planted, elsewhere) {
+            (_, true) if owner == 0 => {
+                format!("is a link that uid {} could place here, to what is not theirs", link.dir.st_uid)
+            }
+            (_, true) => format!("is a link of uid {owner} to what is not theirs"),
+            (true, false) => format!("is a link of uid {owner} in a directory that everybody can write"),
+            (false, false) => return None,
+        };
+        let remedy = match who.is_root() && owner != 0 && !planted {
+            true => format!("chown -h root {}", quoted(&link.path)),
+            false => format!("use the path that it leads to: readlink -f {}", quoted(&link.path)),
+        };
+        Some(Distrust { path: link.path.clone(), reason, remedy })
+    })
+}
+
+/// Whether a user placed this link, and it leads to what is not that user's. Root's link in a user's
+/// directory counts as the user's, who can move it there.
+fn leads_elsewhere(link: &Link, dir: &Stat, file: Option<&Stat>) -> bool {
+    let author = if link.stat.st_uid == 0 { link.dir.st_uid } else { link.stat.st_uid };
+    let theirs = dir.st_uid == author && file.is_none_or(|file| file.st_uid == author);
+    author != 0 && !theirs && !is_unmapped_root(author)
 }
 
 struct Judge {
@@ -63,8 +108,9 @@ struct Judge {
 
 impl Judge {
     /// A file or directory: its owner, then its mode.
-    fn thing(&self, path: &Path, stat: &Stat) -> Option<Distrust> {
-        self.owner(path, stat, "").or_else(|| self.mode(path, stat))
+    fn thing(&self, thing: &Thing<'_>) -> Option<Distrust> {
+        let (path, stat) = (&thing.path, thing.stat);
+        self.owner(path, stat, "").or_else(|| self.mode(path, stat, || is_read_only(thing.open)))
     }
 
     /// The global file: each link on the way, and the directory that holds it. A user's: the directories
@@ -73,25 +119,16 @@ impl Judge {
         let global = matches!(self.role, Role::Global { .. });
         links.iter().filter(|link| global || link.last).find_map(|link| {
             let own = if global { self.owner(&link.path, &link.stat, "-h ") } else { None };
-            own.or_else(|| self.thing(&link.dir_path, &link.dir))
+            own.or_else(|| self.owner(&link.dir_path, &link.dir, ""))
+                .or_else(|| self.mode(&link.dir_path, &link.dir, || link.dir_is_read_only))
         })
     }
 
-    /// Root follows a user's link only to what is that user's as well: otherwise the link would choose
-    /// which of root's files is replaced, or where root makes one.
-    fn strangers_links(&self, links: &[Link], dir: &Stat, file: Option<&Stat>) -> Option<Distrust> {
-        if !self.who.is_root() || matches!(self.role, Role::Global { .. }) {
-            return None;
+    fn way(&self, links: &[Link], dir: &Stat, file: Option<&Stat>) -> Option<Distrust> {
+        match self.role {
+            Role::User => judge_way(self.who, links, dir, file),
+            Role::Global { .. } => None,
         }
-        let stranger = |link: &&Link| {
-            let owner = link.stat.st_uid;
-            owner != 0 && (dir.st_uid != owner || file.is_some_and(|file| file.st_uid != owner))
-        };
-        links.iter().find(stranger).map(|link| Distrust {
-            path: link.path.clone(),
-            reason: format!("is a link of uid {} to what is not theirs", link.stat.st_uid),
-            remedy: format!("chown -h root {}", quoted(&link.path)),
-        })
     }
 
     fn owner(&self, path: &Path, stat: &Stat, option: &str) -> Option<Distrust> {
@@ -99,7 +136,7 @@ impl Judge {
         let (trusted, wanted) = match self.role {
             _ if owner == 0 => (true, 0),
             Role::User => (self.who.is_root() || owner == self.who.uid, self.who.uid),
-            Role::Global { trusted_owner } => (trusted_owner == Some(owner) || is_unmapped_root(owner), 0),
+            Role::Global { trusted } => (trusted.owner == Some(owner) || is_unmapped_root(owner), 0),
         };
         (!trusted).then(|| Distrust {
             path: path.to_path_buf(),
@@ -108,8 +145,18 @@ impl Judge {
         })
     }
 
-    fn mode(&self, path: &Path, stat: &Stat) -> Option<Distrust> {
+    /// Others who can write. On a read-only mount nobody can; and a group that can replace this program
+    /// need not be kept from what the program believes.
+    fn mode(&self, path: &Path, stat: &Stat, read_only: impl Fn() -> bool) -> Option<Distrust> {
         let mode = stat.st_mode & 0o7777;
+        let trusted_group = match self.role {
+            Role::Global { trusted } => trusted.group == Some(stat.st_gid),
+            Role::User => false,
+        };
+        let others = if trusted_group { 0o002 } else { 0o022 };
+        if mode & others == 0 || read_only() {
+            return None;
+        }
         let remedy = if mode & 0o1002 == 0o1002 {
             // chmod would break a directory such as /tmp for everybody else.
             format!("use a directory that only you can write: mkdir -m 700 {}", quoted(&path.join("NAME")))
@@ -117,7 +164,7 @@ impl Judge {
             format!("{}chmod go-w {}", self.sudo(stat.st_uid), quoted(path))
         };
         let reason = format!("can be written by others (mode {mode:04o})");
-        (mode & 0o022 != 0).then(|| Distrust { path: path.to_path_buf(), reason, remedy })
+        Some(Distrust { path: path.to_path_buf(), reason, remedy })
     }
 
     /// What to put before a command that takes `uid`.
@@ -128,7 +175,7 @@ impl Judge {
 
 /// In a user namespace root's files outside belong to nobody in particular: the overflow uid. Asked only
 /// about an owner that is not trusted otherwise, so that the ordinary case reads no file.
-fn is_unmapped_root(owner: u32) -> bool {
+pub(super) fn is_unmapped_root(owner: u32) -> bool {
     // Without /proc: no, since that is the stricter answer.
     let inside = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_namespace(&map));
     let overflow = || fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();

@@ -8,6 +8,7 @@ mod broken_files;
 mod completion;
 mod concurrency;
 mod conformance;
+mod directories;
 mod disk;
 mod durability;
 mod handover;

@@ -170,7 +170,7 @@ fn what_is_no_place_for_an_image() {
         world
             .run(As::Root, &words)
             .exits(255)
-            .says(&format!("is a link of uid {USER}, which is not followed"));
+            .says(&format!("is a link of uid {USER} to what is not theirs"));
         assert_eq!(fs::read(here.join("roots")).unwrap(), OLD);
     }
 }

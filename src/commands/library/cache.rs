@@ -4,9 +4,7 @@
 
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
-use crate::fsio::{NewFile, make_directories};
-use rustix::fs::{CWD, Mode, OFlags, openat};
-use std::ffi::OsStr;
+use crate::fsio::{Directory, Identity, NewFile};
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::PathBuf;
@@ -16,9 +14,12 @@ const MODE: u32 = 0o700;
 
 /// Where an image with a known hash may lie.
 pub struct Cache {
-    directory: PathBuf,
+    path: PathBuf,
     /// `sha256.<hex>`.
     name: String,
+    who: Identity,
+    /// Opened at the first look, if it was there then.
+    directory: Option<Directory>,
 }
 
 impl Cache {
@@ -30,33 +31,37 @@ impl Cache {
             None if session.paths.legacy_dir().is_some() => return None,
             None => session.paths.user_dir.clone().ok()?,
         };
-        Some(Self { directory: parent.join("cache/library"), name: hash.to_string() })
+        let path = parent.join("cache/library");
+        Some(Self { path, name: hash.to_string(), who: session.identity(), directory: None })
     }
 
     /// The entry, for messages.
     pub fn path(&self) -> PathBuf {
-        self.directory.join(&self.name)
+        self.path.join(&self.name)
     }
 
     /// Opens the entry, if there is one that is a regular file and no link.
-    pub fn open(&self) -> Option<File> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file: File = openat(CWD, self.path(), flags, Mode::empty()).ok()?.into();
-        file.metadata().ok()?.is_file().then_some(file)
+    pub fn open(&mut self) -> Option<File> {
+        self.directory = Directory::open(&self.path, self.who).ok()?;
+        self.directory.as_ref()?.file(self.name.as_ref())
     }
 
     /// Keeps a copy of a finished image. The kernel copies, which costs nothing where it can share blocks.
     ///
     /// # Errors
     /// The cache cannot be written.
-    pub fn keep(&self, image: &File, session: &Session) -> Result<()> {
-        let who = session.identity();
-        make_directories(&self.directory, who)?;
-        let new = NewFile::create(&self.directory, OsStr::new(&self.name), MODE)?;
-        new.hand_over(who)?;
+    pub fn keep(self, image: &File) -> Result<()> {
+        let directory = match self.directory {
+            Some(directory) => directory,
+            None => Directory::open_or_make(&self.path, self.who)?,
+        };
+        let new = NewFile::create(&directory, self.name.as_ref(), MODE)?;
         let needed = image.metadata()?.len();
         if new.room().is_some_and(|room| room < needed) {
-            return Err(Failure::new(format!("{} has no room for {needed} bytes", self.directory.display())));
+            return Err(Failure::new(format!(
+                "{} has no room for {needed} bytes",
+                directory.path().display()
+            )));
         }
         let (mut from, mut to): (&File, &File) = (image, &new.file);
         from.rewind()?;

@@ -133,10 +133,10 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
     let use_cache = !switch(options.disable_cache, &["DISABLE_CACHE"], session);
-    let cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
-    let new = NewFile::create(&pull.output.directory, &pull.output.name, 0o777)?;
+    let mut cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
+    let new = pull.output.begin()?;
     pull.require_room(&new, &image)?;
-    let (new, cached) = match pull.take_cached(cache.as_ref(), new, (&hash, image.size), session)? {
+    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, image.size), session)? {
         Ok(new) => (new, true),
         Err(new) => {
             pull.download(&new, &image, &hash, at_once, part_size, session)?;
@@ -145,14 +145,12 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     };
     let sif = pull.inspect(&new)?;
     if let Some(cache) = cache.filter(|_| !cached)
-        && let Err(failure) = cache.keep(&new.file, session)
+        && let Err(failure) = cache.keep(&new.file)
     {
         session.ctx.talk.verbose(format!("the image is not kept in the cache: {}", failure.message()));
     }
     if !new.keep(pull.force)? {
-        let shown = pull.output.shown.display().to_string();
-        return Err(Failure::new(format!("Image file already exists: {shown:?} - will not overwrite"))
-            .hint("to replace it: --force"));
+        return Err(pull.output.already_exists());
     }
     let quiet = ["ALLOW_UNSIGNED", "ALLOW_UNAUTHENTICATED"];
     let unsigned = options.allow_unsigned || options.allow_unauthenticated || switch(false, &quiet, session);
@@ -186,7 +184,7 @@ fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Sess
     let dir =
         options.dir.clone().or_else(|| variable(&["PULLDIR", "PULLFOLDER"]).map(|found| found.value.into()));
     let path = dir.map_or_else(|| name.clone(), |dir| dir.join(&name));
-    Output::find(&path, force, session.ctx.user.uid)
+    Output::find(&path, force, session.identity())
 }
 
 impl Pull {
@@ -227,12 +225,12 @@ impl Pull {
     /// Takes the image from the cache, if what lies there is it. Else gives the file back, empty.
     fn take_cached(
         &self,
-        cache: Option<&Cache>,
+        cache: Option<&mut Cache>,
         new: NewFile,
         (hash, size): (&str, Option<u64>),
         session: &Session,
     ) -> Result<std::result::Result<NewFile, NewFile>> {
-        let Some((cache, entry)) = cache.and_then(|cache| Some((cache, cache.open()?))) else {
+        let Some((cache, entry)) = cache.and_then(|cache| cache.open().map(|entry| (cache, entry))) else {
             return Ok(Err(new));
         };
         let progress = progress(entry.metadata()?.len(), session);
@@ -246,7 +244,7 @@ impl Pull {
         let path = cache.path();
         session.ctx.talk.warning(format!("{} is not what its name says, and is replaced", path.display()));
         drop(new);
-        NewFile::create(&self.output.directory, &self.output.name, 0o777).map(Err)
+        self.output.begin().map(Err)
     }
 
     fn download(

@@ -6,7 +6,7 @@ mod reading;
 mod trust;
 mod writing;
 
-use super::{Change, Identity, Target, update};
+use super::{Change, Identity, Target, Trusted, update};
 use crate::error::Result;
 use crate::message::Talk;
 use crate::message::sink::Sink;
@@ -22,6 +22,11 @@ const LIMIT: u64 = 1 << 20;
 /// A uid without an entry anywhere.
 const SOMEBODY: u32 = 54321;
 const STRANGER: u32 = 54322;
+
+/// Trusts the owner of an executable.
+fn owner_trusted(uid: u32) -> Trusted {
+    Trusted { owner: Some(uid), group: None }
+}
 
 fn me() -> Identity {
     Identity { uid: rustix::process::geteuid().as_raw() }

@@ -4,7 +4,7 @@ use super::super::{FileState, Role, read, read_cache, write_cache};
 use super::*;
 use std::os::unix::fs::symlink;
 
-const GLOBAL: Role = Role::Global { trusted_owner: None };
+const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
 
 fn look(path: &Path) -> Result<FileState> {
     read(path, Role::User, me(), LIMIT)

@@ -8,7 +8,7 @@ fn distrust(path: &Path, role: Role, who: Identity) -> Option<Distrust> {
     let state = read(path, role, who, LIMIT).unwrap();
     let target = match role {
         Role::User => Target::user(path, LIMIT),
-        Role::Global { trusted_owner } => Target::global(path, trusted_owner, LIMIT),
+        Role::Global { trusted } => Target::global(path, trusted, LIMIT),
     };
     if let Some(distrust) = &state.distrust {
         let told = told(apply(&target, who, &mut to("new")));
@@ -21,7 +21,7 @@ fn remedy(path: &Path, role: Role, who: Identity) -> Option<String> {
     distrust(path, role, who).map(|distrust| distrust.remedy)
 }
 
-const GLOBAL: Role = Role::Global { trusted_owner: None };
+const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
 
 #[test]
 fn a_users_file_that_others_can_write_is_read_and_not_written() {
@@ -49,14 +49,14 @@ fn a_users_file_that_others_can_write_is_read_and_not_written() {
 }
 
 #[test]
-fn where_a_user_has_no_file_a_bad_directory_stops_only_the_write() {
+fn a_missing_file_is_distrusted_where_others_can_write_the_directory() {
     let world = World::new();
     chmod(&world.path(""), 0o777);
     let path = world.path("remote.yaml");
-    assert_eq!(distrust(&path, Role::User, me()), None);
-    assert!(told(set(&path, "x")).contains("chmod go-w"));
-    // A missing global file may have been taken away.
-    assert!(distrust(&path, Role::Global { trusted_owner: Some(me().uid) }, me()).is_some());
+    let me_too = Role::Global { trusted: owner_trusted(me().uid) };
+    for role in [Role::User, me_too] {
+        assert_eq!(remedy(&path, role, me()).unwrap(), format!("chmod go-w {}", world.path("").display()));
+    }
     assert!(world.names("").is_empty());
 }
 
@@ -133,7 +133,7 @@ fn the_global_file_is_roots_or_the_executables_owners() {
     chown(&path, Some(SOMEBODY), None).unwrap();
     assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", path.display()));
     assert_eq!(user(GLOBAL).unwrap(), format!("sudo chown 0 {}", path.display()));
-    assert_eq!(user(Role::Global { trusted_owner: Some(SOMEBODY) }), None);
+    assert_eq!(user(Role::Global { trusted: owner_trusted(SOMEBODY) }), None);
     chown(&path, Some(0), None).unwrap();
     chown(&dir, Some(STRANGER), None).unwrap();
     assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", dir.display()));
@@ -159,7 +159,7 @@ fn each_link_to_the_global_file_counts_and_trusted_ones_are_followed() {
     symlink("real", &dir_link).unwrap();
     symlink("etc/remote.yaml", &file_link).unwrap();
     assert_eq!(remedy(&file_link, GLOBAL, me()), None);
-    let target = Target::global(&file_link, None, LIMIT);
+    let target = Target::global(&file_link, Trusted::default(), LIMIT);
     assert!(apply(&target, me(), &mut to("y")).unwrap());
     assert_eq!(text(&world.path("real/remote.yaml")), "y");
     for link in [&dir_link, &file_link] {

@@ -10,10 +10,10 @@ fn what_is_made_has_its_mode_whatever_the_umask() {
     for mask in [0, 0o077, 0o277, 0o777] {
         let world = World::new();
         let (user, global) = (world.path(".apptainer/remote.yaml"), world.path("apptainer/remote.yaml"));
-        let trusted_owner = Some(me().uid);
+        let trusted = owner_trusted(me().uid);
         with_umask(mask, || {
             assert!(set(&user, "u").unwrap());
-            let target = Target::global(&global, trusted_owner, LIMIT);
+            let target = Target::global(&global, trusted, LIMIT);
             assert!(apply(&target, me(), &mut to("g")).unwrap());
         });
         assert_eq!((text(&user).as_str(), text(&global).as_str()), ("u", "g"));
@@ -120,7 +120,7 @@ fn group_and_other_bits_of_a_user_layer_are_taken_away_and_a_global_mode_is_kept
         fs::remove_file(&path).unwrap();
     }
     let path = world.put("global.yaml", "old", 0o640);
-    let target = Target::global(&path, Some(me().uid), LIMIT);
+    let target = Target::global(&path, owner_trusted(me().uid), LIMIT);
     with_umask(0o077, || apply(&target, me(), &mut to("new"))).unwrap();
     assert_eq!(mode(&path), 0o640);
 }
@@ -153,7 +153,7 @@ fn attributes_are_kept_and_an_acl_only_of_a_global_file() {
         eprintln!("skipped: needs setfacl and a filesystem with ACLs");
         return;
     }
-    let target = Target::global(&path, Some(me().uid), LIMIT);
+    let target = Target::global(&path, owner_trusted(me().uid), LIMIT);
     assert!(apply(&target, me(), &mut to("new")).unwrap());
     assert!(attributes(&path).contains("user.note=\"kept\""));
     assert!(acl(&path).contains("user:54321:r--"), "{}", acl(&path));
@@ -346,8 +346,9 @@ fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
     let path = world.put("global.yaml", "old", 0o640);
     std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
     as_uid(SOMEBODY, |who| {
-        let (done, said) =
-            said(|talk| update(&Target::global(&path, Some(SOMEBODY), LIMIT), who, talk, &mut to("new")));
+        let (done, said) = said(|talk| {
+            update(&Target::global(&path, owner_trusted(SOMEBODY), LIMIT), who, talk, &mut to("new"))
+        });
         assert!(done.unwrap());
         assert!(said.contains("VERBOSE: the file changes its group"), "{said}");
     });

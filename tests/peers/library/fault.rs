@@ -2,8 +2,8 @@
 
 use super::super::wire::{Request, pause};
 use super::http::{Body, Incoming, Response};
-use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What goes wrong.
@@ -15,6 +15,8 @@ pub enum Fault {
     Early(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// Waits, then answers as usual.
     Delay(Duration),
+    /// Does this, then answers as usual.
+    Meanwhile(Hook),
     /// Hangs up without a byte.
     Close,
     /// Never answers.
@@ -49,7 +51,22 @@ pub enum Fault {
     Drip(usize, Duration),
 }
 
+/// What a test does while a client waits.
+#[derive(Clone)]
+pub struct Hook(pub Arc<dyn Fn() + Send + Sync>);
+
+impl std::fmt::Debug for Hook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hook")
+    }
+}
+
 impl Fault {
+    /// Does this while the client waits, then answers as usual.
+    pub fn meanwhile(action: impl Fn() + Send + Sync + 'static) -> Self {
+        Self::Meanwhile(Hook(Arc::new(action)))
+    }
+
     /// An error in the library's envelope.
     pub fn error(status: u16, message: &str) -> Self {
         let body = serde_json::json!({"error": {"code": status, "message": message}});

@@ -158,10 +158,11 @@ impl Server {
         if let Some(fault) = &fault {
             fault.prepare(&mut request, &mut body);
         }
-        match fault {
+        match &fault {
             Some(Fault::Close) => return Ok(Some(End::HangUp)),
             Some(Fault::Mute) => return Ok(Some(End::Silence)),
-            Some(Fault::Delay(time)) => pause(time, &self.stop),
+            Some(Fault::Delay(time)) => pause(*time, &self.stop),
+            Some(Fault::Meanwhile(hook)) => (hook.0)(),
             _ => {}
         }
         let answered = self.answer(&request, &mut body, port, fault.as_ref(), index);
