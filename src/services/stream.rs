@@ -6,7 +6,7 @@ use super::http::{Arrived, Asked, Http, Login, Response, header};
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use reqwest::Method;
-use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderName, RANGE};
+use reqwest::header::{CONTENT_RANGE, HeaderName, RANGE};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -102,7 +102,8 @@ impl Stream {
 pub enum Content<'a> {
     /// Nothing.
     Nothing,
-    /// A JSON document.
+    /// A JSON document, without a `Content-Type`: the real clients send none to a library, and some libraries
+    /// refuse every one.
     Json(Vec<u8>),
     /// Bytes of a file.
     File(FilePart<'a>),
@@ -178,9 +179,7 @@ impl Http {
         let (mut length, mut moved) = (0, Arc::default());
         match call.content {
             Content::Nothing => {}
-            Content::Json(document) => {
-                request = request.header(CONTENT_TYPE, "application/json").body(document);
-            }
+            Content::Json(document) => request = request.body(document),
             Content::File(part) => {
                 length = part.range.end - part.range.start;
                 moved = Arc::clone(part.moved);

@@ -92,6 +92,10 @@ pub fn answer(
     match (reading, parts.as_slice()) {
         (true, _) => Ok(read(server, request, &parts, token == Token::Valid)),
         (false, ["v1", "imagefile", id]) if request.method == "POST" => upload::v1(server, id, body),
+        // As one real library does for the tags.
+        (false, _) if request.header("content-type").is_some() => {
+            Ok(Response::error(415, "Unsupported media type in request."))
+        }
         (false, _) => {
             let text = body.small()?;
             keep(&text);
