@@ -1,5 +1,6 @@
 //! Who a token belongs to, whether it is valid, and how long.
 
+use super::bounded;
 use super::discovery::service_url;
 use super::error::HttpError;
 use super::http::{Get, Http, Login, Response};
@@ -64,14 +65,18 @@ pub struct Account {
 /// The wire form: bare JSON without an envelope.
 #[derive(Deserialize)]
 struct Wire {
+    #[serde(default, deserialize_with = "bounded::shown")]
     username: Option<String>,
+    #[serde(default, deserialize_with = "bounded::shown")]
     email: Option<String>,
+    #[serde(default, deserialize_with = "bounded::shown")]
     realname: Option<String>,
     oidc_user_meta: Option<WireMeta>,
 }
 
 #[derive(Deserialize)]
 struct WireMeta {
+    #[serde(default, deserialize_with = "bounded::exact_option")]
     secret: Option<String>,
 }
 

@@ -2,13 +2,20 @@
 
 use super::error::{HttpError, Kind};
 use super::http::{Get, Http};
-use serde_json::Value;
+use crate::message::cut;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
 /// More services than this are no endpoint's, and would all be asked by `status`.
 const MOST: usize = 256;
+/// More entries than this are in no endpoint's document.
+const MOST_ENTRIES: usize = 1024;
+/// Longest address of a service, in bytes.
+const LONGEST_URI: usize = 2048;
 
 /// A service as its endpoint names it; all text is the endpoint's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,20 +118,28 @@ pub async fn fetch_within(
 /// One line that says what the text is instead.
 pub fn parse(body: &[u8]) -> Result<Services, String> {
     // A map of our own, so that the order of the keys, and with it the winner of two keys for one
-    // service, does not depend on how the JSON library is built.
-    let document: BTreeMap<String, Value> = serde_json::from_slice(body).map_err(|_| describe(body))?;
+    // service, does not depend on how the JSON library is built. Values stay text: a tree of them would
+    // take some fifty times the memory.
+    let document: BTreeMap<String, &RawValue> = serde_json::from_slice(body).map_err(|_| describe(body))?;
+    if document.len() > MOST_ENTRIES {
+        return Err(format!("no service document: it has {} entries", document.len()));
+    }
     let mut services = Services::default();
     for (key, entry) in &document {
         let service = match read_entry(entry) {
             Ok(service) => service,
             Err(why) => {
-                services.skipped.push(format!("\"{key}\" is no service: {why}"));
+                services.skipped.push(format!("\"{}\" is no service: {why}", cut(key)));
                 continue;
             }
         };
         let name = service_name(key);
         if !services.add(name, service) {
-            services.skipped.push(format!("\"{key}\" is left out: \"{name}\" is there already"));
+            services.skipped.push(format!(
+                "\"{0}\" is left out: \"{1}\" is there already",
+                cut(key),
+                cut(name)
+            ));
         }
     }
     match services.len() {
@@ -140,20 +155,38 @@ fn service_name(key: &str) -> &str {
     }
 }
 
-fn read_entry(entry: &Value) -> Result<Service, &'static str> {
-    let entry = entry.as_object().ok_or("not an object")?;
-    let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let uri = text("uri").ok_or("it has no uri")?;
-    Ok(Service { uri: uri.to_string(), registry_uri: text("registryUri").map(str::to_string) })
+/// The two values of an entry that matter, of whatever type they are.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry<'a> {
+    #[serde(borrow, default)]
+    uri: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    registry_uri: Option<&'a RawValue>,
+}
+
+fn read_entry(entry: &RawValue) -> Result<Service, &'static str> {
+    let entry = Some(entry.get()).filter(|text| text.starts_with('{')).ok_or("not an object")?;
+    let entry: Entry = serde_json::from_str(entry).map_err(|_| "one of its keys is there twice")?;
+    let text = |value: Option<&RawValue>| {
+        let text: Option<String> = serde_json::from_str(value?.get()).ok();
+        text.filter(|text| !text.is_empty())
+    };
+    let uri = text(entry.uri).ok_or("it has no uri")?;
+    let registry_uri = text(entry.registry_uri);
+    if uri.len().max(registry_uri.as_ref().map_or(0, String::len)) > LONGEST_URI {
+        return Err("its address is too long");
+    }
+    Ok(Service { uri, registry_uri })
 }
 
 /// What a text that is no JSON object is.
 fn describe(body: &[u8]) -> String {
     let start = body.trim_ascii_start();
-    let what = match serde_json::from_slice::<Value>(body) {
+    let what = match serde_json::from_slice::<IgnoredAny>(body) {
         _ if start.is_empty() => "it is empty",
         _ if start.starts_with(b"<") => "it is a page of HTML",
-        Ok(Value::Array(_)) => "it is a list",
+        Ok(_) if start.starts_with(b"[") => "it is a list",
         Ok(_) => "it is a single value",
         Err(_) if start.starts_with(b"{") => "it is broken JSON",
         Err(_) => "it is not JSON",
@@ -262,7 +295,23 @@ mod tests {
     #[test]
     fn too_many_services() {
         let entries: Vec<_> = (0..300).map(|n| format!("\"s{n}\":{{\"uri\":\"u\"}}")).collect();
-        assert!(parse(format!("{{{}}}", entries.join(",")).as_bytes()).unwrap_err().contains("300"));
+        assert!(parse(format!("{{{}}}", entries.join(",")).as_bytes()).unwrap_err().contains("300 services"));
+        let entries: Vec<_> = (0..1025).map(|n| format!("\"s{n}\":0")).collect();
+        assert!(parse(format!("{{{}}}", entries.join(",")).as_bytes()).unwrap_err().contains("1025 entries"));
+    }
+
+    #[test]
+    fn entries_that_no_endpoint_has() {
+        let long = "u".repeat(LONGEST_URI + 1);
+        let body = format!(
+            r#"{{"a":{{"uri":"{long}"}},"b":{{"uri":"b","registryUri":"{long}"}},"c":{{"uri":"1","uri":"2"}},"d":["d"]}}"#
+        );
+        let services = parse(body.as_bytes()).unwrap();
+        assert!(services.is_empty(), "{services:?}");
+        let reasons: Vec<_> = services.skipped().iter().filter_map(|line| line.split_once(": ")).collect();
+        let reasons: Vec<_> = reasons.into_iter().map(|(_, why)| why).collect();
+        let long = "its address is too long";
+        assert_eq!(reasons, [long, long, "one of its keys is there twice", "not an object"]);
     }
 
     #[test]

@@ -83,7 +83,7 @@ pub async fn version(http: &Http, uri: &str, insecure: bool) -> Result<String, H
         login: None,
         accept: Some("application/json"),
         timeout: limits.version,
-        limit: limits.json_bytes,
+        limit: limits.version_bytes,
     };
     let response = http.get(get).await?.ok()?;
     parse_version(&response.body).ok_or_else(|| response.unexpected("the answer names no version"))

@@ -43,6 +43,8 @@ pub struct Limits {
     pub pause: Duration,
     /// Longest discovery document, in bytes.
     pub discovery_bytes: usize,
+    /// Longest answer to the question for a version, in bytes: many services are asked at once.
+    pub version_bytes: usize,
     /// Longest other JSON document, in bytes.
     pub json_bytes: usize,
     /// Longest JSON document of a library, in bytes.
@@ -65,6 +67,7 @@ impl Default for Limits {
             library: Duration::from_secs(30),
             pause: Duration::from_millis(500),
             discovery_bytes: 1 << 20,
+            version_bytes: 64 << 10,
             json_bytes: 1 << 20,
             library_bytes: 16 << 20,
             error_bytes: 64 << 10,
@@ -205,6 +208,9 @@ pub(super) struct Arrived {
     pub left_origin: bool,
 }
 
+/// Longest `ETag` that is taken, in bytes: an upload keeps one for each of its parts.
+const LONGEST_ETAG: usize = 1024;
+
 /// The client. Cheap to make and to clone; certificates are read at the first https request.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
@@ -339,6 +345,10 @@ impl Http {
         let limit = if status.is_success() { limit } else { self.limits().error_bytes };
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
         let etag = header(&response, ETAG);
+        if etag.as_ref().is_some_and(|etag| etag.len() > LONGEST_ETAG) {
+            let text = format!("the answer's ETag is longer than {LONGEST_ETAG} bytes");
+            return Err(HttpError::new(&url, Kind::Unexpected(text)));
+        }
         let retry_after = header(&response, RETRY_AFTER).and_then(|text| parse_retry_after(&text));
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect();

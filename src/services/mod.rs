@@ -4,6 +4,7 @@
 //! command that asks nobody. The environment and the clock come in as values.
 
 pub mod account;
+pub mod bounded;
 pub mod cache;
 pub mod challenge;
 pub mod discovery;

@@ -23,11 +23,11 @@ status = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
 print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(status)";
 
-struct Figures {
-    shown: Shown,
-    time: Duration,
+pub struct Figures {
+    pub shown: Shown,
+    pub time: Duration,
     /// In KiB; none where it could not be measured.
-    memory: Option<u64>,
+    pub memory: Option<u64>,
 }
 
 /// `remote login` to an endpoint at `url`, by a process of its own.
@@ -41,20 +41,33 @@ fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
     ));
     let before = world.user();
     std::fs::write(world.path("token"), TOKEN).unwrap();
-    let mut command = Command::new("/usr/bin/python3");
-    command.args(["-c", MEASURE, "/usr/bin/timeout", PATIENCE]).arg(world.exe());
-    command.args(["-d", "remote", "login", "lab", "--tokenfile"]).arg(world.path("token"));
-    command.env_clear().envs(world.environment().iter()).current_dir(world.home());
+    let token = world.path("token");
+    let mut command =
+        measured(&world, PATIENCE, &["-d", "remote", "login", "lab", "--tokenfile", token.to_str().unwrap()]);
     if let Some(ca) = ca {
         ca.write(&world.path("ca.pem"));
         command.env("SSL_CERT_FILE", world.path("ca.pem"));
     }
+    let figures = figures(&mut command);
+    assert_eq!(world.user(), before, "nothing was stored");
+    figures
+}
+
+/// The program as a process that is measured, and ended after `patience` seconds.
+pub fn measured(world: &World, patience: &str, args: &[&str]) -> Command {
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-c", MEASURE, "/usr/bin/timeout", patience]).arg(world.exe()).args(args);
+    command.env_clear().envs(world.environment().iter()).current_dir(world.home());
+    command
+}
+
+/// Runs a measured process.
+pub fn figures(command: &mut Command) -> Figures {
     let begun = Instant::now();
-    let mut shown = finish(&mut command);
+    let mut shown = finish(command);
     let time = begun.elapsed();
     let memory = shown.stderr.rsplit_once("peak ").and_then(|(_, kib)| kib.trim().parse().ok());
     shown.stderr = shown.stderr.rsplit_once("peak ").map_or(String::new(), |(said, _)| said.to_string());
-    assert_eq!(world.user(), before, "nothing was stored");
     Figures { shown, time, memory }
 }
 

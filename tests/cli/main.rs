@@ -15,6 +15,7 @@ mod handover;
 mod helpers;
 mod homes;
 mod hostile;
+mod hostile_answers;
 mod keyservers;
 mod list;
 mod login;

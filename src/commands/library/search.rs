@@ -6,7 +6,8 @@ use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
 use crate::message::{escape, json_line};
-use crate::services::library::Image;
+use crate::services::bounded::Names;
+use crate::services::library::{Found, Image};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -54,6 +55,8 @@ struct Listing<'a> {
     query: &'a str,
     arch: &'a str,
     images: Vec<Row<'a>>,
+    /// How many images of the answer are not among them.
+    more: u64,
 }
 
 #[derive(Serialize)]
@@ -63,12 +66,14 @@ struct Row<'a> {
     collection: &'a str,
     container: &'a str,
     tags: Vec<&'a str>,
+    more_tags: u64,
     hash: Option<&'a str>,
     size: Option<u64>,
     arch: Option<&'a str>,
     description: Option<&'a str>,
     signed: Option<bool>,
     fingerprints: Vec<&'a str>,
+    more_fingerprints: u64,
 }
 
 /// Runs the command.
@@ -88,14 +93,14 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let choice =
         Choice { command: "search", library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;
-    let images = wait(chosen.library.search(query, &arch, signed))?
+    let Found { kept, more } = wait(chosen.library.search(query, &arch, signed))?
         .map_err(|error| chosen.failure(error).context("while searching the library"))?;
-    let mut rows: Vec<Row> = images.iter().map(row).collect();
+    let mut rows: Vec<Row> = kept.iter().map(row).collect();
     rows.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));
     let text = if options.json {
-        json_line(&Listing { version: 1, query, arch: &arch, images: rows })
+        json_line(&Listing { version: 1, query, arch: &arch, images: rows, more })
     } else {
-        page(&rows, query, &arch)
+        page(&rows, more, query, &arch)
     };
     session.ctx.print(&text)
 }
@@ -103,8 +108,9 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 fn row(image: &Image) -> Row<'_> {
     let part = |part: &'_ Option<String>| part.as_deref().unwrap_or_default().to_string();
     let text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
-    let mut tags: Vec<&str> = image.tags.iter().flatten().map(String::as_str).collect();
+    let (mut tags, more_tags) = names(image.tags.as_ref());
     tags.sort_unstable();
+    let (fingerprints, more_fingerprints) = names(image.fingerprints.as_ref());
     let spec = if tags.is_empty() { part(&image.hash) } else { tags.join(",") };
     let [entity, collection, container] = [&image.entity_name, &image.collection_name, &image.container_name]
         .map(|name| name.as_deref().unwrap_or_default());
@@ -115,33 +121,50 @@ fn row(image: &Image) -> Row<'_> {
         collection,
         container,
         tags,
+        more_tags,
         hash: image.hash.as_deref().filter(|_| text(&image.hash)),
         size: image.size,
         arch: image.arch.as_deref(),
         description: description
             .filter(|text| !text.is_empty() && !text.eq_ignore_ascii_case(NO_DESCRIPTION)),
         signed: image.signed,
-        fingerprints: image.fingerprints.iter().flatten().map(String::as_str).collect(),
+        fingerprints,
+        more_fingerprints,
     }
 }
 
-fn page(rows: &[Row], query: &str, arch: &str) -> String {
+/// Names, and how many more there are.
+fn names(names: Option<&Names>) -> (Vec<&str>, u64) {
+    let kept = names.iter().flat_map(|names| &names.kept).map(String::as_str);
+    (kept.collect(), names.map_or(0, |names| names.more))
+}
+
+fn page(rows: &[Row], more: u64, query: &str, arch: &str) -> String {
     let query = format!("{query:?}");
     if rows.is_empty() {
         return format!("No container images found for {arch} matching {query}.\n\n");
     }
-    let mut page = format!("Found {} container images for {arch} matching {query}:\n\n", rows.len());
-    let images = rows.iter().map(|row| {
-        let mut lines = format!("\t{}\n", escape(&row.uri));
+    let count = rows.len() as u64 + more;
+    let mut page = format!("Found {count} container images for {arch} matching {query}:\n\n");
+    for row in rows {
+        let _ = writeln!(page, "\t{}", escape(&row.uri));
+        if row.more_tags > 0 {
+            let _ = writeln!(page, "\t\t({} more tags)", row.more_tags);
+        }
         if let Some(description) = row.description {
-            let _ = writeln!(lines, "\t\t{}", escape(description));
+            let _ = writeln!(page, "\t\t{}", escape(description));
         }
         if !row.fingerprints.is_empty() {
-            let _ = writeln!(lines, "\t\tSigned by: {}", escape(&row.fingerprints.join(",")));
+            let _ = write!(page, "\t\tSigned by: {}", escape(&row.fingerprints.join(",")));
+            let _ = match row.more_fingerprints {
+                0 => writeln!(page),
+                more => writeln!(page, " and {more} more"),
+            };
         }
-        lines
-    });
-    page.push_str(&images.collect::<Vec<_>>().join("\n"));
-    page.push('\n');
+        page.push('\n');
+    }
+    if more > 0 {
+        let _ = writeln!(page, "({more} more images are not shown: search for more of the name)\n");
+    }
     page
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use url::Url;
 use wire::{Created, Envelope, SearchData, TagByArch, TagOnly, VersionData};
 
-pub use wire::Image;
+pub use wire::{Found, Image};
 
 /// A library, and how it is spoken to.
 #[derive(Clone)]
@@ -68,7 +68,7 @@ impl Library {
     /// # Errors
     ///
     /// No answer, one that means failure, or no list of images.
-    pub async fn search(&self, value: &str, arch: &str, signed: bool) -> Result<Vec<Image>, HttpError> {
+    pub async fn search(&self, value: &str, arch: &str, signed: bool) -> Result<Found, HttpError> {
         let mut url = self.url("v1/search");
         url.query_pairs_mut().append_pair("arch", arch);
         if signed {
@@ -272,7 +272,7 @@ fn read<T: DeserializeOwned>(response: &Response, otherwise: &str) -> Result<T, 
 /// # Errors
 ///
 /// It is no list of images.
-pub fn found_images(response: &Response) -> Result<Vec<Image>, HttpError> {
+pub fn found_images(response: &Response) -> Result<Found, HttpError> {
     let data: SearchData = read(response, "the answer is no list of images")?;
     Ok(data.image.unwrap_or_default())
 }

@@ -213,7 +213,7 @@ pub fn begun_parts(response: &Response, filesize: u64) -> Result<Parts, HttpErro
         );
         return Err(response.unexpected(text));
     }
-    let compliant = started.options.as_ref().and_then(|options| options.get("s3compliant"));
+    let compliant = started.options.and_then(|options| options.s3compliant);
     let hashed = compliant.is_none_or(|text| text.is_empty() || text == "true");
     Ok(Parts { id: started.upload_id, total: started.total_parts, size: started.part_size, hashed })
 }

@@ -1,6 +1,7 @@
 //! The library's documents as they stand on the wire.
 
 use super::Level;
+use crate::services::bounded::{self, List, Names};
 use crate::services::error::HttpError;
 use crate::services::http::Response;
 use serde::{Deserialize, Serialize};
@@ -11,39 +12,42 @@ pub(super) struct Envelope<T> {
     pub data: T,
 }
 
-/// An image as the library describes it; all text is the library's own.
+/// The images that a search found, as far as they are shown.
+pub type Found = List<Image, 1000>;
+
+/// An image as the library describes it; all text is the library's own, cut where it is long.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
     /// `sha256.<hex>` of its bytes.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub hash: Option<String>,
     /// Its length in bytes.
     #[serde(default)]
     pub size: Option<u64>,
     /// By Go's name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub arch: Option<String>,
     /// In the library's order.
     #[serde(default)]
-    pub tags: Option<Vec<String>>,
+    pub tags: Option<Names>,
     /// Of the keys that signed it.
     #[serde(default)]
-    pub fingerprints: Option<Vec<String>>,
+    pub fingerprints: Option<Names>,
     /// Whether it is signed.
     #[serde(default)]
     pub signed: Option<bool>,
     /// The first part of its path.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub entity_name: Option<String>,
     /// The second part of its path.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub collection_name: Option<String>,
     /// The third part of its path.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub container_name: Option<String>,
     /// In somebody's words.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub description: Option<String>,
     /// Whether its bytes are there.
     #[serde(default)]
@@ -53,20 +57,20 @@ pub struct Image {
 #[derive(Deserialize)]
 pub(super) struct SearchData {
     #[serde(default)]
-    pub image: Option<Vec<Image>>,
+    pub image: Option<Found>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct VersionData {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub api_version: Option<String>,
 }
 
 /// What was made, or found.
 #[derive(Deserialize)]
 pub(super) struct Created {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::shown")]
     pub id: Option<String>,
     #[serde(default)]
     pub uploaded: Option<bool>,
@@ -141,7 +145,7 @@ pub(super) struct SingleStart<'a> {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct SingleStarted {
-    #[serde(rename = "uploadURL")]
+    #[serde(rename = "uploadURL", deserialize_with = "bounded::exact")]
     pub upload_url: String,
 }
 
@@ -154,12 +158,19 @@ pub(super) struct PartsStart {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PartsStarted {
-    #[serde(rename = "uploadID")]
+    #[serde(rename = "uploadID", deserialize_with = "bounded::exact")]
     pub upload_id: String,
     pub total_parts: u64,
     pub part_size: u64,
     #[serde(default)]
-    pub options: Option<std::collections::BTreeMap<String, String>>,
+    pub options: Option<PartsOptions>,
+}
+
+/// The one option that matters here.
+#[derive(Deserialize)]
+pub(super) struct PartsOptions {
+    #[serde(default, deserialize_with = "bounded::shown")]
+    pub s3compliant: Option<String>,
 }
 
 /// `PUT v2/imagefile/<id>/_multipart`.
@@ -176,7 +187,7 @@ pub(super) struct PartStart<'a> {
 
 #[derive(Deserialize)]
 pub(super) struct PartStarted {
-    #[serde(rename = "presignedURL")]
+    #[serde(rename = "presignedURL", deserialize_with = "bounded::exact")]
     pub presigned_url: String,
 }
 
@@ -211,7 +222,7 @@ pub struct Finished {
     #[serde(default)]
     pub quota: Option<Quota>,
     /// The container's page, below the endpoint's address.
-    #[serde(rename = "containerUrl", default)]
+    #[serde(rename = "containerUrl", default, deserialize_with = "bounded::shown")]
     pub container_url: Option<String>,
 }
 

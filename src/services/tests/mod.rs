@@ -30,6 +30,7 @@ fn limits(time: Duration) -> Limits {
         library: time,
         pause: Duration::from_millis(10),
         discovery_bytes: 20_000,
+        version_bytes: 1 << 16,
         json_bytes: 10_000,
         library_bytes: 100_000,
         error_bytes: 2_000,
