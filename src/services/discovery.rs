@@ -225,12 +225,12 @@ pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
     }
 }
 
-/// An address that could not be read, without what may be user and password in it.
+/// An address that could not be read, without what may be user and password in it, cut where it is long.
 pub(super) fn redact(uri: &str) -> String {
     match (Url::parse(uri), uri.rsplit_once('@')) {
-        (Ok(url), _) if url.has_host() => super::error::shown(&url),
-        (_, Some((_, behind))) => format!("…@{behind}"),
-        (_, None) => uri.to_string(),
+        (Ok(url), _) if url.has_host() => super::error::brief(&url),
+        (_, Some((_, behind))) => format!("…@{}", cut(behind)),
+        (_, None) => cut(uri).into_owned(),
     }
 }
 

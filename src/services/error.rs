@@ -1,5 +1,6 @@
 //! Why a request failed, in the words of a person: the URL, what happened, and what the server said.
 
+use crate::message::cut;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
@@ -12,7 +13,7 @@ use url::Url;
 /// beyond the server's own message, which comes from outside: escape it before printing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError {
-    /// What was asked, without user info, query and fragment.
+    /// What was asked, without user info, query and fragment, cut where it is long.
     pub url: String,
     /// The proxy it was asked through, without user and password.
     pub proxy: Option<String>,
@@ -76,7 +77,7 @@ pub enum Tls {
 impl HttpError {
     /// `kind` at `url`, asked directly.
     pub fn new(url: &Url, kind: Kind) -> Self {
-        Self { url: shown(url), proxy: None, connected: false, retry_after: None, kind }
+        Self { url: brief(url), proxy: None, connected: false, retry_after: None, kind }
     }
 
     /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
@@ -192,6 +193,11 @@ pub fn shown(url: &Url) -> String {
     url.set_query(None);
     url.set_fragment(None);
     url.into()
+}
+
+/// As [`shown`], cut where it is long.
+pub(super) fn brief(url: &Url) -> String {
+    cut(&shown(url)).into_owned()
 }
 
 /// `url` without user and password.

@@ -3,16 +3,16 @@
 use super::discovery::{Service, Services, service_url};
 use super::error::{HttpError, Kind};
 use super::http::{Get, Http};
+use crate::message::cut;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use url::Url;
 
 /// How many services are asked at the same time.
 const AT_ONCE: usize = 64;
-/// Longest version that is shown, in characters.
-const LONGEST: usize = 64;
 
-/// One service in the table of `status`; name, version and address are the endpoint's own text.
+/// One service in the table of `status`; name, version and address are the endpoint's own text, cut where it is
+/// long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
     /// The name in title case: `Library`.
@@ -42,7 +42,8 @@ impl Row {
             Ok(version) => (version, None),
             Err(problem) => (String::new(), Some(problem)),
         };
-        Self { service: title(name), uri: uri.to_string(), version, problem }
+        let version = cut(&version).into_owned();
+        Self { service: title(&cut(name)), uri: cut(uri).into_owned(), version, problem }
     }
 }
 
@@ -117,10 +118,7 @@ pub fn parse_version(body: &[u8]) -> Option<String> {
         version: String,
     }
     let Envelope { data: Data { version } } = serde_json::from_slice(body).ok()?;
-    match version.char_indices().nth(LONGEST) {
-        Some((end, _)) => Some(format!("{}…", &version[..end])),
-        None => Some(version),
-    }
+    Some(cut(&version).into_owned())
 }
 
 /// Every word with a capital, as Go's `strings.Title` makes it.
@@ -150,7 +148,7 @@ mod tests {
             assert_eq!(parse_version(bad.as_bytes()), None, "{bad}");
         }
         let long = format!(r#"{{"data":{{"version":"{}"}}}}"#, "ä".repeat(1000));
-        assert_eq!(parse_version(long.as_bytes()).unwrap().chars().count(), LONGEST + 1);
+        assert_eq!(parse_version(long.as_bytes()).unwrap().chars().count(), crate::message::LONGEST + 1);
     }
 
     #[test]

@@ -286,7 +286,7 @@ impl Http {
                 return Ok(Arrived { response, url, left_origin });
             };
             let wrong = |text: &str| {
-                Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::shown(&next)))))
+                Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::brief(&next)))))
             };
             if asked.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
                 // Every message names the address.

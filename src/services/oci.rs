@@ -5,6 +5,7 @@ use super::challenge::{self, Challenge};
 use super::error::{HttpError, Kind, Tls};
 use super::http::{Get, Http, Login, Response};
 use super::policy::is_loopback;
+use crate::message::cut;
 use crate::secret::Secret;
 use crate::uri::ServiceUri;
 use serde::Deserialize;
@@ -171,7 +172,7 @@ fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
     let why = match read.iter().find_map(|one| one.as_ref().err()) {
         Some(malformed) => format!("its WWW-Authenticate is malformed: {malformed}"),
         None if schemes.is_empty() => "it does not say how (there is no WWW-Authenticate)".to_string(),
-        None => format!("it wants {}, and only Basic and Bearer are known here", schemes.join(", ")),
+        None => format!("it wants {}, and only Basic and Bearer are known here", cut(&schemes.join(", "))),
     };
     Err(response.unexpected(format!("the registry asks for a login, but {why}")))
 }
@@ -190,7 +191,7 @@ pub fn token_url(
     let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
     let mut url =
         Url::parse(realm).ok().filter(Url::has_host).ok_or("the realm of its challenge is no address")?;
-    let named = |why: &str| Err(format!("its realm {} {why}", super::error::shown(&url)));
+    let named = |why: &str| Err(format!("its realm {} {why}", super::error::brief(&url)));
     let same_place =
         url.host() == registry.host() && url.port_or_known_default() == registry.port_or_known_default();
     let both_here = is_loopback(&url) && is_loopback(registry);

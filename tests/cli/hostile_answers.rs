@@ -4,7 +4,7 @@
 use crate::hostile::{figures, measured};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, Request, TOKEN_STATUS};
 use crate::peers::sif::Sif;
-use crate::world::World;
+use crate::world::{Shown, World};
 use std::io::Write;
 use std::process::Stdio;
 
@@ -15,7 +15,7 @@ const PATIENCE: &str = "300";
 /// In KiB.
 const MEMORY: u64 = 64 << 10;
 /// More than the longest listing, in bytes.
-const OUTPUT: usize = 6 << 20;
+const OUTPUT: usize = 16 << 20;
 
 /// `begin`, as many `entry` as fit into `size` bytes, `end`.
 fn filled(size: usize, begin: &str, entry: &str, end: &str) -> String {
@@ -34,7 +34,7 @@ fn world(endpoint: &Endpoint) -> World {
 }
 
 /// Runs a command and holds it against what every row promises.
-fn judge(name: &str, world: &World, args: &[&str]) {
+fn judge(name: &str, world: &World, args: &[&str]) -> Shown {
     let mut command = measured(world, PATIENCE, args);
     let input = world.path("input");
     std::fs::File::create(&input).unwrap().write_all(PASSWORD.as_bytes()).unwrap();
@@ -55,6 +55,7 @@ fn judge(name: &str, world: &World, args: &[&str]) {
         assert!(!shown.stderr.contains(secret) && !shown.stdout.contains(secret), "{name}");
     }
     assert!(!shown.stdout.contains(['\x1b', '\u{202e}']), "{name}: the terminal is not driven");
+    figures.shown
 }
 
 /// Contents of `data` that could take many times their length in memory, of `size` bytes.
@@ -118,6 +119,15 @@ fn answers_to_a_search_and_to_a_pull() {
             judge(&format!("pull: {name}"), &world(&endpoint), &["pull", "x.sif", "library://a/b/c"]);
         }
     }
+}
+
+#[test]
+fn an_answer_that_is_too_long() {
+    let odd = filled(LARGEST + 1000, r#"{"data":{"image":["#, "{},", "{}]}}");
+    let endpoint = library("GET", "/v1/search", odd);
+    judge("search: too long", &world(&endpoint), &["search", "blast"])
+        .exits(255)
+        .says("the answer is longer than 16777216 bytes");
 }
 
 #[test]
@@ -189,13 +199,12 @@ fn answers_of_an_endpoint() {
         endpoint.set(path, Behaviour::Json(200, body));
         let world = world(&endpoint);
         judge(&format!("status, {path}: {name}"), &world, &["-d", "remote", "status"]);
-        match path {
-            DISCOVERY => judge(&format!("keyserver list: {name}"), &world, &["keyserver", "list"]),
-            IDENTITY => {
-                judge(&format!("get-login-password: {name}"), &world, &["remote", "get-login-password"])
-            }
-            _ => {}
-        }
+        let more: &[&str] = match path {
+            DISCOVERY => &["keyserver", "list"],
+            IDENTITY => &["remote", "get-login-password"],
+            _ => continue,
+        };
+        judge(&format!("{}: {name}", more.join(" ")), &world, more);
     }
 }
 

@@ -64,7 +64,6 @@ fn queries_that_are_none_and_libraries_that_fail() {
         (Fault::retry_after(429, 7), "the server says to wait 7 s"),
         (Fault::json(200, "[]"), "the answer is no list of images"),
         (Fault::json(200, r#"{"data":{"image":7}}"#), "the answer is no list of images"),
-        (Fault::Huge(100 << 20), "longer than 16777216 bytes"),
         (Fault::Mute, "no whole answer within"),
         (Fault::Close, "closed the connection"),
     ] {
@@ -78,6 +77,46 @@ fn queries_that_are_none_and_libraries_that_fail() {
     library.clear_faults();
     library.fault(search(), Fault::json(200, r#"{"data":{"image":null}}"#));
     run(&world, &["search", "blast"]).exits(0).prints("No container images");
+}
+
+#[test]
+fn a_long_answer_is_cut_and_its_rest_counted() {
+    let (world, library) = lab();
+    let image = |name: &str, count: usize| {
+        let tags: Vec<_> = (0..count).map(|n| format!("v{n}")).collect();
+        serde_json::json!({
+            "entityName": "e", "collectionName": "c", "containerName": name, "tags": tags,
+            "fingerprints": vec!["F"; count], "description": "d".repeat(300),
+        })
+    };
+    let mut images = vec![image("a", 102)];
+    images.extend((0..1500).map(|n| image(&format!("b{n}{}", "n".repeat(300)), 1)));
+    let body = serde_json::json!({"data": {"image": images}}).to_string();
+    library.fault(When::get("/library/v1/search"), Fault::json(200, &body));
+    let shown = run(&world, &["search", "blast"]).exits(0);
+    shown
+        .clone()
+        .prints("Found 1501 container images for amd64 matching \"blast\":\n\n\tlibrary://e/c/a:v0,v1,");
+    let lines: Vec<_> = shown.stdout.lines().collect();
+    assert_eq!(lines[3], "\t\t(2 more tags)");
+    assert_eq!(lines[4], format!("\t\t{}…", "d".repeat(256)));
+    assert!(
+        lines[5].starts_with("\t\tSigned by: F,F,") && lines[5].ends_with(",F and 2 more"),
+        "{}",
+        lines[5]
+    );
+    assert_eq!(lines.iter().filter(|line| line.starts_with("\tlibrary://e/c/b")).count(), 999);
+    assert!(lines[7].starts_with("\tlibrary://e/c/b0nnn") && lines[7].ends_with("nn…:v0"), "{}", lines[7]);
+    let end = "\n\n(501 more images are not shown: search for more of the name)\n\n";
+    assert!(shown.stdout.ends_with(end), "{:?}", lines.last());
+    let shown = run(&world, &["search", "--json", "blast"]).exits(0);
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["images"].as_array().unwrap().len(), 1000);
+    assert_eq!(document["more"], 501);
+    assert_eq!(
+        (&document["images"][0]["more_tags"], &document["images"][0]["more_fingerprints"]),
+        (&2.into(), &2.into())
+    );
 }
 
 #[test]

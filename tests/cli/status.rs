@@ -77,6 +77,50 @@ fn a_service_that_does_not_answer_is_na_with_a_reason() {
 }
 
 #[test]
+fn many_services_with_long_names_are_shown_in_bounds() {
+    let (world, endpoint) = lab();
+    let (name, path) = ("n".repeat(3000), "p".repeat(1000));
+    let services: Vec<_> =
+        (0..256).map(|n| (format!("{n:03}{name}"), format!("{}/{n:03}{path}", endpoint.url()))).collect();
+    let pairs: Vec<_> = services.iter().map(|(name, uri)| (name.as_str(), uri.as_str())).collect();
+    endpoint.set_services(&pairs);
+    for n in 0..23 {
+        endpoint.set(&format!("/{n:03}{path}/version"), Behaviour::Close);
+    }
+    let (name, url) = ("n".repeat(253), endpoint.url());
+    let cut = |n: usize| format!("{:.256}…", format!("{url}/{n:03}{path}"));
+    world.remote("logout").exits(0);
+    let shown = world.remote("status --strict").exits(255);
+    let rows: Vec<_> = shown.stdout.lines().collect();
+    assert!(rows[1].starts_with(&format!("000{name}…  N/A  ")) && rows[1].ends_with(&cut(0)), "{}", rows[1]);
+    assert!(rows[256].starts_with(&format!("255{name}…  OK   ")), "{}", rows[256]);
+    // The version names the path: cut as well.
+    assert!(shown.stdout.len() < 257 * 900, "{}", shown.stdout.len());
+    let warnings: Vec<_> = shown.stderr.lines().filter(|line| line.starts_with("WARNING: ")).collect();
+    assert_eq!(warnings.len(), 21, "{warnings:?}");
+    assert_eq!(
+        warnings[0],
+        format!(
+            "WARNING: 000{name}…: {}: the server closed the connection before the answer was whole",
+            cut(0)
+        )
+    );
+    assert_eq!(warnings[20], "WARNING: 3 more services are not available");
+    assert!(shown.stderr.trim_end().ends_with(" and 3 more"), "{}", shown.stderr);
+    world.remote("status --json").exits(0).prints(&cut(0)).never_shows(&"p".repeat(256));
+}
+
+#[test]
+fn a_long_user_name_is_cut() {
+    let (world, endpoint) = lab();
+    let user = format!(r#"{{"username":"{0}","email":"{0}"}}"#, "u".repeat(400));
+    endpoint.set(IDENTITY, Behaviour::Json(200, user));
+    let cut = format!("{}…", "u".repeat(256));
+    world.remote("status").exits(0).prints(&format!("Logged in as: {cut} <{cut}>\n"));
+    world.remote("get-login-password").exits(255).says(&format!("for {cut}\n"));
+}
+
+#[test]
 fn a_token_that_is_not_valid_or_cannot_be_checked() {
     let (world, endpoint) = lab();
     endpoint.revoke_tokens();

@@ -6,7 +6,7 @@ use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
-use crate::message::json_line;
+use crate::message::{cut, json_line};
 use crate::services::{Http, HttpError, Services, discovery};
 use crate::table;
 use crate::uri::{EndpointUri, ServiceUri};
@@ -158,7 +158,7 @@ impl OwnKeyservers {
 }
 
 fn keyserver_of(services: &Services) -> Result<String, String> {
-    let service = services.get("keyserver").map(|service| service.uri.clone());
+    let service = services.get("keyserver").map(|service| cut(&service.uri).into_owned());
     service.ok_or_else(|| "the endpoint names none".to_string())
 }
 

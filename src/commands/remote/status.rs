@@ -41,6 +41,9 @@ pub struct Options {
     ca_file: Option<PathBuf>,
 }
 
+/// How many services that are not OK are named; the rest are counted.
+const MOST_NAMED: usize = 20;
+
 /// What is known of the token.
 enum Token {
     /// The remote has no login at all.
@@ -78,11 +81,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     } else {
         ask(&name, remote, &layers, options, session)?
     };
-    for row in &report.rows {
-        if let Some(problem) = &row.problem {
-            session.ctx.talk.warning(format!("{}: {problem}", row.service));
-        }
-    }
+    report.warn(session);
     let text = if options.json { report.json() } else { report.text(session.now()) };
     session.ctx.print(&text)?;
     report.judge(options, session)
@@ -155,6 +154,22 @@ async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Opt
 }
 
 impl Report {
+    fn down(&self) -> Vec<&Row> {
+        self.rows.iter().filter(|row| !row.is_ok()).collect()
+    }
+
+    fn warn(&self, session: &Session) {
+        let down = self.down();
+        for row in down.iter().take(MOST_NAMED) {
+            if let Some(problem) = &row.problem {
+                session.ctx.talk.warning(format!("{}: {problem}", row.service));
+            }
+        }
+        if let Some(more) = down.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            session.ctx.talk.warning(format!("{more} more services are not available"));
+        }
+    }
+
     fn text(&self, now: u64) -> String {
         let mut rows = vec![["SERVICE", "STATUS", "VERSION", "URI"].map(String::from)];
         rows.extend(
@@ -217,10 +232,14 @@ impl Report {
             _ => {}
         }
         if options.strict {
-            let down: Vec<_> =
-                self.rows.iter().filter(|row| !row.is_ok()).map(|row| row.service.as_str()).collect();
+            let down = self.down();
             if !down.is_empty() {
-                return Err(Failure::new(format!("not available: {}", down.join(", "))));
+                let named: Vec<_> = down.iter().take(MOST_NAMED).map(|row| row.service.as_str()).collect();
+                let more = match down.len() - named.len() {
+                    0 => String::new(),
+                    more => format!(" and {more} more"),
+                };
+                return Err(Failure::new(format!("not available: {}{more}", named.join(", "))));
             }
             if matches!(self.token, Token::Unset(true)) {
                 return Err(Failure::new(format!("no token is set for {}", self.name)).hint(login()));
