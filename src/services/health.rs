@@ -67,7 +67,21 @@ pub async fn check_all(http: &Http, services: &Services, insecure: bool) -> Vec<
 }
 
 async fn check(http: &Http, name: &str, service: &Service, insecure: bool) -> Row {
-    Row::new(name, &service.uri, version(http, &service.uri, insecure).await)
+    let outcome = match version(http, &service.uri, insecure).await {
+        Err(error) if name == "keyserver" && is_up(&error) => Ok(String::new()),
+        outcome => outcome,
+    };
+    Row::new(name, &service.uri, outcome)
+}
+
+/// Whether a server that told no version is up all the same: it answered below 500. Most keyservers have no
+/// `/version`.
+fn is_up(error: &HttpError) -> bool {
+    match &error.kind {
+        Kind::Status { status, .. } => *status < 500,
+        Kind::Unexpected(_) | Kind::TooLarge(_) => true,
+        _ => false,
+    }
 }
 
 /// The version of the service at `uri`.

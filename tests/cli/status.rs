@@ -77,6 +77,34 @@ fn a_service_that_does_not_answer_is_na_with_a_reason() {
 }
 
 #[test]
+fn a_keyserver_without_a_version_is_ok() {
+    let (world, endpoint) = lab();
+    let page = "<html>".to_string() + &"x".repeat(2 << 20);
+    for behaviour in [
+        Behaviour::Json(404, "{}".into()),
+        Behaviour::Json(401, "{}".into()),
+        Behaviour::Body(200, "text/html", "<html>".into()),
+        Behaviour::Body(200, "text/html", page),
+    ] {
+        endpoint.set("/keystore/version", behaviour);
+        let shown = world.remote("status --strict").exits(0);
+        shown.clone().prints("\nKeyserver  OK                      http://");
+        assert!(!shown.stderr.contains("WARNING"), "{shown:?}");
+    }
+    for (behaviour, words) in [
+        (Behaviour::Json(500, "{}".into()), "500 Internal Server Error"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Redirect(302, "?".into()), "in a circle"),
+    ] {
+        endpoint.set("/keystore/version", behaviour);
+        world.remote("status --strict").exits(255).says("WARNING: Keyserver: ").says(words);
+    }
+    endpoint.reset("/keystore/version");
+    endpoint.set("/library/version", Behaviour::Json(404, "{}".into()));
+    world.remote("status --strict").exits(255).says("not available: Library");
+}
+
+#[test]
 fn many_services_with_long_names_are_shown_in_bounds() {
     let (world, endpoint) = lab();
     let (name, path) = ("n".repeat(3000), "p".repeat(1000));
