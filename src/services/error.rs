@@ -46,6 +46,10 @@ pub enum Kind {
     TooLarge(usize),
     /// The server sent the client round in a circle, too far, or from https to http.
     Redirect(String),
+    /// The server, asked over https, sent the client on to this address, which is an http one.
+    Downgrade(String),
+    /// A library, asked over https, names this http address for the bytes of an image.
+    HttpStorage(String),
     /// An answer that means failure.
     Status {
         /// The status code.
@@ -166,6 +170,11 @@ impl fmt::Display for Kind {
                 name.map_or(Ok(()), |name| write!(f, " {name}"))?;
                 message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
+            Self::Downgrade(to) => write!(f, "the server sends requests on from https to {to}"),
+            Self::HttpStorage(at) => write!(
+                f,
+                "the library uses https, but the address that it chose for the image uses http: {at}"
+            ),
             Self::Network(text) | Self::Redirect(text) | Self::Unexpected(text) | Self::Setup(text) => {
                 f.write_str(text)
             }

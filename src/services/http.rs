@@ -199,6 +199,8 @@ pub(super) struct Asked<'a> {
     pub login: Option<Login<'a>>,
     /// Besides the login.
     pub header: Option<(HeaderName, String)>,
+    /// Follow a redirect from https to http, too: what comes is compared with a hash that came over https.
+    pub downgrade: bool,
 }
 
 /// The head of a final answer.
@@ -254,7 +256,8 @@ impl Http {
     /// When there is no whole answer within its bounds. A status that means failure is no error here: see
     /// [`Response::ok`].
     pub async fn get(&self, get: Get<'_>) -> Result<Response, HttpError> {
-        let asked = Asked { url: get.url, insecure: get.insecure, login: get.login, header: None };
+        let asked =
+            Asked { url: get.url, insecure: get.insecure, login: get.login, header: None, downgrade: false };
         let asked = Asked { header: get.accept.map(|accept| (ACCEPT, accept.to_string())), ..asked };
         let whole = async {
             let Arrived { response, url, left_origin } = self.follow(&asked).await?;
@@ -293,11 +296,11 @@ impl Http {
                 let text = "the server sends requests on to an address with the token in it";
                 return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
             }
-            if url.scheme() == "https" && next.scheme() != "https" {
-                return wrong("the server sends requests on from https to");
-            }
             if !matches!(next.scheme(), "http" | "https") {
                 return wrong("the server sends requests on to");
+            }
+            if url.scheme() == "https" && next.scheme() != "https" && !asked.downgrade {
+                return Err(HttpError::new(&url, Kind::Downgrade(super::error::shown(&next))));
             }
             seen.push(url.clone());
             if seen.contains(&next) {

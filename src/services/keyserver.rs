@@ -36,7 +36,9 @@ pub async fn check(http: &Http, base: &Url, insecure: bool, login: Login<'_>) ->
             Ok(Answer::Rejected(answer)) => return Ok(Verdict::Rejected(answer)),
             Ok(Answer::Status(status)) => with.push((page, status)),
             // What another server says about a login that it did not get means nothing.
-            Err(error @ HttpError { kind: Kind::Redirect(_), .. }) => elsewhere = Some(error),
+            Err(error @ HttpError { kind: Kind::Redirect(_) | Kind::Downgrade(_), .. }) => {
+                elsewhere = Some(error)
+            }
             Err(error) => return Err(error),
         }
     }

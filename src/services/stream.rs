@@ -33,6 +33,8 @@ pub struct Fetch<'a> {
     pub login: Option<Login<'a>>,
     /// The bytes that are asked for; the server may send others.
     pub range: Range<u64>,
+    /// Follow a redirect from https to http, too.
+    pub downgrade: bool,
 }
 
 /// Which bytes a server says it sends.
@@ -152,6 +154,7 @@ impl Http {
             insecure: fetch.insecure,
             login: fetch.login,
             header: Some((RANGE, range)),
+            downgrade: fetch.downgrade,
         };
         let opening = async {
             let Arrived { response, url, left_origin } = self.follow(&asked).await?;

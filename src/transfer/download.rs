@@ -1,9 +1,9 @@
 //! From a library into a file.
 
 use super::retry::{Patience, TRIES};
-use super::{Hasher, Progress, TransferError};
+use super::{Hasher, Progress, Storage, TransferError};
 use crate::message::Talk;
-use crate::services::error::HttpError;
+use crate::services::error::{HttpError, Kind};
 use crate::services::http::Login;
 use crate::services::library::Library;
 use crate::services::stream::{Fetch, Stream};
@@ -36,6 +36,8 @@ pub struct Download<'a> {
     pub progress: &'a Progress,
     /// Hears of what is tried again.
     pub talk: &'a Talk,
+    /// What has been said of where the bytes lie.
+    pub storage: Storage,
 }
 
 /// What the parts share.
@@ -79,7 +81,18 @@ impl Download<'_> {
     async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
         let home = url.origin() == self.library.base.origin();
         let login = self.library.token.as_ref().filter(|_| home).map(Login::Bearer);
-        self.library.http.open(&Fetch { url, insecure: self.library.insecure, login, range }).await
+        let (insecure, downgrade) = (self.library.insecure, self.library.http_storage);
+        let opened = self.library.http.open(&Fetch { url, insecure, login, range, downgrade }).await;
+        match opened {
+            Ok(stream) => {
+                self.storage.used(self.library, &stream.url, self.talk, self.progress);
+                Ok(stream)
+            }
+            Err(HttpError { kind: Kind::Downgrade(to), .. }) => {
+                Err(HttpError::new(&self.url, Kind::HttpStorage(to)))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Checks what a 206 says of itself against what was asked for, and what is known of the whole.

@@ -11,9 +11,31 @@ pub mod upload;
 pub use hash::{Hasher, hash_file};
 pub use progress::Progress;
 
+use crate::message::Talk;
 use crate::services::HttpError;
+use crate::services::error::shown;
+use crate::services::library::Library;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
+use url::Url;
+
+/// Where the bytes of an image lie, as far as it has been said.
+#[derive(Default)]
+pub struct Storage {
+    said: Cell<bool>,
+}
+
+impl Storage {
+    /// Warns, once, where a library that is asked over https lets the bytes go over http.
+    fn used(&self, library: &Library, url: &Url, talk: &Talk, progress: &Progress) {
+        if library.is_http_storage(url) && !self.said.replace(true) {
+            let url = shown(url);
+            progress
+                .aside(|| talk.warning(format!("the image goes over http, where others can read it: {url}")));
+        }
+    }
+}
 
 /// Why a transfer failed.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! From a file to a library, in the best way that it offers.
 
 use super::retry::Patience;
-use super::{Progress, TransferError, hash_file};
+use super::{Progress, Storage, TransferError, hash_file};
 use crate::message::Talk;
 use crate::services::error::HttpError;
 use crate::services::library::Library;
@@ -16,6 +16,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use url::Url;
 
 /// Smaller images are not sent in parts.
 const PARTS_FROM: u64 = 64 << 20;
@@ -44,6 +45,8 @@ pub struct Upload<'a> {
     pub progress: &'a Progress,
     /// Hears of what is tried again.
     pub talk: &'a Talk,
+    /// What has been said of where the bytes go.
+    pub storage: Storage,
 }
 
 impl Upload<'_> {
@@ -66,6 +69,20 @@ impl Upload<'_> {
         self.in_one().await
     }
 
+    async fn put(
+        &self,
+        url: &Url,
+        part: &FilePart<'_>,
+        sha256: &str,
+        always: bool,
+        patience: Duration,
+    ) -> Result<String, HttpError> {
+        if self.library.http_storage {
+            self.storage.used(self.library, url, self.talk, self.progress);
+        }
+        self.library.put(url, part, sha256, always, patience).await
+    }
+
     /// How long the server may take for its answer once it has everything.
     fn at_end(&self) -> Duration {
         self.library.http.limits().library + Duration::from_secs(self.length / READ_AGAIN)
@@ -77,7 +94,7 @@ impl Upload<'_> {
         let send = async |part: FilePart<'_>| {
             // A new address for each try: an address may be good for one request.
             let url = library.single_address(self.image, self.length, self.sha256, &md5).await?;
-            library.put(&url, &part, self.sha256, false, self.at_end()).await
+            self.put(&url, &part, self.sha256, false, self.at_end()).await
         };
         self.send(0..self.length, send).await?;
         Ok(library.complete_single(self.image, self.at_end()).await?)
@@ -115,7 +132,7 @@ impl Upload<'_> {
             let library = self.library;
             let send = async |part: FilePart<'_>| {
                 let url = library.part_address(self.image, parts, number, size, &sha256).await?;
-                library.put(&url, &part, &sha256, parts.hashed, library.http.limits().library).await
+                self.put(&url, &part, &sha256, parts.hashed, library.http.limits().library).await
             };
             received.add(number, self.send(range, send).await?);
         }

@@ -16,6 +16,7 @@ mod helpers;
 mod homes;
 mod hostile;
 mod hostile_answers;
+mod http_storage;
 mod keyservers;
 mod list;
 mod login;

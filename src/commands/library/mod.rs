@@ -11,7 +11,7 @@ mod target;
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
-use crate::services::HttpError;
+use crate::services::{HttpError, Kind};
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::path::Path;
@@ -22,6 +22,12 @@ use url::Url;
 pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
 /// Those of them that the real program has for images from elsewhere too.
 pub const SHARED: [&str; 2] = ["pull", "push"];
+
+/// What to do where the bytes of an image would go over http.
+const HTTP_STORAGE_HINTS: [&str; 2] = [
+    "the administrator of the library has to give its storage an https address",
+    "to transfer the image over http, where others can read it: --allow-http-storage",
+];
 
 /// An option that the environment may stand for.
 fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Result<Option<String>> {
@@ -64,8 +70,13 @@ impl Chosen {
             _ => Vec::new(),
         };
         let wait = wait.map(|wait| format!("the server says to wait {} s", wait.as_secs()));
+        let storage: &[&str] = match error.kind {
+            Kind::HttpStorage(_) => &HTTP_STORAGE_HINTS,
+            _ => &[],
+        };
         let failure = super::endpoint::failure(error);
-        log_in.into_iter().chain(wait).fold(failure, |failure, hint| failure.hint(hint))
+        let storage = storage.iter().map(|hint| (*hint).to_string());
+        log_in.into_iter().chain(wait).chain(storage).fold(failure, |failure, hint| failure.hint(hint))
     }
 
     /// A transfer between this library and `file` that failed.

@@ -12,9 +12,9 @@ use crate::fsio::NewFile;
 use crate::message::{Level, quoted};
 use crate::services::library::Image;
 use crate::sif::{self, Sif};
-use crate::transfer::Progress;
 use crate::transfer::download::Download;
 use crate::transfer::upload::hex;
+use crate::transfer::{Progress, Storage};
 use crate::uri::LibraryRef;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -72,6 +72,9 @@ pub struct Options {
     /// Ask the host that the URI names over http
     #[arg(long)]
     no_https: bool,
+    /// Download the image over http if an https library chooses an http address for it
+    #[arg(long)]
+    allow_http_storage: bool,
     /// Say nothing about an image without a signature
     #[arg(short = 'U', long)]
     allow_unsigned: bool,
@@ -128,7 +131,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         if switch(options.no_https, &["NO_HTTPS", "NOHTTPS"], session) { Host::Http } else { Host::Https };
     let choice =
         Choice { command: "pull", library: options.library.as_ref(), reference: Some(&reference), host };
-    let chosen = choose(&choice, session)?;
+    let mut chosen = choose(&choice, session)?;
+    chosen.library.http_storage = options.allow_http_storage;
     let pull = Pull { reference, arch, output, force, chosen };
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
@@ -270,6 +274,7 @@ impl Pull {
             file: &new.file,
             progress: &progress,
             talk,
+            storage: Storage::default(),
         };
         let result = wait(download.run());
         progress.finish();

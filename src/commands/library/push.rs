@@ -10,7 +10,7 @@ use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, UploadQuota};
 use crate::sif::{self, Sif};
 use crate::transfer::upload::{Upload, hex};
-use crate::transfer::{Progress, TransferError, hash_file};
+use crate::transfer::{Progress, Storage, TransferError, hash_file};
 use crate::uri::LibraryRef;
 use clap::Args;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -48,6 +48,9 @@ pub struct Options {
     /// Push an image without a signature too
     #[arg(short = 'U', long)]
     allow_unsigned: bool,
+    /// Upload the image over http if an https library chooses an http address for it
+    #[arg(long)]
+    allow_http_storage: bool,
     /// Use the library at URL instead
     #[arg(long, value_name = "URL")]
     library: Option<String>,
@@ -91,7 +94,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         reference: Some(&reference),
         host: Host::Check,
     };
-    let chosen = choose(&choice, session)?;
+    let mut chosen = choose(&choice, session)?;
+    chosen.library.http_storage = options.allow_http_storage;
     if let Login::None(why) = chosen.login {
         return Err(why.context("cannot push image to library"));
     }
@@ -206,6 +210,7 @@ impl Push<'_> {
             v2,
             progress: &progress,
             talk,
+            storage: Storage::default(),
         };
         let result = upload.run().await;
         progress.finish();

@@ -7,9 +7,9 @@ use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::secret::Secret;
-use crate::services::account;
 use crate::services::library::Library;
 use crate::services::policy::Freshness;
+use crate::services::{Http, account};
 use crate::uri::LibraryRef;
 use url::Url;
 
@@ -139,8 +139,12 @@ fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
     let access = open(&name, remote, session)?;
     let base = base(&name, &access, session)?;
     let (token, login) = token(layers, &name, remote, &access, session)?;
-    let library = Library { http: access.http.clone(), base, insecure: access.insecure, token };
+    let library = library(access.http.clone(), base, access.insecure, token);
     Ok(Chosen { library, page: Some(access.url), login })
+}
+
+fn library(http: Http, base: Url, insecure: bool, token: Option<Secret>) -> Library {
+    Library { http, base, insecure, token, http_storage: false }
 }
 
 fn open(name: &str, remote: &Remote, session: &Session) -> Result<Access> {
@@ -200,7 +204,7 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
         named.by
     ));
     let plain = |why| Chosen {
-        library: Library { http: session.http(None), base: named.base.clone(), insecure: false, token: None },
+        library: library(session.http(None), named.base.clone(), false, None),
         page: None,
         login: Login::None(why),
     };
@@ -238,6 +242,6 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
     }
     session.say_notes(&layers.effective, Some(&name));
     let (token, login) = token(layers, &name, remote, &access, session)?;
-    let library = Library { http: access.http.clone(), base: named.base, insecure: access.insecure, token };
+    let library = library(access.http.clone(), named.base, access.insecure, token);
     Ok(Chosen { library, page: None, login })
 }

@@ -32,6 +32,8 @@ pub struct Library {
     pub insecure: bool,
     /// Sent to the origin of `base` alone.
     pub token: Option<Secret>,
+    /// Let the bytes of an image go over http where a library that is asked over https names such an address.
+    pub http_storage: bool,
 }
 
 /// What a library can do beyond the first version of its API.
@@ -233,6 +235,11 @@ impl Library {
     ) -> Result<Response, HttpError> {
         let login = self.token.as_ref().map(Login::Bearer);
         self.http.call(Call { method, url, insecure: self.insecure, login, content, timeout }).await
+    }
+
+    /// Whether the library, asked over https, chose an http address for the bytes of an image.
+    pub fn is_http_storage(&self, url: &Url) -> bool {
+        self.base.scheme() == "https" && url.scheme() == "http"
     }
 
     async fn get(&self, url: &Url) -> Result<Response, HttpError> {

@@ -3,7 +3,7 @@
 use super::wire::{CompletedPart, Finished, PartStart, PartStarted, PartsAbort, PartsEnd, PartsStart};
 use super::wire::{PartsStarted, SingleStart, SingleStarted};
 use super::{Library, made_address, read};
-use crate::services::error::HttpError;
+use crate::services::error::{HttpError, Kind, shown};
 use crate::services::http::Response;
 use crate::services::stream::{Call, Content, FilePart};
 use reqwest::Method;
@@ -72,7 +72,7 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// No answer, or another status than 200.
+    /// No answer, or another status than 200; an http address that a library asked over https must not name.
     pub async fn put(
         &self,
         url: &Url,
@@ -81,6 +81,9 @@ impl Library {
         always: bool,
         patience: Duration,
     ) -> Result<String, HttpError> {
+        if self.is_http_storage(url) && !self.http_storage {
+            return Err(HttpError::new(&self.base, Kind::HttpStorage(shown(url))));
+        }
         let mut headers = vec![("content-type", "application/octet-stream".to_string())];
         if always || signs_sha256(url) {
             headers.push((CONTENT_SHA256, sha256.to_string()));
