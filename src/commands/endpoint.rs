@@ -76,6 +76,14 @@ impl Session<'_> {
         Ok(Access { uri, url, insecure: remote.insecure, services, http })
     }
 
+    /// What the endpoint of `remote` said last, however long ago; nobody is asked.
+    pub fn recall(&self, name: &str, remote: &Remote) -> Option<Access> {
+        let uri = remote.address(name, self).ok()?;
+        let url = uri.url(remote.insecure);
+        let (services, _) = self.cached_services(&url, remote.insecure)?;
+        Some(Access { uri, url, insecure: remote.insecure, services, http: self.http(None) })
+    }
+
     /// The one client, with what the environment says of proxies and certificates.
     pub fn http(&self, ca_file: Option<PathBuf>) -> Http {
         self.http_trusting(ca_file, Vec::new())
@@ -128,6 +136,11 @@ impl Session<'_> {
         {
             self.ctx.talk.debug(format!("{name} was not kept: {error}"));
         }
+    }
+
+    /// Whether a command that only reads keeps what it looks up.
+    pub fn keeps_services(&self) -> bool {
+        self.paths.user_dir.as_ref().is_ok_and(|directory| fsio::has_cache(directory))
     }
 
     /// Seconds since 1970.

@@ -22,6 +22,11 @@ const PREFIX: &str = ".tmp-";
 /// After this many seconds a temporary is no live writer's any more.
 const LEFT_BEHIND: u64 = 3600;
 
+/// Whether `<user_dir>` has a `remote-cache`.
+pub fn has_cache(user_dir: &Path) -> bool {
+    user_dir.join(DIRECTORY_NAME).is_dir()
+}
+
 /// Reads `<user_dir>/remote-cache/<name>`. `None` unless it is a regular file, no link, of the effective
 /// uid, that nobody else can write, in a directory of which the same is true, and at most `limit` bytes long.
 pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Vec<u8>> {

@@ -18,7 +18,7 @@ mod tests;
 mod trust;
 mod update;
 
-pub use cache::{read_cache, write_cache};
+pub use cache::{has_cache, read_cache, write_cache};
 pub use directory::{Destination, Directory, Found};
 pub use new_file::NewFile;
 pub use read::read;

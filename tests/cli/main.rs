@@ -24,6 +24,7 @@ mod man;
 mod messages;
 mod model;
 mod odd_places;
+mod other_logins;
 #[path = "../peers/mod.rs"]
 mod peers;
 mod pty;

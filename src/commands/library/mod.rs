@@ -11,6 +11,7 @@ mod target;
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
+use crate::services::error::shown;
 use crate::services::{HttpError, Kind};
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
@@ -66,7 +67,7 @@ impl Chosen {
         let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.origin());
         let log_in = match (&self.login, error.status()) {
             (Login::Sent { hints }, Some(401)) if own => hints.clone(),
-            (Login::None(why), Some(401 | 403)) if own => why.hints.clone(),
+            (Login::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
             _ => Vec::new(),
         };
         let wait = wait.map(|wait| format!("the server says to wait {} s", wait.as_secs()));
@@ -74,9 +75,30 @@ impl Chosen {
             Kind::HttpStorage(_) => &HTTP_STORAGE_HINTS,
             _ => &[],
         };
+        let unsent = self.unsent(&error, own);
         let failure = super::endpoint::failure(error);
+        let failure = match unsent {
+            Some(why) => {
+                Failure { source: anyhow::Error::msg(format!("{}; {why}", failure.message())), ..failure }
+            }
+            None => failure,
+        };
         let storage = storage.iter().map(|hint| (*hint).to_string());
         log_in.into_iter().chain(wait).chain(storage).fold(failure, |failure, hint| failure.hint(hint))
+    }
+
+    /// Why a server that refuses a request got no token with it, where it may have wanted one.
+    fn unsent(&self, error: &HttpError, own: bool) -> Option<String> {
+        match (&self.login, error.status()?) {
+            (Login::None(why), 401 | 403 | 500) if own => {
+                Some(format!("no token was sent: {}", why.message()))
+            }
+            (_, 401 | 403) if !own => {
+                let library = shown(&self.library.base);
+                Some(format!("no token was sent: this is another server than the library, {library}"))
+            }
+            _ => None,
+        }
     }
 
     /// A transfer between this library and `file` that failed.

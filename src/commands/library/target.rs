@@ -7,6 +7,7 @@ use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::secret::Secret;
+use crate::services::error::shown;
 use crate::services::library::Library;
 use crate::services::policy::Freshness;
 use crate::services::{Http, account};
@@ -196,52 +197,102 @@ fn token(
     }
 }
 
-/// Another library than that of the active remote, unless it is the same after all: then it gets the token
-/// too. Under an exclusive remote it must be.
+/// A library that was named. It gets the token of the remote whose own library it is. Under an exclusive remote it
+/// must be that one's.
 fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
-    let stranger = Failure::new(format!(
-        "not logged in: {} names another library than that of the default remote",
-        named.by
-    ));
-    let plain = |why| Chosen {
-        library: library(session.http(None), named.base.clone(), false, None),
-        page: None,
-        login: Login::None(why),
+    if let Some(exclusive) = layers.effective.exclusive.as_deref() {
+        return only_of(exclusive, named, layers, session);
+    }
+    let fitting = owners(&named, layers, session);
+    let owner = fitting.iter().find(|owner| has_token(owner.remote, session)).or(fitting.first());
+    let Some(owner) = owner else {
+        let why = stranger(&named, layers, session);
+        let library = library(session.http(None), named.base, false, None);
+        return Ok(Chosen { library, page: None, login: Login::None(why) });
     };
-    let exclusive = layers.effective.exclusive.as_deref();
-    let Some((name, remote)) = layers.find(session, exclusive).ok() else { return Ok(plain(stranger)) };
-    let only = || {
+    session.say_notes(&layers.effective, Some(owner.name));
+    of_owner(named, owner, layers, session)
+}
+
+/// A remote whose own library was named.
+struct Owner<'a> {
+    name: &'a str,
+    remote: &'a Remote,
+    access: Access,
+}
+
+fn of_owner(named: Named, owner: &Owner, layers: &Layers, session: &Session) -> Result<Chosen> {
+    let Owner { name, remote, access } = owner;
+    let (token, login) = token(layers, name, remote, access, session)?;
+    let library = library(access.http.clone(), named.base, access.insecure, token);
+    Ok(Chosen { library, page: None, login })
+}
+
+/// The library of the exclusive remote, if that is what was named.
+fn only_of(exclusive: &str, named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
+    let (name, remote) = layers.find(session, Some(exclusive))?;
+    let refused = || {
         Failure::new(format!(
             "endpoint is set as exclusive by the system administrator: only {name:?} can be used"
         ))
     };
     if session.is_cloud_apptainer(remote) {
-        return if exclusive.is_some() { Err(only()) } else { Ok(plain(stranger)) };
+        return Err(refused());
     }
-    let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
-    if exclusive.is_none() && !has_token {
-        return Ok(plain(stranger));
-    }
-    let access = match open(&name, remote, session) {
-        Ok(access) => access,
-        Err(failure) if exclusive.is_some() => return Err(failure),
-        Err(failure) => {
-            // The named library may be up while the remote is not.
-            session.ctx.talk.verbose(format!("no token is looked for: {}", failure.message()));
-            return Ok(plain(stranger));
-        }
-    };
-    let own = base(&name, &access, session);
-    let same = own.as_ref().is_ok_and(|own| own.origin() == named.base.origin());
+    let access = open(&name, remote, session)?;
     let below = |url: &Url| url.path().trim_end_matches('/').to_string();
-    if exclusive.is_some() && !(same && own.as_ref().is_ok_and(|own| below(own) == below(&named.base))) {
-        return Err(only());
-    }
-    if !same {
-        return Ok(plain(stranger));
+    match base(&name, &access, session) {
+        Ok(own) if own.origin() == named.base.origin() && below(&own) == below(&named.base) => {}
+        _ => return Err(refused()),
     }
     session.say_notes(&layers.effective, Some(&name));
-    let (token, login) = token(layers, &name, remote, &access, session)?;
-    let library = library(access.http.clone(), named.base, access.insecure, token);
-    Ok(Chosen { library, page: None, login })
+    of_owner(named, &Owner { name: &name, remote, access }, layers, session)
+}
+
+fn has_token(remote: &Remote, session: &Session) -> bool {
+    remote.token.is_some() || session.environment_has_token(&remote.uri)
+}
+
+/// The remotes whose library has the origin of the named one: the default first, then by name.
+fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner<'a>> {
+    let default = layers.effective.default.as_deref();
+    let mut remotes: Vec<(&str, &Remote)> =
+        layers.effective.remotes.iter().map(|(name, remote)| (name.as_str(), remote)).collect();
+    remotes.sort_by_key(|(name, _)| Some(*name) != default);
+    let owner = |(name, remote): (&'a str, &'a Remote)| {
+        let access = if Some(name) == default && has_token(remote, session) {
+            // The named library may be up while the remote is not.
+            let opened = (!session.is_cloud_apptainer(remote)).then(|| open(name, remote, session))?;
+            opened
+                .inspect_err(|failure| {
+                    session.ctx.talk.verbose(format!("no token is looked for: {}", failure.message()));
+                })
+                .ok()?
+        } else {
+            session.recall(name, remote)?
+        };
+        let own = Url::parse(&access.service("library")?.uri).ok()?;
+        (own.origin() == named.base.origin()).then_some(Owner { name, remote, access })
+    };
+    remotes.into_iter().filter_map(owner).collect()
+}
+
+/// Why a library that belongs to no remote that is known gets no token, and where one may be.
+fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
+    /// So many remotes are worth a look.
+    const MOST: usize = 3;
+    let unknown =
+        |(_, remote): &(&String, &Remote)| has_token(remote, session) && !session.is_cloud_apptainer(remote);
+    let unknown = layers.effective.remotes.iter().filter(unknown);
+    let unknown = unknown.filter(|(name, remote)| session.recall(name, remote).is_none()).take(MOST);
+    // Reading commands, of which `status` is one, make no directory for what they look up.
+    let look_up = if session.keeps_services() { "status" } else { "login" };
+    let hint = |name: &str| format!("{look_up} {}: looks up the library of this remote", quoted(name));
+    let mut hints: Vec<String> = unknown.map(|(name, _)| session.command(&hint(name))).collect();
+    if hints.is_empty() {
+        hints.push(session.command("add NAME URI: add the remote of this library, and log in to it"));
+    }
+    let own = shown(&named.base);
+    let why = format!("not logged in: {} names {own}, and no remote is known to have this library", named.by);
+    hints.into_iter().fold(Failure::new(why), Failure::hint)
 }
