@@ -73,13 +73,7 @@ impl Paths {
     /// Who is trusted with the global layer as root is: the owner of this program's file, and a group that can
     /// write its directory, as in installations that a group maintains.
     pub fn who_can_replace_exe(&self) -> Trusted {
-        let directory = self.exe.parent().and_then(|directory| std::fs::metadata(directory).ok());
-        // In a sticky directory a group's members cannot replace each other's files.
-        let writes = |found: &Metadata| found.mode() & 0o1020 == 0o020;
-        Trusted {
-            owner: std::fs::metadata(&self.exe).ok().map(|found| found.uid()),
-            group: directory.filter(writes).map(|found| found.gid()),
-        }
+        who_can_replace(&self.exe)
     }
 
     /// The file that a user's write changes.
@@ -136,6 +130,16 @@ impl Paths {
             None => home(ctx).map(|home| home.join(".docker/config.json")),
         };
         AuthPath { file, copy_of: None, chosen: false }
+    }
+}
+
+fn who_can_replace(exe: &Path) -> Trusted {
+    let directory = exe.parent().and_then(|directory| std::fs::metadata(directory).ok());
+    // In a sticky directory the members of a group cannot replace each other's files.
+    let writes = |found: &Metadata| found.mode() & 0o1020 == 0o020;
+    Trusted {
+        owner: std::fs::metadata(exe).ok().map(|found| found.uid()),
+        group: directory.filter(writes).map(|found| found.gid()),
     }
 }
 
@@ -217,6 +221,25 @@ mod tests {
         let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000::/home/ada:/bin/sh\n";
         assert_eq!(home_in(passwd, 1000), Some("/home/ada".into()));
         assert_eq!(home_in(passwd, 100), None);
+    }
+
+    #[test]
+    fn a_group_that_writes_the_directory_of_the_program_can_replace_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let tree = tempfile::tempdir().unwrap();
+        let exe = tree.path().join("apptainer");
+        std::fs::write(&exe, "").unwrap();
+        let mine = std::fs::metadata(tree.path()).unwrap();
+        for (mode, group) in [
+            (0o755, None),
+            (0o775, Some(mine.gid())),
+            (0o2775, Some(mine.gid())),
+            (0o1775, None),
+            (0o757, None),
+        ] {
+            std::fs::set_permissions(tree.path(), PermissionsExt::from_mode(mode)).unwrap();
+            assert_eq!(who_can_replace(&exe), Trusted { owner: Some(mine.uid()), group }, "{mode:o}");
+        }
     }
 
     #[test]

@@ -281,8 +281,8 @@ impl<'a> Session<'a> {
     }
 
     fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {
-        let (why, remedy) = (distrust.sentence(), &distrust.remedy);
-        self.ctx.talk.warning(format!("{why}: {consequence}; run: {remedy}"));
+        let (why, advice) = (distrust.sentence(), distrust.advice());
+        self.ctx.talk.warning(format!("{why}: {consequence}; {advice}"));
     }
 
     fn warn_unknown(&self, path: &Path, loaded: &Loaded) {

@@ -104,8 +104,21 @@ pub(super) fn make(
     mode: u32,
     who: Identity,
 ) -> rustix::io::Result<()> {
+    mkdirat(parent, leaf, Mode::from_raw_mode(mode))?;
+    finish(parent, parent_stat, leaf, mode, who)?;
+    let _ = readable(parent).and_then(rustix::fs::fsync);
+    Ok(())
+}
+
+/// Gives a directory that was just made its mode and owner.
+fn finish(
+    parent: &OwnedFd,
+    parent_stat: &Stat,
+    leaf: &OsStr,
+    mode: u32,
+    who: Identity,
+) -> rustix::io::Result<()> {
     let bits = Mode::from_raw_mode(mode);
-    mkdirat(parent, leaf, bits)?;
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let dir = match openat(parent, leaf, flags, Mode::empty()) {
         // A umask that shut ourselves out. Never root's case, whom a link put in its place could mislead.
@@ -128,7 +141,6 @@ pub(super) fn make(
             let _ = unlinkat(parent, leaf, AtFlags::REMOVEDIR);
         })?;
     }
-    let _ = readable(parent).and_then(rustix::fs::fsync);
     Ok(())
 }
 
@@ -226,4 +238,41 @@ fn no_directory(path: &Path, missing: &Missing) -> Failure {
     let wanted = path.parent().unwrap_or(path);
     Failure::new(format!("the directory {} does not exist", directory.display()))
         .hint(format!("mkdir -p {}", quoted(wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+
+    /// As if the directory that was just made had been exchanged for another one.
+    fn finished(found: &Path, who: Identity) -> rustix::io::Result<()> {
+        let (parent, leaf) = (found.parent().unwrap(), found.file_name().unwrap());
+        let parent = Directory::open(parent, who).unwrap().unwrap();
+        finish(&parent.open, &parent.stat, leaf, 0o700, who)
+    }
+
+    #[test]
+    fn root_gives_away_only_an_empty_directory_of_its_own() {
+        let who = Identity { uid: rustix::process::geteuid().as_raw() };
+        let world = tempfile::tempdir().unwrap();
+        let home = world.path().join("home");
+        if !who.is_root() || chown(world.path(), Some(54_321), Some(54_321)).is_err() {
+            return eprintln!("skipped: needs root");
+        }
+        let of = |path: &Path| {
+            let found = fs::metadata(path).unwrap();
+            (found.uid(), found.mode() & 0o777)
+        };
+        fs::create_dir(&home).unwrap();
+        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(home.join("file"), "x").unwrap();
+        assert_eq!((finished(&home, who), of(&home)), (Err(Errno::NOTEMPTY), (0, 0o755)));
+        fs::remove_file(home.join("file")).unwrap();
+        chown(&home, Some(54_322), None).unwrap();
+        assert_eq!((finished(&home, who), of(&home)), (Err(Errno::PERM), (54_322, 0o755)));
+        chown(&home, Some(0), None).unwrap();
+        assert_eq!((finished(&home, who), of(&home)), (Ok(()), (54_321, 0o700)));
+    }
 }

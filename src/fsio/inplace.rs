@@ -15,6 +15,7 @@ use rustix::fs::{Mode, OFlags, fstat, openat};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ pub(super) fn write(
     let file: File = openat(&place.dir, &place.name, flags, Mode::empty())
         .fail_context(|| format!("opening {} for writing", path.display()))?
         .into();
-    lock::wait(&file, &path, patience, talk)?;
+    wait(&file, &path, role, patience, talk)?;
     let (now, stat) = super::read::content(&file, &path, limit)?;
     let Some(draft) = draft.again(Some(now), change)? else { return Ok(false) };
     if role.is_private() && (who.is_root() || stat.st_uid == who.uid) {
@@ -43,6 +44,17 @@ pub(super) fn write(
     overwrite(&file, draft.from.as_ref().map_or(&[], |bytes| bytes.as_slice()), &draft.to)
         .map_err(|failure| failure.context(format!("writing {} in place", path.display())))?;
     Ok(true)
+}
+
+/// Waits for the lock. Everybody who can read the global file can lock it, and must not keep root from writing.
+fn wait(file: &File, path: &Path, role: Role, patience: Duration, talk: &Talk) -> Result<()> {
+    match lock::wait(file, path, patience, talk) {
+        Err(taken) if !role.is_private() => {
+            talk.warning(format!("{}; writing without the lock", taken.message()));
+            Ok(())
+        }
+        waited => waited.map(drop),
+    }
 }
 
 /// Puts `new` where `old` was.

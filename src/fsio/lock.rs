@@ -8,7 +8,7 @@ use super::trust::quoted;
 use super::{Identity, meta};
 use crate::error::{Failure, Result};
 use crate::message::Talk;
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -137,7 +137,7 @@ fn open(
 /// A lock file that was just made: 0600 whatever the umask, and the directory owner's where root made it.
 /// One that could not be handed over would shut that owner out for ever.
 fn make(place: &Place, dir: &Stat, name: &OsStr, file: &OwnedFd, who: Identity) -> Result<()> {
-    let made = rustix::fs::fchmod(file, Mode::RUSR | Mode::WUSR).map_err(Failure::from);
+    let made = meta::set_mode(file.as_fd(), 0o600);
     made.and_then(|()| meta::hand_over(file, dir, who)).inspect_err(|_| {
         let _ = unlinkat(&place.dir, name, AtFlags::empty());
     })
@@ -149,8 +149,9 @@ fn check(path: &Path, lock: &Stat, dir: &Stat, who: Identity) -> Result<()> {
             .hint(format!("look what it is, and remove it: ls -ld {}", quoted(path))));
     }
     if lock.st_uid != who.uid && lock.st_uid != dir.st_uid {
+        let remove = format!("rm {}", quoted(path));
         return Err(Failure::new(format!("the lock {} belongs to uid {}", path.display(), lock.st_uid))
-            .hint(format!("remove it: {}rm {}", who.sudo(), quoted(path))));
+            .hint(if dir.st_uid == who.uid { remove } else { who.as_root(remove) }));
     }
     Ok(())
 }

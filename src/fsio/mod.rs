@@ -44,9 +44,9 @@ impl Identity {
         self.uid == 0
     }
 
-    /// What to put before a command that takes root.
-    fn sudo(self) -> &'static str {
-        if self.is_root() { "" } else { "sudo " }
+    /// A command that takes root, as advice: others can only pass it on.
+    fn as_root(self, command: String) -> String {
+        if self.is_root() { command } else { format!("ask your administrator to run: {command}") }
     }
 }
 

@@ -137,9 +137,9 @@ fn unreadable(path: &Path, stat: &Stat, role: Role, who: Identity, errno: Errno)
     }
     let path = quoted(path);
     failure.hint(match role {
-        Role::Global { .. } => format!("{}chmod a+r {path}", who.sudo()),
+        Role::Global { .. } => who.as_root(format!("chmod a+r {path}")),
         Role::User if stat.st_uid == who.uid => format!("chmod u+rw {path}"),
-        Role::User => format!("{}chown {} {path}", who.sudo(), who.uid),
+        Role::User => who.as_root(format!("chown {} {path}", who.uid)),
     })
 }
 

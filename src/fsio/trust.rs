@@ -19,11 +19,18 @@ pub struct Distrust {
     pub path: PathBuf,
     /// Reads on after the path: `can be written by others (mode 0666)`.
     pub reason: String,
-    /// The command to type, with `sudo` where it takes root and the caller is not root.
+    /// The command to type, or what else to do.
     pub remedy: String,
+    /// The remedy is a command that the caller can type.
+    pub can_be_typed: bool,
 }
 
 impl Distrust {
+    /// What to do about it, at the end of a WARNING.
+    pub fn advice(&self) -> String {
+        if self.can_be_typed { format!("run: {}", self.remedy) } else { self.remedy.clone() }
+    }
+
     /// Path and reason in one sentence, for a WARNING.
     pub fn sentence(&self) -> String {
         format!("{} {}", self.path.display(), self.reason)
@@ -85,11 +92,12 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
             (true, false) => format!("is a link of uid {owner} in a directory that everybody can write"),
             (false, false) => return None,
         };
-        let remedy = match who.is_root() && owner != 0 && !planted {
+        let can_be_typed = who.is_root() && owner != 0 && !planted;
+        let remedy = match can_be_typed {
             true => format!("chown -h root {}", quoted(&link.path)),
             false => format!("use the path that it leads to: readlink -f {}", quoted(&link.path)),
         };
-        Some(Distrust { path: link.path.clone(), reason, remedy })
+        Some(Distrust { path: link.path.clone(), reason, remedy, can_be_typed })
     })
 }
 
@@ -141,7 +149,8 @@ impl Judge {
         (!trusted).then(|| Distrust {
             path: path.to_path_buf(),
             reason: format!("belongs to uid {owner}, who is not trusted with it"),
-            remedy: format!("{}chown {option}{wanted} {}", self.sudo(0), quoted(path)),
+            remedy: self.who.as_root(format!("chown {option}{wanted} {}", quoted(path))),
+            can_be_typed: self.who.is_root(),
         })
     }
 
@@ -157,19 +166,17 @@ impl Judge {
         if mode & others == 0 || read_only() {
             return None;
         }
-        let remedy = if mode & 0o1002 == 0o1002 {
+        let is_shared = mode & 0o1002 == 0o1002;
+        let can_be_typed = !is_shared && (self.who.is_root() || stat.st_uid == self.who.uid);
+        let remedy = if is_shared {
             // chmod would break a directory such as /tmp for everybody else.
             format!("use a directory that only you can write: mkdir -m 700 {}", quoted(&path.join("NAME")))
         } else {
-            format!("{}chmod go-w {}", self.sudo(stat.st_uid), quoted(path))
+            let command = format!("chmod go-w {}", quoted(path));
+            if can_be_typed { command } else { self.who.as_root(command) }
         };
         let reason = format!("can be written by others (mode {mode:04o})");
-        Some(Distrust { path: path.to_path_buf(), reason, remedy })
-    }
-
-    /// What to put before a command that takes `uid`.
-    fn sudo(&self, uid: u32) -> &'static str {
-        if self.who.is_root() || self.who.uid == uid { "" } else { "sudo " }
+        Some(Distrust { path: path.to_path_buf(), reason, remedy, can_be_typed })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Changing a file: the order of locking, reading, changing and replacing.
 
 use super::lock::{self, Lock};
-use super::place::{Missing, Place};
+use super::place::{Missing, Place, is_read_only};
 use super::read::{self, Look, Seen};
 use super::replace::{self, Outcome};
 use super::{Change, Content, Identity, Target, directory, inplace, meta, trust};
@@ -11,6 +11,7 @@ use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, accessat, fstat};
 use rustix::io::Errno;
 use std::ffi::OsStr;
+use std::path::Path;
 
 /// Changes the file as `change` says, and tells whether anything was written.
 ///
@@ -50,14 +51,22 @@ pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
         Look::Unreachable(blocked) => return Err(target.elsewhere(Failure::new(blocked.sentence()))),
     };
     let may = |name: &OsStr| accessat(dir, name, Access::WRITE_OK, AtFlags::EACCESS);
-    // A file in a directory that allows no new one is written in place.
-    match may(OsStr::new(".")) {
-        Err(errno) if file.is_none_or(|name| may(name).is_err()) => {
+    let may_file = file.map(|name| (path.join(name), may(name)));
+    match (may(OsStr::new(".")), may_file) {
+        // A mount point of its own, which nothing can replace.
+        (Ok(()), Some((file, Err(Errno::ROFS)))) => Err(target.elsewhere(read_only(&file))),
+        // A file in a directory that allows no new one is written in place.
+        (Ok(()), _) | (Err(_), Some((_, Ok(())))) => Ok(()),
+        (Err(Errno::ROFS), _) => Err(target.elsewhere(read_only(&path))),
+        (Err(errno), _) => {
             let failure = Failure::from(errno).context(format!("{} cannot be written", path.display()));
             Err(target.elsewhere(failure))
         }
-        _ => Ok(()),
     }
+}
+
+fn read_only(path: &Path) -> Failure {
+    Failure::new(format!("{} is mounted read-only", path.display()))
 }
 
 /// More than the last directory is missing. Behind a link it is not the path's own that would help.
@@ -141,6 +150,7 @@ impl Writer<'_> {
         }
         match directory::make(&missing.parent, &parent, &missing.leaf, self.target.dir_mode, self.who) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(Errno::ROFS) => Err(self.target.elsewhere(read_only(&missing.parent_path))),
             Err(errno) => Err(self
                 .target
                 .elsewhere(Failure::from(errno).context(format!("making the directory {}", path.display())))),
@@ -204,6 +214,13 @@ impl Writer<'_> {
     ) -> Result<bool> {
         let target = self.target;
         let path = seen.place.path();
+        match &seen.file {
+            Some(found) if is_read_only(&found.file) => return Err(target.elsewhere(read_only(&path))),
+            None if errno == Errno::ROFS => {
+                return Err(target.elsewhere(read_only(&seen.place.shown_dir())));
+            }
+            _ => {}
+        }
         if seen.file.is_none() {
             let failure = Failure::from(errno).context(format!("creating {}", path.display()));
             return Err(target.elsewhere(failure));

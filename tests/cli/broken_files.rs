@@ -416,7 +416,9 @@ fn an_unreadable_file_is_an_error_with_the_command_to_type() {
         let before = if is_root() { Some(Picture::of(&world)) } else { None };
         let command = match (layer, is_root()) {
             (Layer::User, _) => format!("hint:    chmod u+rw {}\n", file.display()),
-            (Layer::Global, _) => format!("hint:    sudo chmod a+r {}\n", file.display()),
+            (Layer::Global, _) => {
+                format!("hint:    ask your administrator to run: chmod a+r {}\n", file.display())
+            }
         };
         for line in ["list", "-d list", "use lab", "add --no-login x h", "status", "check"] {
             let (debug, line) = line.strip_prefix("-d ").map_or(("", line), |rest| ("-d", rest));

@@ -11,6 +11,7 @@ mod conformance;
 mod directories;
 mod disk;
 mod durability;
+mod file_systems;
 mod handover;
 mod helpers;
 mod homes;

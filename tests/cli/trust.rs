@@ -54,7 +54,7 @@ fn status_sends(world: &World, endpoint: &Endpoint) -> bool {
 fn type_the_hint(shown: &Shown) {
     let hints: Vec<&str> = shown.stderr.lines().filter_map(|line| line.strip_prefix("hint:    ")).collect();
     let [hint] = hints[..] else { panic!("one hint: {shown:#?}") };
-    run("sh", &["-c", hint.trim_start_matches("sudo ")]);
+    run("sh", &["-c", hint.trim_start_matches("ask your administrator to run: ")]);
 }
 
 /// What must not be done to a user's layer, with a word of what each says first.
@@ -76,7 +76,7 @@ fn users_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path,
         .remote("list")
         .exits(0)
         .prints("lab  ")
-        .says(&format!("WARNING: {why}: nothing is written to it and no token is sent from it; run: "));
+        .says(&format!("WARNING: {why}: nothing is written to it and no token is sent from it; "));
     assert!(!status_sends(world, endpoint), "{why}");
     world.remote("status").exits(0).says(&format!("WARNING: the token for lab is not sent: {why}"));
     world.remote("get-login-password").exits(255).never_shows("oci-canary").never_shows(TOKEN);

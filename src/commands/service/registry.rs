@@ -51,7 +51,9 @@ impl Session<'_> {
     /// There is no usable home for it.
     pub fn auth_store(&self, authfile: Option<PathBuf>) -> Result<Store> {
         let AuthPath { file, copy_of, chosen } = self.paths.auth_file(self.ctx, authfile);
-        let elsewhere = format!("export {}AUTH_FILE=FILE", self.ctx.persona.prefixes()[0]);
+        let prefix = self.ctx.persona.prefixes()[0];
+        let elsewhere =
+            format!("keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE");
         let path = file
             .map_err(|why| Failure::new(format!("there is no place for logins: {why}")).hint(&elsewhere))?;
         let at = |path| AuthFile { path, identity: self.identity() };

@@ -81,17 +81,26 @@ fn a_users_file_is_theirs_or_roots() {
     let user = |who: u32| as_uid(who, |who| remedy(&path, Role::User, who));
     assert_eq!(user(SOMEBODY), None);
     chown(&path, Some(STRANGER), None).unwrap();
-    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chown {SOMEBODY} {}", path.display()));
+    assert_eq!(
+        user(SOMEBODY).unwrap(),
+        format!("ask your administrator to run: chown {SOMEBODY} {}", path.display())
+    );
     assert_eq!(remedy(&path, Role::User, me()), None);
     chown(&path, Some(SOMEBODY), None).unwrap();
     chown(world.path(""), Some(STRANGER), None).unwrap();
     chmod(&world.path(""), 0o755);
-    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chown {SOMEBODY} {}", world.path("").display()));
+    assert_eq!(
+        user(SOMEBODY).unwrap(),
+        format!("ask your administrator to run: chown {SOMEBODY} {}", world.path("").display())
+    );
     chown(&path, Some(0), None).unwrap();
     chown(world.path(""), Some(0), None).unwrap();
     assert_eq!(user(SOMEBODY), None);
     chmod(&path, 0o664);
-    assert_eq!(user(SOMEBODY).unwrap(), format!("sudo chmod go-w {}", path.display()));
+    assert_eq!(
+        user(SOMEBODY).unwrap(),
+        format!("ask your administrator to run: chmod go-w {}", path.display())
+    );
 }
 
 #[test]
@@ -116,6 +125,52 @@ fn root_follows_a_users_link_only_to_what_is_that_users() {
     chown(world.path("roots"), Some(SOMEBODY), None).unwrap();
     set(&link, "x").unwrap();
     assert_eq!(owner(&world.path("roots/made")).0, SOMEBODY);
+    // A file of root's is not the user's to name, not even in the user's directory.
+    chown(world.path("roots/made"), Some(0), None).unwrap();
+    assert!(super::told(set(&link, "y")).contains("to what is not theirs"));
+    assert_eq!(text(&world.path("roots/made")), "x");
+}
+
+#[test]
+fn a_group_that_can_replace_the_program_may_write_the_global_file() {
+    if !root() {
+        return;
+    }
+    const GROUP: u32 = 54_400;
+    let group = Role::Global { trusted: Trusted { owner: None, group: Some(GROUP) } };
+    let world = World::new();
+    chmod(&world.path(""), 0o755);
+    let path = world.put("etc/remote.yaml", "x", 0o664);
+    let dir = world.path("etc");
+    chmod(&dir, 0o2775);
+    for path in [&path, &dir] {
+        chown(path, None, Some(GROUP)).unwrap();
+    }
+    assert_eq!(remedy(&path, group, me()), None);
+    assert_eq!(as_uid(SOMEBODY, |who| remedy(&path, group, who)), None);
+    assert!(remedy(&path, GLOBAL, me()).unwrap().starts_with("chmod go-w "));
+    for (path, mode) in [(&path, 0o666), (&dir, 0o2777)] {
+        let kept = super::mode(path);
+        chmod(path, mode);
+        assert!(remedy(&world.path("etc/remote.yaml"), group, me()).unwrap().starts_with("chmod go-w "));
+        chmod(path, kept);
+    }
+    chown(&dir, None, Some(GROUP + 1)).unwrap();
+    assert_eq!(remedy(&path, group, me()).unwrap(), format!("chmod go-w {}", dir.display()));
+    chown(&dir, Some(STRANGER), Some(GROUP)).unwrap();
+    assert_eq!(remedy(&path, group, me()).unwrap(), format!("chown 0 {}", dir.display()));
+}
+
+#[test]
+fn the_overflow_uid_is_nobodys_outside_a_user_namespace() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    chmod(&world.path(""), 0o755);
+    let path = world.put("remote.yaml", "x", 0o644);
+    chown(&path, Some(65534), None).unwrap();
+    assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", path.display()));
 }
 
 #[test]
@@ -132,7 +187,7 @@ fn the_global_file_is_roots_or_the_executables_owners() {
     assert_eq!((user(GLOBAL), remedy(&path, GLOBAL, me())), (None, None));
     chown(&path, Some(SOMEBODY), None).unwrap();
     assert_eq!(remedy(&path, GLOBAL, me()).unwrap(), format!("chown 0 {}", path.display()));
-    assert_eq!(user(GLOBAL).unwrap(), format!("sudo chown 0 {}", path.display()));
+    assert_eq!(user(GLOBAL).unwrap(), format!("ask your administrator to run: chown 0 {}", path.display()));
     assert_eq!(user(Role::Global { trusted: owner_trusted(SOMEBODY) }), None);
     chown(&path, Some(0), None).unwrap();
     chown(&dir, Some(STRANGER), None).unwrap();
