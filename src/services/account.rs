@@ -2,7 +2,7 @@
 
 use super::bounded;
 use super::discovery::service_url;
-use super::error::HttpError;
+use super::error::{Administrator, HttpError};
 use super::http::{Get, Http, Login, Response};
 use crate::secret::Secret;
 use base64::Engine;
@@ -41,10 +41,10 @@ pub async fn token_status(
         timeout: limits.token,
         limit: limits.json_bytes,
     };
-    let response = http.get(get).await?.at_home()?;
+    let response = http.get(get).await.map_err(|error| error.named_by(Administrator::Endpoint))?.at_home()?;
     match response.status {
         200 => Ok(TokenVerdict::Valid),
-        401 | 403 | 404 | 406 => Ok(TokenVerdict::Invalid(response.failure())),
+        401 | 403 | 404 | 406 => Ok(TokenVerdict::Invalid(response.refusal())),
         _ => Err(response.failure()),
     }
 }
@@ -102,7 +102,8 @@ pub async fn identity(
         timeout: limits.identity,
         limit: limits.json_bytes,
     };
-    let response = http.get(get).await?.at_home()?.ok()?;
+    let response =
+        http.get(get).await.map_err(|error| error.named_by(Administrator::Endpoint))?.at_home()?.ok()?;
     read_account(response)
 }
 

@@ -214,13 +214,7 @@ pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
         _ => {
             let kind =
                 Kind::Setup("the endpoint names this address, which is neither http nor https".to_string());
-            Err(HttpError {
-                url: redact(service_uri),
-                proxy: None,
-                connected: false,
-                retry_after: None,
-                kind,
-            })
+            Err(HttpError::at(redact(service_uri), kind))
         }
     }
 }

@@ -21,8 +21,21 @@ pub struct HttpError {
     pub connected: bool,
     /// How long the server says to wait before it is asked again.
     pub retry_after: Option<Duration>,
+    /// Who named this address, where the user did not.
+    pub named_by: Option<Administrator>,
+    /// What else a person should know, in our words.
+    pub note: Option<Box<str>>,
     /// What happened.
     pub kind: Kind,
+}
+
+/// Whose administrator chose an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Administrator {
+    /// That of the endpoint, in its description of the services.
+    Endpoint,
+    /// That of the library, for a transfer.
+    Library,
 }
 
 /// What happened to a request.
@@ -74,6 +87,8 @@ pub enum Tls {
     UnknownIssuer,
     /// It belongs to another name.
     WrongName,
+    /// The server wants to see a certificate of ours.
+    WantsOurs,
     /// The other side does not talk TLS, or no version that is still safe.
     Other(String),
 }
@@ -81,7 +96,24 @@ pub enum Tls {
 impl HttpError {
     /// `kind` at `url`, asked directly.
     pub fn new(url: &Url, kind: Kind) -> Self {
-        Self { url: brief(url), proxy: None, connected: false, retry_after: None, kind }
+        Self::at(brief(url), kind)
+    }
+
+    /// `kind` at what is shown as `url`.
+    pub(super) fn at(url: String, kind: Kind) -> Self {
+        Self { url, proxy: None, connected: false, retry_after: None, named_by: None, note: None, kind }
+    }
+
+    /// Says that `who`, and not the user, chose the address.
+    #[must_use]
+    pub fn named_by(self, who: Administrator) -> Self {
+        Self { named_by: Some(who), ..self }
+    }
+
+    /// Adds what else a person should know.
+    #[must_use]
+    pub fn noting(self, note: impl Into<String>) -> Self {
+        Self { note: Some(note.into().into()), ..self }
     }
 
     /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
@@ -108,7 +140,19 @@ impl HttpError {
     }
 
     /// What to do about it, where that is not plain from the message.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        let unreachable = matches!(self.kind, Kind::Refused | Kind::UnknownHost | Kind::ConnectTimeout(_));
+        let who = match self.named_by.filter(|_| unreachable) {
+            Some(Administrator::Endpoint) => "endpoint",
+            Some(Administrator::Library) => "library",
+            None => return self.plain_hint().map(String::from),
+        };
+        Some(format!(
+            "the {who} named this address: its administrator has to correct it, or to make it reachable from here"
+        ))
+    }
+
+    fn plain_hint(&self) -> Option<&'static str> {
         match &self.kind {
             Kind::Tls(Tls::UnknownIssuer) => Some(
                 "if you trust this server, name its certificate authority: export SSL_CERT_FILE=FILE (a login: --ca-file FILE)",
@@ -126,6 +170,7 @@ impl HttpError {
             Kind::Status { status: 429, .. } => {
                 Some("the server has had too many requests: wait, then repeat the command")
             }
+            Kind::Status { .. } if self.retry_after.is_some() => Some("wait, then repeat the command"),
             _ => None,
         }
     }
@@ -142,11 +187,20 @@ impl HttpError {
     }
 }
 
+/// What is said where a server, or another one in front of it, wants a client certificate.
+pub(super) const WANTS_OURS: &str = "the server demands a client certificate, which is not supported yet";
+
 impl StdError for HttpError {}
 
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.url, self.kind)?;
+        if let Some(wait) = self.retry_after {
+            write!(f, " (the server says to wait {} s)", wait.as_secs())?;
+        }
+        if let Some(note) = &self.note {
+            write!(f, "; {note}")?;
+        }
         match &self.proxy {
             Some(proxy) => write!(f, " (through the proxy {proxy})"),
             None => Ok(()),
@@ -170,10 +224,11 @@ impl fmt::Display for Kind {
                 name.map_or(Ok(()), |name| write!(f, " {name}"))?;
                 message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
-            Self::Downgrade(to) => write!(f, "the server sends requests on from https to {to}"),
+            Self::Downgrade(to) => write!(f, "the server sends requests on from https to {}", cut(to)),
             Self::HttpStorage(at) => write!(
                 f,
-                "the library uses https, but the address that it chose for the image uses http: {at}"
+                "the library uses https, but the address that it chose for the image uses http: {}",
+                cut(at)
             ),
             Self::Network(text) | Self::Redirect(text) | Self::Unexpected(text) | Self::Setup(text) => {
                 f.write_str(text)
@@ -191,6 +246,7 @@ impl fmt::Display for Tls {
                 "the server's certificate is self-signed or by an authority that is not known here",
             ),
             Self::WrongName => f.write_str("the server's certificate belongs to another name"),
+            Self::WantsOurs => f.write_str(WANTS_OURS),
             Self::Other(text) => write!(f, "TLS failed: {text}"),
         }
     }
@@ -308,6 +364,7 @@ fn classify_tls(error: &rustls::Error) -> Tls {
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Tls::WrongName,
             other => Tls::Other(other.to_string()),
         },
+        rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => Tls::WantsOurs,
         rustls::Error::InvalidMessage(_) => Tls::Other("the server does not talk https".to_string()),
         other => Tls::Other(other.to_string()),
     }

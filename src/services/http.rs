@@ -9,12 +9,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{
-    ACCEPT, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
     WWW_AUTHENTICATE,
 };
 use reqwest::redirect::Policy;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -174,7 +174,22 @@ impl Response {
     ///
     /// [`Response::failure`] for every other status.
     pub fn ok(self) -> Result<Self, HttpError> {
-        if self.status == 200 { Ok(self) } else { Err(self.failure()) }
+        if self.status == 200 { Ok(self) } else { Err(self.refusal()) }
+    }
+
+    /// As [`Response::failure`], for a server that takes a token: a note says where something in front of it
+    /// asks for a name and a password.
+    pub fn refusal(&self) -> HttpError {
+        let wants = |scheme: &str| {
+            let schemes = self.challenges.iter().filter_map(|value| value.split_whitespace().next());
+            schemes.into_iter().any(|found| found.eq_ignore_ascii_case(scheme))
+        };
+        if self.status == 401 && wants("basic") && !wants("bearer") {
+            let note =
+                "it asks for a name and a password (Basic), which endpoints and libraries are not sent";
+            return self.failure().noting(note);
+        }
+        self.failure()
     }
 
     /// Itself, if it comes from the origin that was asked: what another one says about a token, which it
@@ -352,11 +367,19 @@ impl Http {
             let text = format!("the answer's ETag is longer than {LONGEST_ETAG} bytes");
             return Err(HttpError::new(&url, Kind::Unexpected(text)));
         }
-        let retry_after = header(&response, RETRY_AFTER).and_then(|text| parse_retry_after(&text));
+        let date = header(&response, DATE).unwrap_or_default();
+        let retry_after = header(&response, RETRY_AFTER).and_then(|text| parse_retry_after(&text, &date));
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()).into()).collect();
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.failed(&url, &error))? {
+        loop {
+            let chunk = match response.chunk().await {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break,
+                Err(error) if status.is_success() => return Err(self.failed(&url, &error)),
+                // A server that says no may hang up while a request is still on its way. The no counts.
+                Err(_) => break,
+            };
             let room = limit - body.len();
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
@@ -434,11 +457,55 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
     }
 }
 
-/// Reads `Retry-After`: seconds. A date is not understood, and taken for no word about it.
-pub fn parse_retry_after(text: &str) -> Option<Duration> {
-    text.trim().parse().ok().map(Duration::from_secs)
+/// Reads `Retry-After`: seconds, or a date, which counts from the `Date` of the same answer: the two clocks may
+/// differ. The past is no wait.
+pub fn parse_retry_after(text: &str, date: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let (then, now) = (parse_date(text)?, parse_date(date)?);
+    Some(then.duration_since(now).unwrap_or_default())
+}
+
+/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form in which dates are sent today.
+fn parse_date(text: &str) -> Option<SystemTime> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, date) = text.trim().split_once(", ")?;
+    let parts: Vec<&str> = date.split(' ').collect();
+    let [day, month, year, time, "GMT"] = parts[..] else { return None };
+    let month = MONTHS.iter().position(|name| *name == month)? + 1;
+    humantime::parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z")).ok()
 }
 
 pub(super) fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_to_wait() {
+        const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+        for (text, date, expected) in [
+            ("120", "", Some(120)),
+            (" 0 ", NOW, Some(0)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", NOW, Some(30)),
+            ("Wed, 01 Mar 1995 08:49:37 GMT", NOW, Some(115 * 86_400)),
+            ("Sun, 06 Nov 1994 08:49:00 GMT", NOW, Some(0)),
+            ("Sun, 06 Nov 1994 08:50:07 GMT", "", None),
+            ("Sun, 06 Foo 1994 08:50:07 GMT", NOW, None),
+            ("Sun, 06 Nov 1994 08:50:07 CET", NOW, None),
+            ("Sun, 06 Nov 19941 08:50:07 GMT", NOW, None),
+            ("-1", NOW, None),
+            ("99999999999999999999", NOW, None),
+            ("soon", NOW, None),
+            ("", NOW, None),
+        ] {
+            let expected = expected.map(Duration::from_secs);
+            assert_eq!(parse_retry_after(text, date), expected, "{text:?} at {date:?}");
+        }
+    }
 }

@@ -1,5 +1,6 @@
 //! The server's own message in the body of a failure.
 
+use super::error::WANTS_OURS;
 use crate::secret::Secret;
 use serde_json::Value;
 
@@ -7,12 +8,12 @@ use serde_json::Value;
 const LONGEST: usize = 200;
 
 /// The message of a failure's body: of the library's envelope `{"error":{"message":…}}`, of
-/// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, or the first line of a text. A page of
-/// HTML has none. Where the server repeats one of the `secrets` that it was sent, a `…` stands in its place.
+/// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, of an object store's
+/// `<Error><Code>…</Code><Message>…</Message></Error>`, or the first line of a text. A page of HTML has none. Where the server repeats one of the `secrets` that it was sent, a `…` stands in its place.
 pub fn from_body(body: &[u8], secrets: &[Secret]) -> Option<String> {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(json) => from_json(&json)?.to_string(),
-        Err(_) => first_line(&String::from_utf8_lossy(body))?.to_string(),
+        Err(_) => from_text(&String::from_utf8_lossy(body))?,
     };
     // Nothing shorter is a secret that a server would take, and its letters stand in every sentence.
     let long = secrets.iter().filter(|secret| secret.expose().len() >= 4);
@@ -29,6 +30,30 @@ fn from_json(json: &Value) -> Option<&str> {
     let places =
         ["/error/message", "/message", "/errors/0/message", "/error_description", "/error", "/detail"];
     places.iter().find_map(|place| json.pointer(place)?.as_str())
+}
+
+fn from_text(text: &str) -> Option<String> {
+    if text.contains("SSL certificate was sent") {
+        // The page of nginx.
+        return Some(WANTS_OURS.to_string());
+    }
+    from_xml(text).or_else(|| first_line(text).map(String::from))
+}
+
+/// `CODE: MESSAGE` of an object store, or one of them.
+fn from_xml(text: &str) -> Option<String> {
+    let (_, error) = text.split_once("<Error>")?;
+    let inside = |name: &str| {
+        let (_, rest) = error.split_once(&format!("<{name}>"))?;
+        let (text, _) = rest.split_once(&format!("</{name}>"))?;
+        let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+        let plain = entities.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to));
+        Some(plain).filter(|text| !text.trim().is_empty())
+    };
+    match (inside("Code"), inside("Message")) {
+        (Some(code), Some(message)) => Some(format!("{code}: {message}")),
+        (code, message) => code.or(message),
+    }
 }
 
 fn first_line(text: &str) -> Option<&str> {
@@ -59,6 +84,15 @@ mod tests {
             ("try again\nlater", Some("try again")),
             ("<html><body>502</body></html>", None),
             ("{broken", None),
+            (
+                "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has\nexpired</Message></Error>",
+                Some("AccessDenied: Request has expired"),
+            ),
+            ("<Error><Code>NoSuchKey</Code><Message></Message></Error>", Some("NoSuchKey")),
+            ("<Error><Message>a &lt;b&gt; &amp;amp; c</Message></Error>", Some("a <b> &amp; c")),
+            ("<Error><Code>x", None),
+            ("<html><Code>x</Code></html>", None),
+            ("<html><center>No required SSL certificate was sent</center></html>", Some(WANTS_OURS)),
             ("\0\u{1}", None),
         ];
         for (body, expected) in table {

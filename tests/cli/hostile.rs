@@ -212,6 +212,8 @@ fn tls_that_does_not_pass() {
         ("not valid yet", ca.not_yet_valid(), "not valid yet"),
         ("for another name", ca.identity_for("other.example"), "belongs to another name"),
         ("self-signed", Identity::self_signed(false), "self-signed"),
+        ("self-signed and expired", Identity::expired_authority(), "the server's certificate"),
+        ("and a wish for ours", ca.identity().for_clients_of(&ca), "demands a client certificate"),
         ("of an unknown authority", Ca::generate().identity(), "not known here"),
     ];
     for (name, identity, words) in table {

@@ -38,6 +38,7 @@ mod registry;
 mod scripting;
 mod search_and_delete;
 mod secrets;
+mod server_words;
 mod status;
 mod supply_chain;
 mod terminal;

@@ -1,9 +1,10 @@
 //! A private certificate authority and the certificates of servers, good and bad.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -61,7 +62,7 @@ impl Ca {
     fn sign(&self, params: CertificateParams) -> Identity {
         let key = key();
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity { pem: certificate.pem(), certificate: certificate.into(), key }
+        Identity { pem: certificate.pem(), certificate: certificate.into(), key, clients: None }
     }
 }
 
@@ -70,6 +71,8 @@ pub struct Identity {
     certificate: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
+    /// Whose certificates its clients must show.
+    clients: Option<CertificateDer<'static>>,
 }
 
 impl Identity {
@@ -79,8 +82,26 @@ impl Identity {
         if authority {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
+        Self::signed_by_itself(&params, key)
+    }
+
+    /// Signed by itself, marked as an authority, and out of date.
+    pub fn expired_authority() -> Self {
+        let (mut params, key) = (params(&NAMES), key());
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.not_before = date_time_ymd(2001, 1, 1);
+        params.not_after = date_time_ymd(2002, 1, 1);
+        Self::signed_by_itself(&params, key)
+    }
+
+    fn signed_by_itself(params: &CertificateParams, key: KeyPair) -> Self {
         let certificate = params.self_signed(&key).unwrap();
-        Self { pem: certificate.pem(), certificate: certificate.into(), key }
+        Self { pem: certificate.pem(), certificate: certificate.into(), key, clients: None }
+    }
+
+    /// Takes only clients with a certificate of this authority.
+    pub fn for_clients_of(self, ca: &Ca) -> Self {
+        Self { clients: Some(ca.0.der().clone()), ..self }
     }
 
     /// The certificate, for `--ca-file`.
@@ -97,12 +118,20 @@ impl Identity {
     /// What a server needs to talk TLS as this identity.
     pub(super) fn server_config(self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![self.certificate], key)
             .unwrap();
+        let config = match self.clients {
+            None => config.with_no_client_auth(),
+            Some(authority) => {
+                let mut roots = RootCertStore::empty();
+                roots.add(authority).unwrap();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                config.with_client_cert_verifier(verifier.build().unwrap())
+            }
+        };
+        let config = config.with_single_cert(vec![self.certificate], key).unwrap();
         Arc::new(config)
     }
 }

@@ -11,7 +11,7 @@ mod target;
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
-use crate::services::error::shown;
+use crate::services::error::{Administrator, shown};
 use crate::services::{HttpError, Kind};
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
@@ -62,7 +62,6 @@ fn architecture(option: Option<&String>, variable: &str, session: &Session) -> R
 impl Chosen {
     /// A failed request to this library as a failed command.
     fn failure(&self, error: HttpError) -> Failure {
-        let wait = error.retry_after.filter(|_| error.status() == Some(429));
         // A place that the library sends its data to has nothing to do with a login here.
         let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.origin());
         let log_in = match (&self.login, error.status()) {
@@ -70,12 +69,16 @@ impl Chosen {
             (Login::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
             _ => Vec::new(),
         };
-        let wait = wait.map(|wait| format!("the server says to wait {} s", wait.as_secs()));
         let storage: &[&str] = match error.kind {
             Kind::HttpStorage(_) => &HTTP_STORAGE_HINTS,
             _ => &[],
         };
         let unsent = self.unsent(&error, own);
+        let error = match self.page {
+            _ if !own => error.named_by(Administrator::Library),
+            Some(_) => error.named_by(Administrator::Endpoint),
+            None => error,
+        };
         let failure = super::endpoint::failure(error);
         let failure = match unsent {
             Some(why) => {
@@ -84,7 +87,7 @@ impl Chosen {
             None => failure,
         };
         let storage = storage.iter().map(|hint| (*hint).to_string());
-        log_in.into_iter().chain(wait).chain(storage).fold(failure, |failure, hint| failure.hint(hint))
+        log_in.into_iter().chain(storage).fold(failure, |failure, hint| failure.hint(hint))
     }
 
     /// Why a server that refuses a request got no token with it, where it may have wanted one.

@@ -52,7 +52,11 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     access.may_get_token(library)?;
     let account = wait(account::identity(&access.http, &library.uri, access.insecure, Some(&token)))?
         .map_err(|error| {
-            let refused = matches!(error.status(), Some(401 | 403 | 404));
+            let (refused, lacks) = (matches!(error.status(), Some(401 | 403)), error.status() == Some(404));
+            if lacks {
+                let note = "the library has no such call, so it tells no registry password";
+                return failure(error.noting(note)).context("while asking who you are");
+            }
             let failure = failure(error).context("while asking who you are");
             failure.hint(if refused {
                 log_in.clone()

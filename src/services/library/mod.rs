@@ -54,6 +54,14 @@ enum Level {
 }
 
 impl Level {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Entity => "entity",
+            Self::Collection => "collection",
+            Self::Container => "container",
+        }
+    }
+
     /// The part of the path.
     fn plural(self) -> &'static str {
         match self {
@@ -110,7 +118,7 @@ impl Library {
         match response.status {
             200 | 202 | 204 => Ok(true),
             404 => Ok(false),
-            _ => Err(response.failure()),
+            _ => Err(response.refusal()),
         }
     }
 
@@ -155,7 +163,13 @@ impl Library {
             return id(&response.ok()?);
         }
         let document = wire::NewLevel::new(name, level, parent);
-        let response = self.post(level.plural(), &document).await?;
+        let response = self.post(level.plural(), &document).await.map_err(|error| match error.status() {
+            Some(403 | 405) => {
+                let level = level.name();
+                error.noting(format!("the library has no {level} {path:?} and does not let you create one"))
+            }
+            _ => error,
+        })?;
         made(&path);
         id(&response)
     }
@@ -187,7 +201,7 @@ impl Library {
         Ok((wire::require_id(&response, made.id)?, made.uploaded.unwrap_or(false)))
     }
 
-    /// Puts a tag on an image; one of that name on another image is moved.
+    /// Puts a tag on an image, whose bytes the library has; one of that name on another image is moved.
     ///
     /// # Errors
     ///
@@ -199,11 +213,14 @@ impl Library {
         tag: &str,
         arch: Option<&str>,
     ) -> Result<(), HttpError> {
-        match arch {
-            Some(arch) => self.post(&format!("v2/tags/{container}"), &TagByArch { arch, tag, image }).await?,
-            None => self.post(&format!("v1/tags/{container}"), &TagOnly { tag, image }).await?,
+        let answer = match arch {
+            Some(arch) => self.post(&format!("v2/tags/{container}"), &TagByArch { arch, tag, image }).await,
+            None => self.post(&format!("v1/tags/{container}"), &TagOnly { tag, image }).await,
         };
-        Ok(())
+        let there = |error: HttpError| {
+            error.noting(format!("the image is in the library, but the tag {tag:?} was not set"))
+        };
+        answer.map(drop).map_err(there)
     }
 
     /// Makes something; any 2xx will do.
@@ -219,7 +236,7 @@ impl Library {
     ) -> Result<Response, HttpError> {
         let text = serde_json::to_vec(document).expect("documents of text and numbers are JSON");
         let response = self.call(method, &self.url(path), Content::Json(text)).await?;
-        if (200..300).contains(&response.status) { Ok(response) } else { Err(response.failure()) }
+        if (200..300).contains(&response.status) { Ok(response) } else { Err(response.refusal()) }
     }
 
     async fn call(&self, method: Method, url: &Url, content: Content<'_>) -> Result<Response, HttpError> {

@@ -1,5 +1,6 @@
 //! The client against servers that really listen.
 
+mod early;
 mod endpoint;
 mod faults;
 mod proxies;

@@ -89,6 +89,20 @@ fn self_signed_certificates() {
 }
 
 #[test]
+fn a_server_that_wants_a_certificate_of_ours() {
+    let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("ca.pem");
+    ca.write(&file);
+    let endpoint = Endpoint::https(ca.identity().for_clients_of(&ca));
+    let text = error_of(get(&trusting(&file), &endpoint.url(), "/x"));
+    assert!(
+        text.ends_with("/x: the server demands a client certificate, which is not supported yet"),
+        "{text}"
+    );
+    assert!(endpoint.requests().is_empty());
+}
+
+#[test]
 fn files_that_are_no_certificates() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("junk.pem");
