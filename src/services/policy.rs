@@ -113,6 +113,9 @@ mod tests {
             ("http://127.0.0.1:80", true, "http://localhost:81", Some(Exposure::None)),
             ("http://[::1]", true, "http://[::1]/x", Some(Exposure::None)),
             ("http://127.0.0.1", true, "http://elsewhere", Some(Exposure::Open)),
+            ("http://127.0.0.1", true, "http://evil-localhost", Some(Exposure::Open)),
+            ("http://127.0.0.1", true, "http://localhost.evil.test", Some(Exposure::Open)),
+            ("http://evil-localhost", true, "http://127.0.0.1", Some(Exposure::Open)),
             ("https://e", true, "ftp://e", refused),
             ("https://e", true, "s/library", refused),
             ("https://e", false, "", refused),
@@ -120,6 +123,29 @@ mod tests {
         for (endpoint, insecure, service, expected) in table {
             let answer = may_get_token(&Url::parse(endpoint).unwrap(), insecure, service);
             assert_eq!(answer.ok(), expected, "{endpoint} {insecure} {service}");
+        }
+    }
+
+    #[test]
+    fn which_servers_are_this_machine() {
+        for (url, expected) in [
+            ("http://localhost", true),
+            ("http://LOCALHOST:81/x", true),
+            ("http://127.0.0.1", true),
+            ("http://127.255.0.9", true),
+            ("http://[::1]", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("http://evil-localhost", false),
+            ("http://evil.localhost", false),
+            ("http://localhost.evil.test", false),
+            ("http://localhosts", false),
+            ("http://128.0.0.1", false),
+            ("http://0.0.0.0", false),
+            ("http://[::2]", false),
+            ("http://[::ffff:128.0.0.1]", false),
+            ("file:///localhost", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), expected, "{url}");
         }
     }
 

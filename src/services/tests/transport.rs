@@ -89,6 +89,16 @@ fn self_signed_certificates() {
 }
 
 #[test]
+fn an_authority_of_its_own_that_has_expired() {
+    let (identity, dir) = (Identity::expired_authority(), tempfile::tempdir().unwrap());
+    let file = dir.path().join("own.pem");
+    identity.write(&file);
+    let endpoint = Endpoint::https(identity);
+    assert_eq!(problem(&trusting(&file), &endpoint), Tls::Expired);
+    assert!(endpoint.requests().is_empty());
+}
+
+#[test]
 fn a_server_that_wants_a_certificate_of_ours() {
     let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
     let file = dir.path().join("ca.pem");
