@@ -6,6 +6,7 @@
 pub mod account;
 pub mod bounded;
 pub mod cache;
+mod certificates;
 pub mod challenge;
 pub mod discovery;
 pub mod error;

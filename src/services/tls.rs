@@ -1,29 +1,15 @@
 //! Whose certificates are believed: the system's, those that the surroundings name, and no less than
 //! TLS 1.2.
 
+use super::certificates;
 use super::settings::Settings;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_native_certs::load_certs_from_paths;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The bundle of the distributions, in the order in which Go looks; the first that has certificates is it.
-const BUNDLES: [&str; 6] = [
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/pki/tls/cacert.pem",
-    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-];
-/// The directories of the distributions; all of them count.
-const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
 /// A configuration that verifies the server. Reads the certificates: some milliseconds.
 ///
@@ -32,7 +18,7 @@ const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 /// One line when a file that `settings` name cannot be read or holds no certificate, or when no directory
 /// of theirs can be read. What is broken in the system's own store is passed over.
 pub fn verified(settings: &Settings) -> Result<ClientConfig, String> {
-    let trusted = certificates(settings)?;
+    let trusted = certificates::trusted(settings)?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().cloned());
     if roots.is_empty() {
@@ -69,75 +55,6 @@ fn finish(judge: Judge) -> ClientConfig {
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config
-}
-
-/// Go's rule: `SSL_CERT_FILE` stands in for the bundle, `SSL_CERT_DIR` for the directories.
-fn certificates(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, String> {
-    let mut all = match &settings.cert_file {
-        Some(file) => named_file("SSL_CERT_FILE", file)?,
-        None => BUNDLES.iter().map(|path| file(Path::new(path))).find(|c| !c.is_empty()).unwrap_or_default(),
-    };
-    match &settings.cert_dirs {
-        Some(dirs) => all.extend(named_directories(dirs)?),
-        None => all.extend(DIRECTORIES.iter().flat_map(|path| directory(Path::new(path)))),
-    }
-    for path in &settings.ca_files {
-        all.extend(named_file("--ca-file", path)?);
-    }
-    for path in settings.cert_directories.iter().flat_map(|directory| crt_files(directory)) {
-        all.extend(named_file("the certificate", &path)?);
-    }
-    all.sort_unstable_by(|a, b| a.as_ref().cmp(b.as_ref()));
-    all.dedup();
-    Ok(all)
-}
-
-fn file(path: &Path) -> Vec<CertificateDer<'static>> {
-    load_certs_from_paths(Some(path), None).certs
-}
-
-fn directory(path: &Path) -> Vec<CertificateDer<'static>> {
-    load_certs_from_paths(None, Some(path)).certs
-}
-
-/// The certificates of a file that somebody names; it may be a pipe, and is read once.
-fn named_file(by: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let problem = |what: &dyn std::fmt::Display| format!("{by} {}: {what}", path.display());
-    let bytes = std::fs::read(path).map_err(|error| problem(&plain(&error)))?;
-    let mut found: Vec<_> = CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok).collect();
-    found.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
-    // `SSL_CERT_FILE=/dev/null` is taken at its word: there is no bundle.
-    match found.is_empty() && !(bytes.is_empty() && by == "SSL_CERT_FILE") {
-        true => Err(problem(&"holds no certificate in PEM form")),
-        false => Ok(found),
-    }
-}
-
-fn named_directories(paths: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, String> {
-    if !paths.is_empty() && !paths.iter().any(|path| std::fs::read_dir(path).is_ok()) {
-        let shown: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-        return Err(format!("SSL_CERT_DIR {}: no such directory", shown.join(":")));
-    }
-    Ok(paths.iter().flat_map(|path| directory(path)).collect())
-}
-
-/// The `*.crt` of a directory in the order of their names; none where there is no such directory.
-fn crt_files(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
-    files.retain(|path| path.extension().is_some_and(|extension| extension == "crt") && path.is_file());
-    files.sort();
-    files
-}
-
-/// An IO error without its number.
-fn plain(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_string(),
-        std::io::ErrorKind::IsADirectory => "is a directory".to_string(),
-        _ => error.to_string(),
-    }
 }
 
 /// Whose certificates are taken.

@@ -119,6 +119,11 @@ fn files_that_are_no_certificates() {
     std::fs::write(&file, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n").unwrap();
     let endpoint = Endpoint::https(Ca::generate().identity());
     let missing = dir.path().join("missing.pem");
+    let (pipe, large) = (dir.path().join("pipe"), dir.path().join("large"));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    std::fs::create_dir(&large).unwrap();
+    let too_large = large.join("zeros.crt");
+    std::fs::File::create(&too_large).unwrap().set_len((16 << 20) + 1).unwrap();
     let table = [
         (
             Settings { ca_files: vec![file.clone()], ..settings() },
@@ -129,6 +134,19 @@ fn files_that_are_no_certificates() {
         (Settings { ca_files: vec![missing.clone()], ..settings() }, "--ca-file", "no such file"),
         (Settings { cert_file: Some(dir.path().into()), ..settings() }, "SSL_CERT_FILE", "is a directory"),
         (Settings { cert_dirs: Some(vec![missing]), ..settings() }, "SSL_CERT_DIR", "no such directory"),
+        (Settings { ca_files: vec!["/dev/zero".into()], ..settings() }, "--ca-file", "not a regular file"),
+        (Settings { ca_files: vec!["/dev/null".into()], ..settings() }, "--ca-file", "not a regular file"),
+        (Settings { cert_file: Some("/dev/zero".into()), ..settings() }, "/dev/zero", "not a regular file"),
+        (Settings { cert_file: Some(pipe.clone()), ..settings() }, "SSL_CERT_FILE", "not a regular file"),
+        (Settings { ca_files: vec![pipe], ..settings() }, "--ca-file", "not a regular file"),
+        (Settings { ca_files: vec![too_large.clone()], ..settings() }, "--ca-file", "larger than 16 MiB"),
+        (Settings { cert_file: Some(too_large), ..settings() }, "SSL_CERT_FILE", "larger than 16 MiB"),
+        (
+            Settings { cert_dirs: Some(vec![large.clone()]), ..settings() },
+            "SSL_CERT_DIR",
+            "larger than 16 MiB",
+        ),
+        (Settings { cert_directories: vec![large], ..settings() }, "zeros.crt", "larger than 16 MiB"),
     ];
     for (settings, by, what) in table {
         let http = with(settings, PATIENT);
