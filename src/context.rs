@@ -128,6 +128,18 @@ pub struct Found<'a> {
     pub value: &'a OsStr,
 }
 
+impl Found<'_> {
+    /// The value of a switch.
+    ///
+    /// # Errors
+    /// It is neither true nor false.
+    pub fn truth(&self) -> Result<bool> {
+        self.value.to_str().and_then(truth).ok_or_else(|| {
+            Failure::new(format!("{}={}: it must be true or false", self.name, self.value.to_string_lossy()))
+        })
+    }
+}
+
 impl Context {
     /// The persona's variable `suffix` (`CONFIGDIR` → `APPTAINER_CONFIGDIR`, then
     /// `SINGULARITY_CONFIGDIR`). The second choice is said to be one.
@@ -146,10 +158,18 @@ impl Context {
         Some(found)
     }
 
-    /// A variable that switches something on: `1`, `true`, `yes`, `on`, in any case, as the real programs
-    /// read them; what they would not understand is no.
-    pub fn switch(&self, suffix: &str) -> bool {
-        self.variable(suffix).is_some_and(|found| is_true(found.value))
+    /// A switch: the option if it was given, else the first of the persona's variables that is set.
+    ///
+    /// # Errors
+    /// That variable is neither true nor false.
+    pub fn switch(&self, option: Option<bool>, suffixes: &[&str]) -> Result<bool> {
+        match option {
+            Some(option) => Ok(option),
+            None => suffixes
+                .iter()
+                .find_map(|suffix| self.variable(suffix))
+                .map_or(Ok(false), |found| found.truth()),
+        }
     }
 
     /// Prints data on standard output.
@@ -175,8 +195,11 @@ impl Context {
     }
 }
 
-/// The truth of a variable's text: what Go's `strconv.ParseBool` takes, and yes and on.
-pub fn is_true(value: &OsStr) -> bool {
-    let text = value.to_string_lossy().to_ascii_lowercase();
-    matches!(text.as_str(), "1" | "t" | "true" | "y" | "yes" | "on")
+/// A boolean in the words of Go's parser; `None` if it is none of them.
+pub fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
 }

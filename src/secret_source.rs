@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 #[derive(Args, Clone, Default)]
 pub struct SecretOptions {
     /// Read the token from the first line of FILE (- is standard input)
-    #[arg(long, value_name = "FILE", group = "secret")]
+    #[arg(long, value_name = "FILE")]
     pub tokenfile: Option<PathBuf>,
     /// The password or token itself; visible in the process list, so prefer --password-stdin
-    #[arg(short, long, value_name = "PASSWORD", group = "secret", value_parser = secret)]
+    #[arg(short, long, value_name = "PASSWORD", value_parser = secret)]
     pub password: Option<Secret>,
     /// Read the password or token from standard input
-    #[arg(long, group = "secret")]
+    #[arg(long)]
     pub password_stdin: bool,
 }
 
@@ -43,9 +43,18 @@ pub struct Streams<'a> {
 }
 
 impl SecretOptions {
+    /// The options, and which of them name a source; only one may.
+    pub fn given(&self) -> [(&'static str, bool); 3] {
+        [
+            ("--tokenfile <FILE>", self.tokenfile.is_some()),
+            ("--password <PASSWORD>", self.password.is_some()),
+            ("--password-stdin", self.password_stdin),
+        ]
+    }
+
     /// Whether the command line names a source.
     pub fn is_given(&self) -> bool {
-        self.tokenfile.is_some() || self.password.is_some() || self.password_stdin
+        self.given().iter().any(|(_, given)| *given)
     }
 
     /// Whether that source is standard input; where it is a terminal, what is typed must not be shown.

@@ -61,11 +61,11 @@ fn addresses_are_stored_in_the_form_that_the_real_programs_can_use() {
 fn bad_names_and_addresses_change_nothing() {
     let world = World::new();
     for (name, uri, says) in [
-        ("", "h", "not blank"),
+        (" ", "h", "not blank"),
         ("a\nb", "h", "control characters"),
         ("a\u{1b}[2J", "h", "control characters"),
         ("docker://x", "h", "://"),
-        ("lab", "", "empty URI"),
+        ("lab", " ", "blanks"),
         ("lab", "ftp://h", "only https and http"),
         ("lab", "h:0", "1 to 65535"),
         ("lab", "h:99999", "1 to 65535"),

@@ -41,6 +41,7 @@ mod secrets;
 mod server_words;
 mod status;
 mod supply_chain;
+mod switches;
 mod terminal;
 mod trust;
 mod use_and_remove;

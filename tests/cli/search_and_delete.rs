@@ -55,7 +55,7 @@ fn queries_that_are_none_and_libraries_that_fail() {
     library.forget();
     run(&world, &["search", "ab"]).exits(255).says("at least 3 characters");
     run(&world, &["search", "library://blast"]).exits(255).says("is an address");
-    run(&world, &["search", ""]).exits(255);
+    run(&world, &["search", ""]).exits(1).says("<QUERY>");
     assert!(library.requests().is_empty());
     let search = || When::get("/library/v1/search");
     for (fault, words) in [

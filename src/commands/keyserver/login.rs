@@ -1,5 +1,6 @@
 //! `keyserver login URI`
 
+use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::Session;
@@ -26,6 +27,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    cli::exclusive(session.ctx, &["keyserver", "login"], &options.login.secret.given())?;
     let changed = service::login(&options.uri, &options.login, None, session)?;
     options.json.changed(session, changed)
 }

@@ -1,7 +1,7 @@
 //! `delete URI`
 
+use super::architecture;
 use super::target::{Choice, Host, Login, choose};
-use super::{architecture, switch};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -29,13 +29,13 @@ pub struct Options {
     arch: Option<String>,
     /// Do not ask
     #[arg(short = 'F', long)]
-    force: bool,
+    force: Option<bool>,
     /// Use the library at URL instead
     #[arg(long, value_name = "URL")]
     library: Option<String>,
     /// Ask the host that the URI names over http
     #[arg(long)]
-    no_https: bool,
+    no_https: Option<bool>,
 }
 
 impl Options {
@@ -54,11 +54,11 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     super::one_tag(&reference, "delete", session)?;
     let arch = architecture(options.arch.as_ref(), "ARCH", session)?;
     let image = reference.image();
-    let host =
-        if switch(options.no_https, &["NO_HTTPS", "NOHTTPS"], session) { Host::Http } else { Host::Https };
+    let http = session.ctx.switch(options.no_https, &["NO_HTTPS", "NOHTTPS"])?;
+    let host = if http { Host::Http } else { Host::Https };
     let choice =
         Choice { command: "delete", library: options.library.as_ref(), reference: Some(&reference), host };
-    let force = switch(options.force, &["FORCE"], session);
+    let force = session.ctx.switch(options.force, &["FORCE"])?;
     if !force && !session.ctx.terminals.stdin() {
         let again = session.line(&format!("delete --force {}", quoted(&options.uri)));
         return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));

@@ -44,11 +44,6 @@ fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Resul
         .transpose()
 }
 
-/// A switch that the environment may set.
-fn switch(option: bool, variables: &[&str], session: &Session) -> bool {
-    option || variables.iter().any(|name| session.ctx.switch(name))
-}
-
 /// The architecture that is asked for, this machine's where none is.
 fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<String> {
     let arch = text(option, &[variable], session)?;

@@ -3,7 +3,7 @@
 use super::cache::{Cache, copy_hashed};
 use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
-use super::{architecture, one_tag, switch};
+use super::{architecture, one_tag};
 use crate::cli;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
@@ -62,25 +62,25 @@ pub struct Options {
     name: Option<OsString>,
     /// Replace a file that is there
     #[arg(short = 'F', long)]
-    force: bool,
+    force: Option<bool>,
     /// Use the library at URL instead
     #[arg(long, value_name = "URL")]
     library: Option<String>,
     /// Neither look into the cache nor put the image there
     #[arg(long)]
-    disable_cache: bool,
+    disable_cache: Option<bool>,
     /// Ask the host that the URI names over http
     #[arg(long)]
-    no_https: bool,
+    no_https: Option<bool>,
     /// Download the image over http if an https library chooses an http address for it
     #[arg(long)]
     allow_http_storage: bool,
     /// Say nothing about an image without a signature
     #[arg(short = 'U', long)]
-    allow_unsigned: bool,
+    allow_unsigned: Option<bool>,
     /// The same
     #[arg(long, hide = true)]
-    allow_unauthenticated: bool,
+    allow_unauthenticated: Option<bool>,
     /// Accepted for compatibility; has no effect here
     #[arg(long, value_name = "DIR", hide = true)]
     tmpdir: Option<PathBuf>,
@@ -125,10 +125,13 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     one_tag(&reference, "pull", session)?;
     let arch = architecture(options.arch.as_ref(), "PULL_ARCH", session)?;
     let (at_once, part_size) = parts(session)?;
-    let force = switch(options.force, &["FORCE"], session);
+    let force = session.ctx.switch(options.force, &["FORCE"])?;
     let output = output(options, &reference, force, session)?;
-    let host =
-        if switch(options.no_https, &["NO_HTTPS", "NOHTTPS"], session) { Host::Http } else { Host::Https };
+    let http = session.ctx.switch(options.no_https, &["NO_HTTPS", "NOHTTPS"])?;
+    let host = if http { Host::Http } else { Host::Https };
+    let use_cache = !session.ctx.switch(options.disable_cache, &["DISABLE_CACHE"])?;
+    let unsigned = session.ctx.switch(options.allow_unsigned, &["ALLOW_UNSIGNED"])?
+        | session.ctx.switch(options.allow_unauthenticated, &["ALLOW_UNAUTHENTICATED"])?;
     let choice =
         Choice { command: "pull", library: options.library.as_ref(), reference: Some(&reference), host };
     let mut chosen = choose(&choice, session)?;
@@ -136,7 +139,6 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let pull = Pull { reference, arch, output, force, chosen };
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
-    let use_cache = !switch(options.disable_cache, &["DISABLE_CACHE"], session);
     let mut cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
     let new = pull.output.begin()?;
     pull.require_room(&new, &image)?;
@@ -156,8 +158,6 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     if !new.keep(pull.force)? {
         return Err(pull.output.already_exists());
     }
-    let quiet = ["ALLOW_UNSIGNED", "ALLOW_UNAUTHENTICATED"];
-    let unsigned = options.allow_unsigned || options.allow_unauthenticated || switch(false, &quiet, session);
     pull.say_signatures(&sif, unsigned, session);
     Ok(())
 }

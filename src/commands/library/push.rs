@@ -1,6 +1,5 @@
 //! `push IMAGE URI`
 
-use super::switch;
 use super::target::{Choice, Host, Login, choose};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
@@ -47,7 +46,7 @@ pub struct Options {
     description: String,
     /// Push an image without a signature too
     #[arg(short = 'U', long)]
-    allow_unsigned: bool,
+    allow_unsigned: Option<bool>,
     /// Upload the image over http if an https library chooses an http address for it
     #[arg(long)]
     allow_http_storage: bool,
@@ -142,10 +141,11 @@ impl<'a> Payload<'a> {
 }
 
 fn require_signature(sif: &Sif, options: &Options, session: &Session) -> Result<()> {
+    let allow_unsigned = session.ctx.switch(options.allow_unsigned, &["ALLOW_UNSIGNED"])?;
     if !sif.signatures.is_empty() {
         return Ok(());
     }
-    if switch(options.allow_unsigned, &["ALLOW_UNSIGNED"], session) {
+    if allow_unsigned {
         session.ctx.talk.warning("the image holds no signature");
         return Ok(());
     }

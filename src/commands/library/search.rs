@@ -1,7 +1,7 @@
 //! `search QUERY`
 
+use super::architecture;
 use super::target::{Choice, Host, choose};
-use super::{architecture, switch};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
@@ -39,7 +39,7 @@ pub struct Options {
     arch: Option<String>,
     /// Only signed images
     #[arg(long)]
-    signed: bool,
+    signed: Option<bool>,
     /// Ask the library at URL instead
     #[arg(long, value_name = "URL")]
     library: Option<String>,
@@ -89,7 +89,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(Failure::new(format!("bad query {query:?}: at least {SHORTEST} characters are needed")));
     }
     let arch = architecture(options.arch.as_ref(), "SEARCH_ARCH", session)?;
-    let signed = switch(options.signed, &["SEARCH_SIGNED"], session);
+    let signed = session.ctx.switch(options.signed, &["SEARCH_SIGNED"])?;
     let choice =
         Choice { command: "search", library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;

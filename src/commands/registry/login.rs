@@ -1,5 +1,6 @@
 //! `registry login URI`
 
+use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::Session;
@@ -32,6 +33,7 @@ pub struct Options {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    cli::exclusive(session.ctx, &["registry", "login"], &options.login.secret.given())?;
     let changed = service::login(&options.uri, &options.login, options.authfile, session)?;
     options.json.changed(session, changed)
 }

@@ -1,6 +1,7 @@
 //! `remote add NAME URI`
 
 use super::login;
+use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::session::{Layers, Session};
 use crate::config::file::Loaded;
@@ -37,7 +38,7 @@ pub struct Options {
     global: bool,
     /// Use http, and https without verification for the services that it names
     #[arg(short, long)]
-    insecure: bool,
+    insecure: Option<bool>,
     /// Do not make it the default
     #[arg(short, long)]
     no_default: bool,
@@ -45,10 +46,10 @@ pub struct Options {
     #[arg(long)]
     no_login: bool,
     /// Log in with the token in the first line of FILE (- is standard input)
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["global", "no_login"])]
+    #[arg(long, value_name = "FILE")]
     tokenfile: Option<PathBuf>,
     /// Succeed without a change where this name has this address already
-    #[arg(long, conflicts_with = "replace")]
+    #[arg(long)]
     if_absent: bool,
     /// Give an existing remote this address; its token stays only where the address does
     #[arg(long)]
@@ -66,6 +67,14 @@ enum Before {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    let tokenfile = ("--tokenfile <FILE>", options.tokenfile.is_some());
+    for pair in [
+        [tokenfile, ("--global", options.global)],
+        [tokenfile, ("--no-login", options.no_login)],
+        [("--if-absent", options.if_absent), ("--replace", options.replace)],
+    ] {
+        cli::exclusive(session.ctx, &["remote", "add"], &pair)?;
+    }
     let name = RemoteName::parse(&options.name)?;
     let (uri, insecure) = address(&options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
@@ -104,7 +113,7 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
     for what in &typed.dropped {
         talk.warning(format!("the {what} in the URI is left out: a remote has none"));
     }
-    let insecure = options.insecure || session.ctx.switch("ADD_INSECURE");
+    let insecure = session.ctx.switch(options.insecure, &["ADD_INSECURE"])?;
     match typed.scheme {
         Some(Scheme::Https) if insecure => {
             talk.info("--insecure ignored for https remote");

@@ -1,5 +1,6 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
+use crate::cli;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::Result;
@@ -26,7 +27,7 @@ pub struct Options {
     #[arg(short, long)]
     all: bool,
     /// Print JSON
-    #[arg(short, long, conflicts_with = "all")]
+    #[arg(short, long)]
     json: bool,
 }
 
@@ -75,6 +76,8 @@ struct LoginRow<'a> {
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let options_given = [("--all", options.all), ("--json", options.json)];
+    cli::exclusive(session.ctx, &["remote", "list"], &options_given)?;
     let layers = session.load()?;
     say_more(session, &layers);
     let effective = &layers.effective;

@@ -52,6 +52,7 @@ enum Outcome {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    cli::exclusive(session.ctx, &["remote", "login"], &options.login.secret.given())?;
     let LoginOptions { username, secret, insecure, ca_file } = &options.login;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
         let changed = service::login(uri, &options.login, options.authfile, session)?;
@@ -59,7 +60,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     }
     let services_only = [
         ("--username", username.is_some()),
-        ("--insecure", *insecure),
+        ("--insecure", *insecure == Some(true)),
         ("--authfile", options.authfile.is_some()),
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {

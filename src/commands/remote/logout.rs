@@ -22,7 +22,7 @@ Examples:
   $ {prog} remote logout --all")]
 pub struct Options {
     /// The remote, if not the default one
-    #[arg(value_name = "NAME|SERVICE-URI", conflicts_with = "all")]
+    #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
     /// Forget every token, and every login that "remote list --all" shows
     #[arg(long)]
@@ -35,6 +35,8 @@ pub struct Options {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
+    let targets = [("[NAME|SERVICE-URI]", options.target.is_some()), ("--all", options.all)];
+    cli::exclusive(session.ctx, &["remote", "logout"], &targets)?;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
         let changed = service::logout(uri, options.authfile, session)?;
         return options.json.changed(session, changed);

@@ -22,7 +22,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
         return Err(distrust.clone().into_failure());
     }
     let insecure = keyserver.insecure;
-    say_insecure(uri, insecure, login.insecure(session), session);
+    say_insecure(uri, insecure, login.insecure(session)?, session);
     let server = ServiceUri::from_stored(&keyserver.uri).expect("it was compared");
     let url = server.url(false);
     if url.scheme() == "http" && !insecure && !is_loopback(&url) {

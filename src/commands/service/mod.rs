@@ -24,7 +24,7 @@ pub struct LoginOptions {
     pub secret: SecretOptions,
     /// Allow http, and https without verification, to a registry (of a keyserver its own setting decides)
     #[arg(short, long)]
-    pub insecure: bool,
+    pub insecure: Option<bool>,
     /// Trust the certificates in FILE (PEM) too
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
@@ -90,8 +90,8 @@ fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
 
 impl LoginOptions {
     /// `--insecure`, or the variable for it.
-    fn insecure(&self, session: &Session) -> bool {
-        self.insecure || session.ctx.switch("LOGIN_INSECURE")
+    fn insecure(&self, session: &Session) -> Result<bool> {
+        session.ctx.switch(self.insecure, &["LOGIN_INSECURE"])
     }
 
     /// The user's name: the option, the environment, the answer of a person; empty where there is none.

@@ -127,20 +127,21 @@ pub(super) fn login(
     if layer.is_some() {
         session.user_file()?.require_writable(session.identity())?;
     }
+    let insecure = login.insecure(session)?;
     let username = login.username(session)?;
     if username.is_empty() {
         return Err(Failure::new(format!("while login to {uri}: a registry requires a username"))
             .hint(session.line(&format!("registry login -u USERNAME {}", quoted(&uri.to_string())))));
     }
     let password = login.password(uri, session)?;
-    verify(uri, login, (&username, &password), document.entry_of(uri).is_some(), session)?;
+    verify(uri, login, insecure, (&username, &password), document.entry_of(uri).is_some(), session)?;
     let kept = keep(&store, keeper, uri, (&username, &password), session)?;
     if environment(session).is_some_and(|environment| environment.entry_of(uri) == Some(Entry::Secret)) {
         session.ctx.talk.warning(format!(
             "{ENVIRONMENT} holds another login to {uri}, which comes before this one; run: unset {ENVIRONMENT}"
         ));
     }
-    let credential = Credential { uri: uri.to_string(), auth: None, insecure: login.insecure(session) };
+    let credential = Credential { uri: uri.to_string(), auth: None, insecure };
     let listed = match layer {
         Some((_, global)) => list_login(uri, &credential, &global, session)
             .map_err(|failure| failure.context("the login is stored, but remote.yaml does not list it"))?,
@@ -164,11 +165,11 @@ fn require_whole(uri: &ServiceUri, command: &str, session: &Session) -> Result<(
 fn verify(
     uri: &ServiceUri,
     login: &LoginOptions,
+    insecure: bool,
     (username, password): (&str, &Secret),
     had_one: bool,
     session: &Session,
 ) -> Result<()> {
-    let insecure = login.insecure(session);
     if insecure && !is_loopback(&uri.url(false)) {
         session.ctx.talk.warning(format!(
             "with --insecure others on the network can read the password on its way to {uri}"

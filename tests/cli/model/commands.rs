@@ -125,7 +125,8 @@ impl Model {
 
     fn add(&mut self, who: usize, add: &Add, net: &Net) -> Option<Outcome> {
         let named = matches!(&add.login, Login::With(secret) if !secret.piped);
-        if named && add.global || add.if_absent && add.replace || add.name.starts_with('-') {
+        let absent = add.name.is_empty() || add.uri.is_empty();
+        if absent || named && add.global || add.if_absent && add.replace || add.name.starts_with('-') {
             return Some(USAGE.into());
         }
         let name = &add.name;

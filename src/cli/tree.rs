@@ -1,0 +1,262 @@
+//! The clap trees: one that is shown, one that reads a command line the way the real programs do.
+
+use super::{Cli, GlobalOptions};
+use crate::commands::library::{delete, pull, push, search};
+use crate::commands::{keyserver, registry, remote};
+use crate::context::truth;
+use crate::persona::Persona;
+use clap::builder::{Resettable, StyledStr, TypedValueParser, ValueParser};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory};
+use std::any::TypeId;
+use std::ffi::{OsStr, OsString};
+
+/// How a switch's optional value appears in the words of clap; nothing that a person has to know.
+pub(super) const OPTIONAL_VALUE: &str = "[=<BOOL>]";
+
+/// The clap tree in the persona's words, for help, completion and documentation.
+pub fn tree(persona: Persona) -> Command {
+    in_words_of(as_shown(whole(persona)), persona)
+}
+
+/// The tree that reads a command line. It says why one is wrong, but its help is not for people.
+pub(super) fn reader(persona: Persona) -> Command {
+    as_read(whole(persona))
+}
+
+fn whole(persona: Persona) -> Command {
+    // clap cannot express that the first of two words is the optional one: it would call both optional.
+    let usage = format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name());
+    Cli::command().name(persona.name()).mut_subcommands(|sub| match sub.get_name() {
+        "pull" => sub.override_usage(&usage),
+        _ => sub,
+    })
+}
+
+/// What comes before the command: the global options. The command may be anybody's, and its words stay as
+/// they are.
+pub(super) fn beginning(persona: Persona) -> Command {
+    let command = GlobalOptions::augment_args(Command::new(persona.name()));
+    let command = command.allow_external_subcommands(true).disable_help_subcommand(true);
+    as_read(command.external_subcommand_value_parser(ValueParser::os_string()))
+}
+
+/// The reading tree with only the command that seems to be meant: building all of it takes longer than most
+/// commands. What this one accepts, the whole tree accepts too; if it refuses, the whole tree says why.
+pub(super) fn quick(words: &[OsString], persona: Persona) -> Option<Command> {
+    let (group, rest) = words.split_first()?;
+    let mut rest = rest.iter().filter_map(|word| word.to_str());
+    let command = match group.to_str()? {
+        "keyserver" => rest.find_map(|word| keyserver::only("keyserver", word))?,
+        "registry" => rest.find_map(|word| registry::only("registry", word))?,
+        "remote" => rest.find_map(|word| remote::only("remote", word))?,
+        "delete" => delete::Options::augment_args(Command::new("delete")),
+        "pull" => pull::Options::augment_args(Command::new("pull")),
+        "push" => push::Options::augment_args(Command::new("push")),
+        "search" => search::Options::augment_args(Command::new("search")),
+        _ => return None,
+    };
+    let root = GlobalOptions::augment_args(Command::new(persona.name()));
+    Some(as_read(root.subcommand(command)))
+}
+
+/// Switches without the optional value that they can have.
+fn as_shown(command: Command) -> Command {
+    let plain = |arg: Arg| if is_switch(&arg) { arg.action(ArgAction::SetTrue) } else { arg };
+    command.mut_args(plain).mut_subcommands(as_shown)
+}
+
+/// As Go's parser reads options: a switch may have a value, the last one of several counts, and the global
+/// options may come after the command too. `--help` is a switch like any other.
+fn as_read(command: Command) -> Command {
+    let anywhere = |arg: Arg| match arg.get_id().as_str() {
+        "build_config" | "config" | "version" => arg,
+        _ => arg.global(true),
+    };
+    let command = options_as_read(command.mut_args(anywhere)).disable_help_flag(true);
+    let help = |name, arg: Arg| {
+        let id = arg.get_id().clone();
+        with_optional_value(arg).value_parser(HelpSwitch(name)).overrides_with(id).global(true)
+    };
+    let command = command.arg(help("-h", Arg::new("short_help").short('h')));
+    command.arg(help("--help", Arg::new("long_help").long("help")))
+}
+
+fn options_as_read(command: Command) -> Command {
+    let command = command.mut_args(|arg| {
+        let arg = if is_switch(&arg) { with_optional_value(arg) } else { arg };
+        // Of two options that name a secret, one is a mistake.
+        if arg.is_positional() || matches!(arg.get_id().as_str(), "tokenfile" | "password") {
+            return arg;
+        }
+        let id = arg.get_id().clone();
+        arg.overrides_with(id)
+    });
+    command.mut_subcommands(options_as_read)
+}
+
+fn is_switch(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::SetTrue) || arg.get_value_parser().type_id() == TypeId::of::<bool>()
+}
+
+/// A switch that nothing else can set is off unless it is given.
+fn with_optional_value(arg: Arg) -> Arg {
+    let default = match arg.get_action() {
+        ArgAction::SetTrue => Resettable::Value("false".into()),
+        _ => Resettable::Reset,
+    };
+    let arg = arg.action(ArgAction::Set).num_args(0..=1).require_equals(true).value_name("BOOL");
+    arg.default_missing_value("true").default_value(default).value_parser(switch)
+}
+
+fn switch(text: &str) -> Result<bool, &'static str> {
+    truth(text).ok_or("it must be true or false")
+}
+
+/// `--help`, which ends the reading at once, and `--help=false`, which does nothing. Holds its own name.
+#[derive(Clone)]
+struct HelpSwitch(&'static str);
+
+impl TypedValueParser for HelpSwitch {
+    type Value = bool;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<bool, clap::Error> {
+        if !TypedValueParser::parse_ref(&switch, command, arg, value)? {
+            return Ok(false);
+        }
+        let words = command.get_bin_name().unwrap_or_default().split(' ').skip(1).map(String::from);
+        let mut error = clap::Error::new(ErrorKind::DisplayHelp).with_cmd(command);
+        error.insert(ContextKind::InvalidArg, ContextValue::String(self.0.into()));
+        error.insert(ContextKind::Custom, ContextValue::Strings(words.collect()));
+        Err(error)
+    }
+}
+
+/// The words without the empty ones, which count as absent, and without the options whose values they are.
+pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsString> {
+    let empty = |word: &OsString| word.is_empty() || word.as_encoded_bytes().ends_with(b"=");
+    if !words.iter().any(empty) {
+        return words.to_vec();
+    }
+    let root = reader(persona);
+    let (mut command, mut options) = (&root, true);
+    let mut kept: Vec<OsString> = Vec::with_capacity(words.len());
+    // Whether the last word is an option that waits for its value.
+    let mut waiting = false;
+    for word in words {
+        let text = word.to_string_lossy();
+        let is_value = std::mem::replace(&mut waiting, false);
+        if text.is_empty() {
+            if is_value {
+                kept.pop();
+            }
+            continue;
+        }
+        if !is_value && options && text.starts_with('-') {
+            options = text != "--";
+            let (name, value) =
+                text.split_once('=').map_or((&*text, None), |(name, value)| (name, Some(value)));
+            let takes_value = takes_value(name, &[&root, command]);
+            if takes_value && value == Some("") {
+                continue;
+            }
+            waiting = takes_value && value.is_none();
+        } else if !is_value && let Some(sub) = command.find_subcommand(word) {
+            command = sub;
+        }
+        kept.push(word.clone());
+    }
+    kept
+}
+
+/// Whether `--name`, or the last letter of `-abc`, is an option with a value of its own.
+fn takes_value(name: &str, commands: &[&Command]) -> bool {
+    let mut all = commands.iter().flat_map(|command| command.get_arguments());
+    let found = all.find(|arg| match name.strip_prefix("--") {
+        Some(long) => arg.get_long() == Some(long),
+        None => arg.get_short().is_some_and(|short| name.ends_with(short)),
+    });
+    found.is_some_and(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set())
+}
+
+/// Puts the program's name into every help text that shows what to type.
+fn in_words_of(command: Command, persona: Persona) -> Command {
+    let mut command = command.mut_subcommands(|sub| in_words_of(sub, persona));
+    for (get, set) in [
+        (Command::get_after_help as fn(&Command) -> Option<&StyledStr>, true),
+        (Command::get_after_long_help, false),
+    ] {
+        if let Some(text) = get(&command) {
+            let text = text.to_string().replace("{prog}", persona.name());
+            command = if set { command.after_help(text) } else { command.after_long_help(text) };
+        }
+    }
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(|word| word.trim_matches('\'').into()).collect()
+    }
+
+    #[test]
+    fn the_trees_are_sound() {
+        for persona in [Persona::Apptainer, Persona::Singularity] {
+            tree(persona).debug_assert();
+            reader(persona).debug_assert();
+            beginning(persona).debug_assert();
+        }
+    }
+
+    #[test]
+    fn a_command_alone_is_the_one_of_the_whole_tree() {
+        let whole = reader(Persona::Apptainer);
+        let shape = |command: &Command| {
+            let arguments = command.get_arguments().map(|arg| format!("{arg:?}")).collect::<Vec<_>>();
+            (command.get_name().to_string(), arguments)
+        };
+        let alone = |line: &str| quick(&words(line), Persona::Apptainer);
+        let mut commands = 0;
+        for group in whole.get_subcommands() {
+            let names: Vec<_> = group.get_subcommands().collect();
+            for command in &names {
+                let root = alone(&format!("{} -c f {}", group.get_name(), command.get_name()));
+                let root = root.expect("it is known");
+                let only = root.get_subcommands().next().expect("the group");
+                assert_eq!(shape(only), shape(group));
+                assert_eq!(shape(only.get_subcommands().next().expect("the command")), shape(command));
+                commands += 1;
+            }
+            if names.is_empty() && group.get_name() != "completion" {
+                let root = alone(group.get_name()).expect("it is known");
+                assert_eq!(shape(root.get_subcommands().next().expect("the command")), shape(group));
+                commands += 1;
+            }
+        }
+        assert_eq!(commands, 11 + 5 + 3 + 4);
+        assert!(alone("remote").is_none() && alone("remote lits").is_none());
+    }
+
+    #[test]
+    fn empty_words_are_absent() {
+        for (typed, read) in [
+            ("remote login ''", "remote login"),
+            ("remote -c '' list", "remote list"),
+            ("remote list -jc ''", "remote list -jc"),
+            ("remote list --config= a", "remote list a"),
+            ("remote login --tokenfile '' '' lab", "remote login lab"),
+            ("remote login --tokenfile= lab", "remote login lab"),
+            ("remote list --json=", "remote list --json="),
+            ("remote list -j ''", "remote list -j"),
+            ("pull --name --dir ''", "pull --name --dir"),
+            ("pull -- --dir= ''", "pull -- --dir="),
+            ("push -D 'x' '' b", "push -D x b"),
+            ("remote add a b=", "remote add a b="),
+        ] {
+            assert_eq!(without_empty(&words(typed), Persona::Apptainer), words(read), "{typed}");
+        }
+    }
+}
