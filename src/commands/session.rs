@@ -290,6 +290,10 @@ impl<'a> Session<'a> {
             let program = self.ctx.persona.title();
             self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(path)));
         }
+        if loaded.more_unknown > 0 {
+            let (path, count) = (path.display(), loaded.more_unknown);
+            self.ctx.talk.warning(format!("{path}: {count} more unknown keys are not listed"));
+        }
     }
 }
 

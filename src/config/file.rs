@@ -31,6 +31,8 @@ pub struct Loaded {
     pub distrust: Option<Distrust>,
     /// Keys that no program knows, for a warning.
     pub unknown: Vec<yaml::UnknownKey>,
+    /// How many more of them there are.
+    pub more_unknown: usize,
     /// There is no such file.
     pub absent: bool,
     /// Why nobody could look whether the file is there; it counts as empty then.
@@ -44,12 +46,13 @@ impl ConfigFile {
     /// The file cannot be read, or is no layer: with file, line, column and key.
     pub fn load(&self, identity: Identity) -> Result<Loaded> {
         let state = fsio::read(&self.path, self.role, identity, LIMIT)?;
-        let (config, unknown) = match &state.bytes {
-            Some(bytes) => parse(&self.path, bytes).map(|parsed| (parsed.config, parsed.unknown))?,
-            None => (self.absent.clone(), Vec::new()),
+        let yaml::Parsed { config, unknown, more_unknown, .. } = match &state.bytes {
+            Some(bytes) => parse(&self.path, bytes)?,
+            None => yaml::Parsed { config: self.absent.clone(), ..yaml::Parsed::default() },
         };
         let absent = state.bytes.is_none() && state.unreachable.is_none();
-        Ok(Loaded { config, distrust: state.distrust, unknown, absent, unreachable: state.unreachable })
+        let (distrust, unreachable) = (state.distrust, state.unreachable);
+        Ok(Loaded { config, distrust, unknown, more_unknown, absent, unreachable })
     }
 
     /// Fails where a write would, as far as that can be seen without one: before anybody is asked for what

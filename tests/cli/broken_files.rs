@@ -206,7 +206,7 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
         (format!("Remotes: &a\n  lab: *a # {CANARY}\n"), ":2:8: an alias stands inside of what it names"),
         (
             format!("a0: &a0 {{Token: {CANARY}}}\n{merges}Remotes:\n  lab: *a29\n"),
-            "there is more in this than 100,000 remotes need",
+            "aliases make more than 8 times the file's size, and 1 MiB, out of it",
         ),
         (format!("Remotes:\n{remotes}"), ":2:2: Remotes: there are more than 100,000 remotes"),
     ];

@@ -18,7 +18,7 @@ const PATIENCE: &str = "40";
 /// More than a login takes that all goes well, in KiB, by far less than what is sent to it.
 const MEMORY: u64 = 48 << 10;
 /// Runs a program and tells its largest size in KiB behind what it said.
-const MEASURE: &str = "import os,resource,sys
+pub const MEASURE: &str = "import os,resource,sys
 status = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
 print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(status)";

@@ -12,6 +12,7 @@ mod directories;
 mod disk;
 mod durability;
 mod file_systems;
+mod growth;
 mod handover;
 mod helpers;
 mod homes;

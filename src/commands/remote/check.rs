@@ -92,6 +92,10 @@ fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result
     for other in rest {
         session.ctx.talk.error(other);
     }
+    let more = parsed.more_unknown + parsed.more_concerns;
+    if more > 0 {
+        session.ctx.talk.error(format!("{}: {more} more are not listed", path.display()));
+    }
     Err(Failure::new(format!("{first}, which {} does not take", session.ctx.persona.title())))
 }
 

@@ -80,8 +80,12 @@ impl UnknownKey {
 pub struct Parsed {
     /// The layer.
     pub config: Config,
-    /// Keys that were left out.
+    /// Keys that were left out; the first 100.
     pub unknown: Vec<UnknownKey>,
-    /// What we read and the real programs refuse, or crash at.
+    /// How many more there are.
+    pub more_unknown: usize,
+    /// What we read and the real programs refuse, or crash at; the first 100.
     pub concerns: Vec<YamlError>,
+    /// How many more there are.
+    pub more_concerns: usize,
 }

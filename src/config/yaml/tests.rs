@@ -152,8 +152,8 @@ fn hostile_texts_are_refused_at_once() {
     ] {
         let begun = Instant::now();
         let result = read(text.as_bytes());
-        // Not a measurement: what is refused takes a moment, what is not takes minutes or all memory.
-        assert!(begun.elapsed() < Duration::from_secs(20), "{what}");
+        // Not a measurement: what is refused takes moments, also on a busy machine; what is not takes hours or all memory.
+        assert!(begun.elapsed() < Duration::from_secs(300), "{what}");
         assert!(result.is_err(), "{what}");
     }
 }

@@ -2,82 +2,161 @@
 
 use super::{Place, YamlError};
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use zeroize::Zeroizing;
 
 /// Larger than this is no configuration.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
 /// A layer is five deep; more is an attack, or a mistake.
-const MOST_DEPTH: usize = 32;
+pub(super) const MOST_DEPTH: usize = 32;
 /// 100,000 remotes with a keyserver each, and some room.
 const MOST_NODES: usize = 3_000_000;
+/// One for each remote.
+const MOST_ANCHORS: usize = 100_000;
 
-/// A node of the text.
-#[derive(Debug)]
-pub struct Node<'a> {
-    /// Where it begins.
-    pub place: Place,
-    /// What it is.
-    pub kind: Kind<'a>,
+/// The document: its nodes in the order of the text, each before what is in it. A hostile file holds millions of
+/// them, so each takes 20 bytes, and no list of its children.
+pub struct Tree {
+    nodes: Vec<Slot>,
+    /// The texts of all scalars, one after the other.
+    texts: Zeroizing<String>,
+}
+
+/// A node as it is kept; [`Node`] is what the reader sees. The files are at most 64 MiB, so `u32` counts all.
+#[derive(Clone, Copy)]
+struct Slot {
+    line: u32,
+    column: u32,
+    content: Content,
+}
+
+#[derive(Clone, Copy)]
+enum Content {
+    /// Where its text is in `texts`, and whether it is plain.
+    Scalar {
+        at: u32,
+        length: u32,
+        plain: bool,
+    },
+    /// `end` is the index behind the last node in it.
+    List {
+        end: u32,
+    },
+    Map {
+        end: u32,
+    },
+    /// Stands for the node at this index.
+    Alias(u32),
+}
+
+/// A node of the text; an alias is the node that it stands for.
+#[derive(Clone, Copy)]
+pub struct Node<'t> {
+    tree: &'t Tree,
+    index: usize,
 }
 
 /// The three kinds of nodes.
-#[derive(Debug)]
-pub enum Kind<'a> {
-    /// A text, and whether it stands there plain: only then can it be null, a boolean or a merge.
-    Scalar(Cow<'a, str>, bool),
+pub enum Kind<'t> {
+    /// A text, and whether it is plain: only then can it be null, a boolean or a merge.
+    Scalar(&'t str, bool),
     /// A list.
-    List(Vec<Rc<Node<'a>>>),
-    /// A mapping in the order of the text.
-    Map(Vec<(Rc<Node<'a>>, Rc<Node<'a>>)>),
+    List(Items<'t>),
+    /// A mapping in the order of the text: a key, its value, the next key.
+    Map(Items<'t>),
 }
 
-impl Node<'_> {
-    /// An empty, `~` or `null` scalar.
-    pub fn is_null(&self) -> bool {
-        matches!(&self.kind, Kind::Scalar(text, true) if matches!(&**text, "" | "~" | "null" | "Null" | "NULL"))
+/// The nodes in a list or mapping.
+pub struct Items<'t> {
+    tree: &'t Tree,
+    next: usize,
+    end: usize,
+}
+
+impl<'t> Iterator for Items<'t> {
+    type Item = Node<'t>;
+
+    fn next(&mut self) -> Option<Node<'t>> {
+        let index = Some(self.next).filter(|next| *next < self.end)?;
+        let (node, behind) = match self.tree.nodes[index].content {
+            Content::Scalar { .. } => (index, index + 1),
+            Content::List { end } | Content::Map { end } => (index, end as usize),
+            Content::Alias(target) => (target as usize, index + 1),
+        };
+        self.next = behind;
+        Some(Node { tree: self.tree, index: node })
     }
 }
 
-/// An open collection and the anchor that it will be known by.
-struct Open<'a> {
-    node: Node<'a>,
-    anchor: usize,
-    /// A key that waits for its value.
-    key: Option<Rc<Node<'a>>>,
+impl<'t> Node<'t> {
+    /// Where it begins.
+    pub fn place(&self) -> Place {
+        let Slot { line, column, .. } = self.tree.nodes[self.index];
+        Place { line: line as usize, column: column as usize }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind<'t> {
+        let items = |end: u32| Items { tree: self.tree, next: self.index + 1, end: end as usize };
+        match self.tree.nodes[self.index].content {
+            Content::Scalar { at, length, plain } => {
+                Kind::Scalar(&self.tree.texts[at as usize..(at + length) as usize], plain)
+            }
+            Content::List { end } => Kind::List(items(end)),
+            Content::Map { end } => Kind::Map(items(end)),
+            Content::Alias(target) => Node { index: target as usize, ..*self }.kind(),
+        }
+    }
+
+    /// An empty, `~` or `null` scalar.
+    pub fn is_null(&self) -> bool {
+        matches!(self.kind(), Kind::Scalar("" | "~" | "null" | "Null" | "NULL", true))
+    }
 }
 
-/// The tree of the one document in `bytes`; `None` where there is none at all.
+impl Tree {
+    /// The node that holds all others; `None` for a text without one.
+    pub fn root(&self) -> Option<Node<'_>> {
+        (!self.nodes.is_empty()).then_some(Node { tree: self, index: 0 })
+    }
+}
+
+/// The tree of the one document in `bytes`.
 ///
 /// # Errors
 /// Not UTF-8, not YAML, a second document, or beyond the bounds.
-pub fn parse(bytes: &[u8]) -> Result<Option<Rc<Node<'_>>>, YamlError> {
+pub fn parse(bytes: &[u8]) -> Result<Tree, YamlError> {
     let text = text_of(bytes)?;
     let options = granit_parser::options! {
         block_scalar_eof_without_line_feed: true,
         flow_nesting_limit: MOST_DEPTH,
         block_nesting_limit: MOST_DEPTH,
     };
-    let mut builder = Builder::default();
+    let texts = Zeroizing::new(String::with_capacity(text.len()));
+    let mut builder = Builder {
+        tree: Tree { nodes: Vec::new(), texts },
+        open: Vec::new(),
+        anchors: BTreeMap::new(),
+        documents: 0,
+    };
     for event in Parser::new_from_str_with_options(text, options) {
         let (event, span) = event.map_err(|error| fail(place(error.marker()), not_yaml(&error)))?;
         builder.take(event, place(&span.start))?;
     }
-    Ok(builder.root)
+    Ok(builder.tree)
 }
 
-#[derive(Default)]
-struct Builder<'a> {
-    open: Vec<Open<'a>>,
-    anchors: BTreeMap<usize, Rc<Node<'a>>>,
-    root: Option<Rc<Node<'a>>>,
+struct Builder {
+    tree: Tree,
+    /// The collections that are not finished, each with the anchor that it will be known by.
+    open: Vec<(usize, usize)>,
+    /// The finished nodes that aliases may stand for.
+    anchors: BTreeMap<usize, u32>,
     documents: usize,
-    nodes: usize,
 }
 
-impl<'a> Builder<'a> {
-    fn take(&mut self, event: Event<'a>, place: Place) -> Result<(), YamlError> {
+impl Builder {
+    fn take(&mut self, event: Event, place: Place) -> Result<(), YamlError> {
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -87,53 +166,72 @@ impl<'a> Builder<'a> {
                 Ok(())
             }
             Event::Scalar(text, style, anchor, _) => {
-                let kind = Kind::Scalar(text, style == ScalarStyle::Plain);
-                self.place(Rc::new(Node { place, kind }), anchor)
+                let (at, length) = (small(self.tree.texts.len()), small(text.len()));
+                self.tree.texts.push_str(&text);
+                let plain = style == ScalarStyle::Plain;
+                let index = self.push(place, Content::Scalar { at, length, plain })?;
+                self.name(index, anchor, place)
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
-                Some(node) => self.place(Rc::clone(node), 0),
+                Some(target) => self.push(place, Content::Alias(*target)).map(drop),
                 None => Err(fail(place, "an alias stands inside of what it names".into())),
             },
-            Event::SequenceStart(_, anchor, _) => self.begin(place, Kind::List(Vec::new()), anchor),
-            Event::MappingStart(_, anchor, _) => self.begin(place, Kind::Map(Vec::new()), anchor),
-            Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some(open) => self.place(Rc::new(open.node), open.anchor),
-                None => Ok(()),
-            },
+            Event::SequenceStart(_, anchor, _) => self.begin(place, Content::List { end: 0 }, anchor),
+            Event::MappingStart(_, anchor, _) => self.begin(place, Content::Map { end: 0 }, anchor),
+            Event::SequenceEnd | Event::MappingEnd => self.end(place),
             _ => Ok(()),
         }
     }
 
-    fn begin(&mut self, place: Place, kind: Kind<'a>, anchor: usize) -> Result<(), YamlError> {
-        // Depth is bounded here too: dropping the tree goes as deep as it is.
+    fn begin(&mut self, place: Place, content: Content, anchor: usize) -> Result<(), YamlError> {
         if self.open.len() >= MOST_DEPTH {
-            return Err(fail(place, format!("this is nested more than {MOST_DEPTH} deep")));
+            return Err(fail(place, too_deep()));
         }
-        self.open.push(Open { node: Node { place, kind }, anchor, key: None });
+        let index = self.push(place, content)?;
+        self.open.push((index, anchor));
         Ok(())
     }
 
-    /// Puts a finished node where it belongs.
-    fn place(&mut self, node: Rc<Node<'a>>, anchor: usize) -> Result<(), YamlError> {
-        self.nodes += 1;
-        if self.nodes > MOST_NODES {
-            return Err(fail(node.place, "there is more in this than 100,000 remotes need".into()));
+    fn end(&mut self, place: Place) -> Result<(), YamlError> {
+        let Some((index, anchor)) = self.open.pop() else { return Ok(()) };
+        let behind = small(self.tree.nodes.len());
+        if let Content::List { end } | Content::Map { end } = &mut self.tree.nodes[index].content {
+            *end = behind;
         }
+        self.name(index, anchor, place)
+    }
+
+    fn push(&mut self, place: Place, content: Content) -> Result<usize, YamlError> {
+        let index = self.tree.nodes.len();
+        if index == MOST_NODES {
+            return Err(fail(place, too_much()));
+        }
+        self.tree.nodes.push(Slot { line: small(place.line), column: small(place.column), content });
+        Ok(index)
+    }
+
+    /// Makes a finished node known to aliases.
+    fn name(&mut self, index: usize, anchor: usize, place: Place) -> Result<(), YamlError> {
         if anchor != 0 {
-            self.anchors.insert(anchor, Rc::clone(&node));
-        }
-        let Some(open) = self.open.last_mut() else {
-            self.root = Some(node);
-            return Ok(());
-        };
-        match (&mut open.node.kind, open.key.take()) {
-            (Kind::Map(pairs), Some(key)) => pairs.push((key, node)),
-            (Kind::Map(_), None) => open.key = Some(node),
-            (Kind::List(items), _) => items.push(node),
-            (Kind::Scalar(..), _) => {}
+            if self.anchors.len() == MOST_ANCHORS {
+                return Err(fail(place, too_much()));
+            }
+            self.anchors.insert(anchor, small(index));
         }
         Ok(())
     }
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+pub(super) fn too_deep() -> String {
+    format!("this is nested more than {MOST_DEPTH} deep")
+}
+
+pub(super) fn too_much() -> String {
+    "there is more in this than 100,000 remotes need".into()
 }
 
 /// The text, if it is one that YAML may hold.
@@ -168,7 +266,7 @@ fn place(marker: &Marker) -> Place {
 fn not_yaml(error: &granit_parser::ScanError) -> String {
     let kind = format!("{:?}", error.kind());
     let deep = kind.contains("Nesting") || kind.contains("Recursion");
-    if deep { format!("this is nested more than {MOST_DEPTH} deep") } else { "this is not valid YAML".into() }
+    if deep { too_deep() } else { "this is not valid YAML".into() }
 }
 
 pub(super) fn fail(place: Place, message: String) -> YamlError {
