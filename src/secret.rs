@@ -4,11 +4,8 @@
 //! drop. The one way to the text is [`Secret::expose`]: searching for that word finds every place where a
 //! secret leaves the program.
 
-use rustix::process::{DumpableBehavior, dumpable_behavior, set_dumpable_behavior};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::fmt;
-use std::fs::File;
-use std::io;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroize;
 
@@ -27,24 +24,6 @@ pub fn keep_memory_private() {
         // Where the kernel does not know it there is nothing to be done about it.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
-}
-
-/// Opens a file that may be one of this process's own descriptors (`/dev/fd/63`, `/dev/stdin`): a process
-/// whose memory is private has no right to those, so it is not while the file is opened.
-///
-/// # Errors
-/// Those of opening.
-pub fn open_readable(path: &Path) -> io::Result<File> {
-    let own = path.starts_with("/dev") || path.starts_with("/proc");
-    let private = own && matches!(dumpable_behavior(), Ok(DumpableBehavior::NotDumpable));
-    if private {
-        let _ = set_dumpable_behavior(DumpableBehavior::Dumpable);
-    }
-    let opened = File::open(path);
-    if private {
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
-    }
-    opened
 }
 
 /// Text that must never be shown. Compare, clone, [`expose`](Secret::expose): nothing else.

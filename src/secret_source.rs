@@ -5,9 +5,10 @@
 
 use crate::error::{Failure, Result, ResultExt};
 use crate::prompt::{LINE_LIMIT, Prompt, read_line};
-use crate::secret::{Secret, keep_memory_private, open_readable};
+use crate::secret::{Secret, keep_memory_private};
 use clap::Args;
 use std::fmt;
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -162,7 +163,9 @@ fn shown(path: &Path) -> String {
 /// The first line of a file. Pipes are files too: `--tokenfile <(pass show site)`.
 fn from_file(path: &Path) -> Result<Option<Secret>> {
     let failed = || format!("while reading token file {}", shown(path));
-    let mut file = open_readable(path).fail_context(failed)?;
+    // Before the file is opened: a FIFO keeps this process waiting there.
+    keep_memory_private();
+    let mut file = File::open(path).fail_context(failed)?;
     if file.metadata().fail_context(failed)?.is_dir() {
         return Err(Failure::new("it is a directory").context(failed()));
     }

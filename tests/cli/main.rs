@@ -23,6 +23,7 @@ mod keyservers;
 mod list;
 mod login;
 mod man;
+mod memory;
 mod messages;
 mod model;
 mod odd_places;

@@ -641,47 +641,41 @@ fn images_come_and_go_without_a_word_of_the_token() {
 }
 
 #[test]
-fn memory_with_a_secret_in_it_is_nobody_elses() {
-    use std::os::unix::fs::MetadataExt;
+fn a_token_of_the_environment_goes_to_the_host_that_is_named_and_to_no_other() {
     let endpoint = Endpoint::http();
-    let world = lab(&endpoint, Some(TOKEN));
-    world.give_home_to_user();
-    endpoint.set(DISCOVERY, Behaviour::Silent);
-    let Some(mut command) = world.command(As::User) else { return };
-    let mut child = command.args(["remote", "status"]).spawn().unwrap();
-    while endpoint.requests().is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+    let mut world = lab(&endpoint, None);
+    world.set_env("APPTAINER_TOKEN", TOKEN);
+    let host = endpoint.host();
+    let port = host.rsplit_once(':').unwrap().1;
+    let sent = |world: &World, named: &str| {
+        let before = endpoint.requests().len();
+        debug(world, "status").never_shows("canary");
+        let requests = endpoint.requests().split_off(before);
+        assert!(!requests.is_empty(), "{named}");
+        requests.iter().any(|request| request.header("authorization").is_some())
+    };
+    for named in ["127.0.0.1", &host] {
+        world.set_env("APPTAINER_TOKEN_HOST", named);
+        assert!(sent(&world, named), "{named}: the token was not sent to {host}");
     }
-    // The kernel gives a process whose memory is private to root: no core file, no debugger of the user's.
-    let owner = fs::metadata(format!("/proc/{}/mem", child.id())).unwrap().uid();
-    let user = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let _ = child.kill();
-    let _ = child.wait();
-    let uid = user.lines().find_map(|line| line.strip_prefix("Uid:\t")?.split('\t').next()).unwrap();
-    assert!(owner == 0 && uid != "0", "mem of uid {uid} belongs to {owner}");
-}
-
-#[test]
-fn a_token_file_may_be_a_descriptor_of_the_shells() {
-    let endpoint = Endpoint::http();
-    let world = lab(&endpoint, Some(OTHER));
-    world.give_home_to_user();
-    let script = format!(
-        "exec 7< <(echo {TOKEN}); \"$@\" remote login --tokenfile /dev/fd/7 && \"$@\" remote login --tokenfile <(echo {TOKEN}) && echo {TOKEN} | \"$@\" remote login --tokenfile /dev/stdin"
-    );
-    let Some(command) = world.command(As::User) else { return };
-    let mut words = vec![command.get_program().to_owned()];
-    words.extend(command.get_args().map(ToOwned::to_owned));
-    // The shell is that user's, too: its pipes are.
-    let program = words.pop().unwrap();
-    words.extend(["/usr/bin/bash", "-c", &script, "bash"].map(Into::into));
-    let mut shell = Command::new(&words[0]);
-    shell
-        .args(&words[1..])
-        .arg(program)
-        .env_clear()
-        .envs(world.environment().iter())
-        .env("PATH", "/usr/bin:/bin");
-    crate::world::finish(&mut shell).exits(0).never_shows("canary").says("Access Token Verified!");
-    assert!(world.user().contains(TOKEN));
+    for named in [
+        "1",
+        ".1",
+        "0.0.1",
+        "27.0.0.1",
+        "127",
+        "127.0.0.",
+        "x127.0.0.1",
+        "127.0.0.1.example.com",
+        "*",
+        port,
+        &format!(":{port}"),
+        &format!("0.0.1:{port}"),
+        &format!("{host}0"),
+        &format!("http://{host}"),
+        "127.0.0.1:1",
+    ] {
+        world.set_env("APPTAINER_TOKEN_HOST", named);
+        assert!(!sent(&world, named), "{named}: the token was sent to {host}");
+    }
 }
