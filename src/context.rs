@@ -89,7 +89,7 @@ pub type Exec = Box<dyn Fn(&Path, &[OsString]) -> std::io::Error>;
 
 /// The process.
 pub struct Context {
-    /// What the file of this program is, links resolved.
+    /// The file of this program, links resolved; empty where nothing trustworthy names it (no /proc).
     pub exe: PathBuf,
     /// By the name of `exe`.
     pub persona: Persona,

@@ -43,7 +43,7 @@ use std::ffi::OsString;
 /// 141 closed standard output.
 pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     let result = if ctx.user.elevated {
-        Err(Failure::new("this program is not made to run set-uid or set-gid, and refuses to"))
+        Err(Failure::new("this program refuses to run set-uid, set-gid or with file capabilities"))
     } else {
         cli::run(args, ctx)
     };

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::mem::size_of;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::SystemTime;
 
@@ -22,15 +22,15 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
     secret::guard_memory();
-    let status = run(&args, &mut context(&args));
+    let status = run(&args, &mut context());
     // At once: what std would still put away after main goes with the process.
     signal_hook::low_level::exit(status.into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
-fn context(args: &[OsString]) -> Context {
-    let exe = std::fs::read_link("/proc/self/exe")
-        .unwrap_or_else(|_| args.first().map(PathBuf::from).unwrap_or_default());
+fn context() -> Context {
+    // Without /proc no path: argv[0] is the caller's choice, and would choose the global layer.
+    let exe = std::fs::read_link("/proc/self/exe").unwrap_or_default();
     Context {
         persona: Persona::of_executable(&exe),
         exe,
@@ -53,13 +53,12 @@ fn context(args: &[OsString]) -> Context {
     }
 }
 
-/// Who runs the program, by the kernel's own word at its start: real and effective ids, and AT_SECURE, which
-/// is set for set-uid files and for those with capabilities. A vector that its own process may not read is
-/// such a process's.
+/// Who runs the program, as the kernel recorded it at the start: real and effective ids, and AT_SECURE, which is
+/// set for set-uid files and for files with capabilities. A process that may not read its own vector is one of
+/// those.
 fn user() -> User {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::io::Errno;
-    use rustix::process::{getegid, geteuid, getgid, getuid};
     // The keys of the auxiliary vector, of <elf.h>.
     let [uid, euid, gid, egid, secure] = [11, 12, 13, 14, 23];
     const WORD: usize = size_of::<usize>();
@@ -73,17 +72,30 @@ fn user() -> User {
         let pairs = vector[..length].chunks_exact(2 * WORD);
         pairs.map(|pair| (word(&pair[..WORD]), word(&pair[WORD..]))).find(|pair| pair.0 == key)
     };
-    let secure = match read {
-        Ok(_) => value(secure).is_some_and(|(_, secure)| secure != 0),
-        Err(error) => error == Errno::ACCESS,
-    };
     let ids = [uid, euid, gid, egid].map(|key| value(key).and_then(|(_, id)| u32::try_from(id).ok()));
-    let [uid, euid, gid, egid] = match ids {
-        [Some(uid), Some(euid), Some(gid), Some(egid)] => [uid, euid, gid, egid],
-        // No /proc here.
-        _ => [getuid().as_raw(), geteuid().as_raw(), getgid().as_raw(), getegid().as_raw()],
-    };
-    User { uid: euid, elevated: uid != euid || gid != egid || secure }
+    match (ids, value(secure)) {
+        ([Some(uid), Some(euid), Some(gid), Some(egid)], Some((_, secure))) => {
+            User { uid: euid, elevated: uid != euid || gid != egid || secure != 0 }
+        }
+        _ => user_without_proc(read == Err(Errno::ACCESS)),
+    }
+}
+
+/// The same by system calls: more of them, but none needs /proc.
+fn user_without_proc(unreadable: bool) -> User {
+    use rustix::process::{getegid, geteuid, getgid, getuid};
+    let elevated = getuid() != geteuid() || getgid() != getegid() || has_capabilities_of_the_file();
+    User { uid: geteuid().as_raw(), elevated: elevated || unreadable }
+}
+
+/// Whether an ordinary user has capabilities that only the file of this program can have given: those that a
+/// process passes on through `execve` are ambient.
+fn has_capabilities_of_the_file() -> bool {
+    use rustix::thread::{capabilities, capability_is_in_ambient_set};
+    let is_ambient = |one| capability_is_in_ambient_set(one).unwrap_or(false);
+    let permitted = capabilities(None).map(|sets| sets.permitted);
+    !rustix::process::getuid().is_root()
+        && permitted.map_or(true, |permitted| permitted.iter().any(|one| !is_ambient(one)))
 }
 
 /// Columns of the terminal; 100 in a pipe, where a person's window does not matter.

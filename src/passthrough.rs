@@ -11,9 +11,13 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The program that takes what is not ours; `None` where there is none, or where
-/// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it.
+/// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it, or where this program does not know its own file.
 pub fn next_program(ctx: &Context, argv0: &OsStr) -> Option<PathBuf> {
     if ctx.env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
+        return None;
+    }
+    if ctx.exe.as_os_str().is_empty() {
+        // Nothing would stop two of this program from calling each other.
         return None;
     }
     let name = Path::new(argv0).file_name()?;

@@ -104,6 +104,13 @@ impl<'a> Session<'a> {
     /// It is unreadable or broken, or cannot be trusted and root asks.
     pub fn load_global(&self) -> Result<Loaded> {
         let loaded = self.read_global()?;
+        if self.ctx.exe.as_os_str().is_empty() {
+            self.ctx.talk.warning(format!(
+                "/proc is not mounted, so this program does not know where it is installed: it acts as {} and reads {}",
+                self.ctx.persona.title(),
+                self.paths.global_file.display()
+            ));
+        }
         if let Some(distrust) = &loaded.distrust {
             if self.ctx.is_root() {
                 return Err(distrust.clone().into_failure());

@@ -1,7 +1,7 @@
 //! What is not ours goes to the next program of this name in PATH: the same process, arguments,
 //! environment and streams; never in a circle.
 
-use crate::world::{As, World, finish, skipped};
+use crate::world::{As, World, finish};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
@@ -218,15 +218,4 @@ fn the_link_singularity_stays_apptainer_and_the_file_singularity_is_singularity(
     fs::create_dir(world.path("sbin")).unwrap();
     fs::hard_link(world.exe(), world.path("sbin/singularity")).unwrap();
     run("sbin/singularity").exits(0).prints("SylabsCloud  cloud.sylabs.io");
-}
-
-#[test]
-fn set_uid_is_refused() {
-    if !crate::world::is_root() {
-        return skipped("set-uid: only root can make such a file");
-    }
-    let world = World::new();
-    world.install();
-    fs::set_permissions(world.exe(), fs::Permissions::from_mode(0o4755)).unwrap();
-    world.spawn(As::User, "list").unwrap().exits(255).says("set-uid");
 }

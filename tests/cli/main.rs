@@ -30,6 +30,7 @@ mod odd_places;
 mod other_logins;
 #[path = "../peers/mod.rs"]
 mod peers;
+mod privileges;
 mod pty;
 mod pull;
 mod push;
