@@ -395,6 +395,27 @@ mod tests {
     }
 
     #[test]
+    fn a_port_makes_another_key_even_the_default_one() {
+        let mut document = read(
+            r#"{"auths":{"h":{"auth":"eDp5"},"h:443":{"auth":"eDp5"},"h:443/x":{},"h/y":{}},"credHelpers":{"h":"one"}}"#,
+        );
+        for (registry, keys, below) in [("docker://h", "h", "h/y"), ("docker://h:443", "h:443", "h:443/x")] {
+            assert_eq!(document.keys_of(&uri(registry)), [keys]);
+            assert_eq!(document.keys_below(&uri(registry)), [below]);
+        }
+        assert_eq!(document.helper_for(&uri("docker://h:443")), None);
+        assert_eq!(document.remove(&uri("docker://h:443")), ["h:443"]);
+        assert_eq!(document.entry_of(&uri("docker://h")), Some(Entry::Secret));
+        assert_eq!(document.entry_of(&uri("docker://h:443")), None);
+        let hub = read(r#"{"auths":{"docker.io:443":{}}}"#);
+        assert_eq!(
+            hub.keys_of(&uri("docker://docker.io")),
+            ["docker.io:443"],
+            "Docker Hub has no other port"
+        );
+    }
+
+    #[test]
     fn entries() {
         for (entry, expected) in [
             (r#"{"auth":"eDp5"}"#, Entry::Secret),
