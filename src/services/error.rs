@@ -362,10 +362,10 @@ fn classify_tls(error: &rustls::Error) -> Tls {
             Bad::NotValidYet | Bad::NotValidYetContext { .. } => Tls::NotYetValid,
             Bad::UnknownIssuer | Bad::BadSignature => Tls::UnknownIssuer,
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Tls::WrongName,
-            other => Tls::Other(other.to_string()),
+            other => Tls::Other(cut(&other.to_string()).into_owned()),
         },
         rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => Tls::WantsOurs,
         rustls::Error::InvalidMessage(_) => Tls::Other("the server does not talk https".to_string()),
-        other => Tls::Other(other.to_string()),
+        other => Tls::Other(cut(&other.to_string()).into_owned()),
     }
 }

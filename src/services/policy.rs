@@ -127,6 +127,20 @@ mod tests {
     }
 
     #[test]
+    fn each_refusal_has_its_reason() {
+        for (endpoint, insecure, service, reason) in [
+            ("https://e", false, "http://s", "over http others can read it"),
+            ("http://e", false, "https://s", "its endpoint was asked over http without --insecure"),
+            ("https://e", true, "ftp://s", "neither an http nor an https address"),
+            ("https://e", false, "s", "neither an http nor an https address"),
+        ] {
+            let answer = may_get_token(&Url::parse(endpoint).unwrap(), insecure, service);
+            let text = answer.unwrap_err();
+            assert!(text.contains(reason), "{endpoint} {insecure} {service}: {text}");
+        }
+    }
+
+    #[test]
     fn which_servers_are_this_machine() {
         for (url, expected) in [
             ("http://localhost", true),

@@ -15,7 +15,7 @@ const PATIENCE: &str = "300";
 /// In KiB.
 const MEMORY: u64 = 64 << 10;
 /// More than the longest listing, in bytes.
-const OUTPUT: usize = 16 << 20;
+const OUTPUT: usize = 24 << 20;
 
 /// `begin`, as many `entry` as fit into `size` bytes, `end`.
 fn filled(size: usize, begin: &str, entry: &str, end: &str) -> String {

@@ -64,6 +64,9 @@ fn a_copy_serves_while_it_is_young_or_nobody_answers() {
     };
     assert_eq!(get(Freshness::PreferCache, young).unwrap(), (copy.clone(), Origin::Cached));
     assert!(endpoint.requests().is_empty());
+    let day = Duration::from_secs(86_400);
+    assert_eq!(get(Freshness::PreferCache, day - Duration::from_secs(1)).unwrap().1, Origin::Cached);
+    assert_eq!(get(Freshness::PreferCache, day).unwrap().1, Origin::Asked);
     assert_eq!(get(Freshness::PreferCache, old).unwrap().1, Origin::Asked);
     assert_eq!(get(Freshness::Ask, young).unwrap().0.len(), 5);
     endpoint.set(DISCOVERY, Behaviour::Close);

@@ -91,3 +91,16 @@ fn a_redirect_to_nowhere_is_an_answer() {
     endpoint.set("/a", Behaviour::Body(302, "text/plain", "somewhere else".into()));
     assert_eq!(get(&http(), &endpoint.url(), "/a").unwrap().failure().status(), Some(302));
 }
+
+#[test]
+fn a_long_location_is_cut() {
+    let endpoint = Endpoint::http();
+    let long = format!("/{}", "x".repeat(5000));
+    for to in [format!("ftp://elsewhere.test{long}"), format!("http://127.0.0.1:1{long}"), long.clone()] {
+        endpoint.set("/a", Behaviour::Redirect(302, to));
+        endpoint.set(&long, Behaviour::Redirect(302, long.clone()));
+        let text = error_of(get(&http(), &endpoint.url(), "/a"));
+        let shown = text.matches('x').count();
+        assert!(text.contains("xx…") && (200..520).contains(&shown), "{shown}: {text}");
+    }
+}
