@@ -6,16 +6,24 @@
 use crate::secret::Secret;
 use crate::uri::ServiceUri;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::ser::{PrettyFormatter, Serializer};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// The key under which docker keeps Docker Hub.
 pub const HUB_KEY: &str = "https://index.docker.io/v1/";
+
+/// Base64 as Go reads it: bits after the last byte do not matter. (Line ends do not either; see [`is_login`].)
+const GO_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 /// What an entry of `auths` says that a login replaces.
 const LOGIN_KEYS: [&str; 5] = ["auth", "username", "password", "identitytoken", "registrytoken"];
@@ -38,8 +46,18 @@ pub enum Entry {
     Secret,
     /// Nothing: a credential helper keeps the secret.
     Empty,
-    /// An `auth` that is no base64 of `user:password`: docker refuses the whole file for it.
+    /// An `auth` that is no base64 of `user:password`, or a value that is no text: docker refuses the whole file
+    /// for it.
     Broken,
+}
+
+/// Who keeps a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeper<'a> {
+    /// The file.
+    File,
+    /// The helper of this suffix.
+    Helper(&'a str),
 }
 
 /// The registry of a key of the file: its host and port, Docker Hub by one name.
@@ -48,22 +66,34 @@ fn registry_of(key: &str) -> Option<ServiceUri> {
     ServiceUri::from_stored(&format!("docker://{bare}"))
 }
 
-/// Whether a key of the file names this registry as a whole: `host`, `https://host/v1/` and the like. A key
-/// `host/path` is of a part of it, as podman writes them.
+/// The part of its registry that a key of the file names: `/path` for `host/path`, as podman writes them; none for
+/// `host`, `https://host/v1/` and the like, which name the whole registry.
+fn part_of(key: &str, own: &ServiceUri) -> String {
+    if key.contains("://") { String::new() } else { own.path().to_string() }
+}
+
+/// Whether a key of the file names this registry, or this part of one.
 fn names(key: &str, registry: &ServiceUri) -> bool {
-    let whole = key.contains("://") || !key.trim_end_matches('/').contains('/');
-    whole && registry_of(key).is_some_and(|own| own.same_server(registry) && same_port(&own, registry))
+    registry_of(key).is_some_and(|own| same_host(&own, registry) && part_of(key, &own) == registry.path())
 }
 
 /// `host` and `host:443` are one server, but two keys, and the real programs know only the one that the
 /// reference of an image spells.
-fn same_port(a: &ServiceUri, b: &ServiceUri) -> bool {
-    a.is_docker_hub() || a.authority() == b.authority()
+fn same_host(a: &ServiceUri, b: &ServiceUri) -> bool {
+    a.same_server(b) && (a.is_docker_hub() || a.authority() == b.authority())
 }
 
-/// The key of a registry's entry.
+/// Whether a login to one is a login to the other: the same registry for docker and oras, and the same part of it.
+pub fn is_same_login(a: &ServiceUri, b: &ServiceUri) -> bool {
+    same_host(a, b) && a.path() == b.path()
+}
+
+/// The key of a registry's entry, or of a part of one.
 pub fn key_of(registry: &ServiceUri) -> String {
-    if registry.is_docker_hub() { HUB_KEY.to_string() } else { registry.authority() }
+    match registry.path() {
+        "" if registry.is_docker_hub() => HUB_KEY.to_string(),
+        path => format!("{}{path}", registry.authority()),
+    }
 }
 
 impl Document {
@@ -105,7 +135,7 @@ impl Document {
             }
         }
         for (key, suffix) in self.map("credHelpers")? {
-            if !suffix.is_string() {
+            if !(suffix.is_string() || suffix.is_null()) {
                 return wrong(&format!("credHelpers.{key}"), "a text");
             }
         }
@@ -139,8 +169,12 @@ impl Document {
         bytes
     }
 
-    /// The suffix of the credential helper that keeps the login to this registry, if one does.
+    /// The suffix of the credential helper that keeps the login to this registry, if one does. Helpers keep none to
+    /// a part of a registry.
     pub fn helper_for(&self, registry: &ServiceUri) -> Option<&str> {
+        if !registry.path().is_empty() {
+            return None;
+        }
         let helpers: Vec<_> = self.map("credHelpers").into_iter().flatten().collect();
         let exact = helpers.iter().find(|(key, _)| **key == key_of(registry));
         let own = exact.or_else(|| helpers.iter().find(|(key, _)| names(key, registry)));
@@ -157,6 +191,25 @@ impl Document {
             || self.map("credHelpers").is_ok_and(|mut helpers| helpers.next().is_some())
     }
 
+    /// The suffixes of all helpers that are named.
+    pub fn helpers(&self) -> BTreeSet<&str> {
+        let own = self.map("credHelpers").into_iter().flatten().map(|(_, suffix)| suffix);
+        own.chain(self.get("credsStore"))
+            .filter_map(Value::as_str)
+            .filter(|suffix| !suffix.is_empty())
+            .collect()
+    }
+
+    /// Who has the login to this registry, as far as the file tells. A helper gets an entry in `auths`, without
+    /// a secret, when it is given a login: that it is configured is not enough.
+    pub fn keeper(&self, registry: &ServiceUri) -> Option<Keeper<'_>> {
+        match (self.helper_for(registry), self.entry_of(registry)?) {
+            (Some(suffix), _) => Some(Keeper::Helper(suffix)),
+            (None, Entry::Secret | Entry::Broken) => Some(Keeper::File),
+            (None, Entry::Empty) => None,
+        }
+    }
+
     /// The registries that only a helper of their own answers for, and those with an entry, as addresses.
     pub fn registries(&self) -> Vec<String> {
         let entries = self.map("auths").into_iter().flatten();
@@ -164,9 +217,8 @@ impl Document {
         let (mut all, mut seen) = (Vec::new(), BTreeSet::new());
         for (key, _) in entries.chain(helpers) {
             let uri = match registry_of(key) {
-                Some(uri) if uri.is_docker_hub() => "docker://docker.io".to_string(),
-                Some(uri) if key.contains("://") => format!("docker://{}", uri.authority()),
-                Some(uri) => format!("docker://{}{}", uri.authority(), uri.path()),
+                Some(uri) if uri.is_docker_hub() => format!("docker://docker.io{}", part_of(key, &uri)),
+                Some(uri) => format!("docker://{}{}", uri.authority(), part_of(key, &uri)),
                 None => continue,
             };
             if seen.insert(uri.clone()) {
@@ -182,11 +234,14 @@ impl Document {
         entries.map(|(key, _)| key.as_str()).filter(|key| names(key, registry)).collect()
     }
 
-    /// The keys of `auths` that name a part of this registry (`host/path`).
+    /// The keys of `auths` that name a part of this registry (`host/path`), or of this part.
     pub fn keys_below(&self, registry: &ServiceUri) -> Vec<&str> {
         let below = |key: &str| {
-            !names(key, registry)
-                && registry_of(key).is_some_and(|own| own.same_server(registry) && same_port(&own, registry))
+            registry_of(key).is_some_and(|own| {
+                let part = part_of(key, &own);
+                let rest = part.strip_prefix(registry.path());
+                same_host(&own, registry) && rest.is_some_and(|rest| rest.starts_with('/'))
+            })
         };
         let entries = self.map("auths").into_iter().flatten();
         entries.map(|(key, _)| key.as_str()).filter(|key| below(key)).collect()
@@ -194,12 +249,25 @@ impl Document {
 
     /// What the entry under `key` holds.
     pub fn entry(&self, key: &str) -> Option<Entry> {
-        let (_, entry) = self.map("auths").ok()?.find(|(own, _)| *own == key)?;
-        let text = |name: &str| entry.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let entry = self.get("auths")?.as_object()?.get(key)?;
+        // In whatever letters, as Go finds them.
+        let fields = entry.as_object().into_iter().flatten();
+        let fields: Vec<_> = fields.filter(|(name, _)| is_login_key(name)).collect();
+        let text = |name: &str| {
+            let named = fields.iter().filter(|(own, _)| own.eq_ignore_ascii_case(name));
+            named.filter_map(|(_, value)| value.as_str()).find(|text| !text.is_empty())
+        };
         Some(match text("auth") {
+            _ if fields.iter().any(|(_, value)| !(value.is_string() || value.is_null())) => Entry::Broken,
             Some(auth) if !is_login(auth) => Entry::Broken,
             Some(_) => Entry::Secret,
-            None if LOGIN_KEYS.iter().any(|name| text(name).is_some()) => Entry::Secret,
+            // A name alone opens nothing.
+            None if ["password", "identitytoken", "registrytoken"]
+                .iter()
+                .any(|name| text(name).is_some()) =>
+            {
+                Entry::Secret
+            }
             None => Entry::Empty,
         })
     }
@@ -225,7 +293,7 @@ impl Document {
             *entry = Value::Object(Map::new());
         }
         let entry = entry.as_object_mut().expect("made one");
-        LOGIN_KEYS.iter().for_each(|key| drop(entry.shift_remove(*key)));
+        entry.retain(|name, _| !is_login_key(name));
         if let Some(auth) = auth {
             entry.insert("auth".into(), auth.expose().into());
         }
@@ -314,14 +382,23 @@ impl<'de> Visitor<'de> for NoDuplicates {
     }
 }
 
-/// Whether `auth` is base64 of `user:password`.
+/// Whether a field of an entry is about the login, in whatever letters.
+fn is_login_key(name: &str) -> bool {
+    LOGIN_KEYS.iter().any(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Whether `auth` is base64 of `user:password`, the user not empty, by docker's rules: `base64` wraps its lines, and
+/// Go skips line ends.
 fn is_login(auth: &str) -> bool {
-    STANDARD.decode(auth).is_ok_and(|bytes| zeroize::Zeroizing::new(bytes).contains(&b':'))
+    let text = Zeroizing::new(auth.replace(['\r', '\n'], ""));
+    let login = GO_BASE64.decode(text.as_bytes()).map(Zeroizing::new);
+    login.is_ok_and(|bytes| bytes.iter().position(|byte| *byte == b':').is_some_and(|at| at > 0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::engine::general_purpose::STANDARD;
     use proptest::prelude::*;
 
     fn uri(text: &str) -> ServiceUri {
@@ -424,13 +501,70 @@ mod tests {
             (r#"{"auth":"","email":"x"}"#, Entry::Empty),
             ("{}", Entry::Empty),
             ("null", Entry::Empty),
+            (r#"{"username":"x"}"#, Entry::Empty),
+            (r#"{"auth":null,"identitytoken":null}"#, Entry::Empty),
+            // In lines, as base64 wraps them, and with bits after the last byte, as Go takes it.
+            (r#"{"auth":"YWRh\r\nOnA=\n"}"#, Entry::Secret),
+            (r#"{"auth":"YWRhOnB="}"#, Entry::Secret),
+            (r#"{"Auth":"eDp5","EMAIL":"x"}"#, Entry::Secret),
+            (r#"{"IdentityToken":"x"}"#, Entry::Secret),
+            (r#"{"auth":"eDo=","identitytoken":"x"}"#, Entry::Secret),
             (r#"{"auth":"no base64"}"#, Entry::Broken),
+            (r#"{"auth":"YWRhOnA"}"#, Entry::Broken),
+            (r#"{"auth":"\n"}"#, Entry::Broken),
             (r#"{"auth":"bm9jb2xvbg=="}"#, Entry::Broken),
+            (r#"{"auth":"OnB3"}"#, Entry::Broken),
+            (r#"{"auth":7}"#, Entry::Broken),
+            (r#"{"auth":"eDp5","password":["y"]}"#, Entry::Broken),
         ] {
             let document = read(&format!("{{\"auths\":{{\"h\":{entry}}}}}"));
             assert_eq!(document.entry_of(&uri("docker://h")), Some(expected), "{entry}");
         }
         assert_eq!(read("{}").entry_of(&uri("docker://h")), None);
+        let mut document = read(r#"{"auths":{"h":{"AUTH":"OnB3","Password":7,"Email":"x"}}}"#);
+        document.store(&uri("docker://h"), Some(&secret()));
+        assert_eq!(document, read(r#"{"auths":{"h":{"Email":"x","auth":"YWRhOnB3"}}}"#));
+    }
+
+    #[test]
+    fn a_part_of_a_registry_is_a_login_of_its_own() {
+        let text = r#"{"auths":{"h/a":{"auth":"eDp5"},"h/a/b/":{"auth":"eDp5"},"h/ab":{"auth":"eDp5"},"https://h/a":{},"docker.io/a":{"auth":"eDp5"}}}"#;
+        let mut document = read(text);
+        assert_eq!(document.keys_of(&uri("docker://h/a")), ["h/a"]);
+        assert_eq!(document.keys_of(&uri("oras://h/a/b")), ["h/a/b/"]);
+        assert_eq!(document.keys_of(&uri("docker://h")), ["https://h/a"]);
+        assert_eq!(document.keys_below(&uri("docker://h")), ["h/a", "h/a/b/", "h/ab"]);
+        assert_eq!(document.keys_below(&uri("docker://h/a")), ["h/a/b/"]);
+        assert_eq!(document.entry_of(&uri("docker://h/a")), Some(Entry::Secret));
+        assert_eq!(document.entry_of(&uri("docker://h")), Some(Entry::Empty));
+        assert_eq!(document.entry_of(&uri("docker://h/none")), None);
+        let all = ["docker://h/a", "docker://h/a/b", "docker://h/ab", "docker://h", "docker://docker.io/a"];
+        assert_eq!(document.registries(), all);
+        assert_eq!(document.remove(&uri("docker://docker.io/a")), ["docker.io/a"]);
+        assert_eq!(document.remove(&uri("docker://h/a")), ["h/a"]);
+        assert_eq!(document.keys_below(&uri("docker://h")), ["h/a/b/", "h/ab"]);
+    }
+
+    #[test]
+    fn who_keeps_a_login() {
+        let document = read(
+            r#"{"auths":{"file":{"auth":"eDp5"},"own":{},"none":{"email":"x"},"own/part":{"auth":"eDp5"}},"credHelpers":{"own":"a","alone":"b","none":null}}"#,
+        );
+        for (registry, keeper) in [
+            ("file", Some(Keeper::File)),
+            ("own", Some(Keeper::Helper("a"))),
+            ("own/part", Some(Keeper::File)),
+            ("none", None),
+            ("alone", None),
+            ("elsewhere", None),
+        ] {
+            assert_eq!(document.keeper(&uri(&format!("docker://{registry}"))), keeper, "{registry}");
+        }
+        assert_eq!(document.helpers(), BTreeSet::from(["a", "b"]));
+        let store = read(r#"{"auths":{"h":{}},"credsStore":"all"}"#);
+        assert_eq!(store.keeper(&uri("docker://h")), Some(Keeper::Helper("all")));
+        assert_eq!((store.keeper(&uri("docker://other")), store.helpers()), (None, BTreeSet::from(["all"])));
+        assert!(read(r#"{"credsStore":"","credHelpers":{"h":""}}"#).helpers().is_empty());
     }
 
     #[test]

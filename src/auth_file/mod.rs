@@ -4,7 +4,7 @@
 pub mod document;
 pub mod helper;
 
-pub use document::{Document, Entry, key_of};
+pub use document::{Document, Entry, Keeper, is_same_login, key_of};
 pub use helper::{Helper, Helpers};
 
 use crate::error::{Failure, Result};

@@ -160,6 +160,85 @@ fn a_login_to_a_part_of_a_registry_is_another_login() {
     );
     registry(&world, "logout docker://h.example").exits(0).says("parts of this registry: h.example/team");
     registry(&world, "list").exits(0).prints("docker://h.example/team");
+    registry(&world, "logout docker://h.example/other").exits(0).says("WARNING: no login");
+    registry(&world, "logout oras://h.example/team")
+        .exits(0)
+        .says("INFO:    The login to h.example/team was removed from")
+        .says("Logout succeeded");
+    let file = world.home().join(".docker/config.json");
+    assert_eq!(fs::read_to_string(file).unwrap(), "{\n\t\"auths\": {}\n}\n");
+}
+
+#[test]
+fn every_login_that_is_listed_can_be_removed() {
+    let world = World::new();
+    let auths = [
+        "docker.io/team",
+        "docker.io",
+        "h.example:443",
+        "h.example",
+        "https://old.example/v1/",
+        "H.example/A/b/",
+    ];
+    let entries: Vec<String> =
+        auths.iter().map(|key| format!("\"{key}\":{{\"auth\":\"YWRhOnB3\"}}")).collect();
+    put(&world, ".docker/config.json", &format!("{{\"auths\":{{{}}}}}", entries.join(",")));
+    let listed = registry(&world, "list --json").exits(0);
+    let document: serde_json::Value = serde_json::from_str(&listed.stdout).unwrap();
+    let rows: Vec<&str> =
+        document["registries"].as_array().unwrap().iter().map(|row| row["uri"].as_str().unwrap()).collect();
+    assert_eq!(rows.len(), auths.len(), "{rows:?}");
+    for (row, key) in rows.iter().zip(auths) {
+        registry(&world, &format!("logout {row}")).exits(0).says(&format!("The login to {key} was removed"));
+    }
+    assert_eq!(registry(&world, "list").exits(0).stdout.lines().count(), 2);
+}
+
+#[test]
+fn a_logout_names_every_row_that_it_removes() {
+    let rows = "Credentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'oras://h.example'}\n  - {URI: 'docker://h.example:443'}\n  - {URI: 'hkp://h.example', Auth: Basic x}\n";
+    let world = World::new();
+    world.write_user(rows);
+    registry(&world, "logout docker://h.example")
+        .exits(0)
+        .says("INFO:    docker://h.example, oras://h.example were removed from the list in")
+        .says("Logout succeeded");
+    assert!(world.user().contains("docker://h.example:443") && world.user().contains("hkp://h.example"));
+    registry(&world, "logout docker://h.example:443")
+        .exits(0)
+        .says("INFO:    docker://h.example:443 was removed from the list in");
+    let world = World::new();
+    world.write_user(rows);
+    put(
+        &world,
+        ".docker/config.json",
+        r#"{"auths":{"h.example":{"auth":"YWRhOnB3"},"x.example":{},"y.example/z":{"auth":"YWRhOnB3"}}}"#,
+    );
+    world
+        .remote("logout --all")
+        .exits(0)
+        .says("The login to h.example was removed from")
+        .says("logins to docker://h.example, oras://h.example, docker://h.example:443, hkp://h.example were removed")
+        .says("still holds what other programs stored: docker://y.example/z\n");
+}
+
+#[test]
+fn a_login_that_others_read_is_read() {
+    let world = World::new();
+    put(
+        &world,
+        ".docker/config.json",
+        r#"{"auths":{"wrapped.example":{"auth":"YWRh\r\nOnB3\n"},"https://old.example/v1/":{"Auth":"YWRhOnB3"},"plain.example":{"username":"ada","password":"canary"},"null.example":null,"name.example":{"username":"ada"},"nobody.example":{"auth":"OnB3"},"number.example":{"auth":7}},"credHelpers":{"null.example":null}}"#,
+    );
+    let shown = registry(&world, "list").exits(0).never_shows("canary").never_shows("YWRh");
+    for row in ["wrapped", "old", "plain", "nobody", "number"] {
+        assert!(shown.stdout.contains(&format!("docker://{row}.example")), "{row}: {shown:?}");
+    }
+    for row in ["null", "name"] {
+        assert!(!shown.stdout.contains(row), "{row}: {shown:?}");
+    }
+    assert_eq!(shown.stderr.matches("WARNING").count(), 2, "{shown:?}");
+    shown.says("the auth of docker://nobody.example").says("the auth of docker://number.example");
 }
 
 #[test]

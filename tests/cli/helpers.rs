@@ -110,6 +110,35 @@ fn a_helper_of_one_registry_is_asked_for_that_one_alone() {
 }
 
 #[test]
+fn a_helper_that_is_configured_is_no_login_by_itself() {
+    let world = world_with(
+        r#"{"auths":{"kept.example":{},"plain.example":{"auth":"YWRhOnB3"}},"credHelpers":{"gcr.example":"own","kept.example":"own","absent.example":"absent","too.example":"absent"}}"#,
+    );
+    script(&world, "own", "touch \"$(dirname \"$0\")/ran\"; exit 1");
+    let shown = registry(&world, "list --json").exits(0);
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    let expected = serde_json::json!([
+        {"uri": "docker://kept.example", "secure": true, "source": "helper", "helper": "own"},
+        {"uri": "docker://plain.example", "secure": true, "source": "file", "helper": null},
+    ]);
+    assert_eq!(document["registries"], expected, "{shown:?}");
+    assert_eq!(
+        shown.stderr.matches("docker-credential-absent").count(),
+        1,
+        "once for each helper: {shown:?}"
+    );
+    assert_eq!(shown.stderr.matches("WARNING").count(), 1, "{shown:?}");
+    assert!(!world.path("helpers/ran").exists(), "a list asks no helper");
+    // One that is configured for all is none for each of remote.yaml's rows either.
+    let world = world_with(r#"{"credsStore":"own"}"#);
+    script(&world, "own", "exit 1");
+    world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n");
+    let shown =
+        registry(&world, "list --json").exits(0).says("no password for docker://gone.example is stored");
+    assert!(shown.stdout.contains(r#""source":null,"helper":null"#), "{shown:?}");
+}
+
+#[test]
 fn every_way_to_fail_is_named_and_stores_nothing() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let before = r#"{"credsStore":"odd"}"#;
@@ -126,6 +155,8 @@ fn every_way_to_fail_is_named_and_stores_nothing() {
         let shown = registry(&world, &format!("login -u ada docker://{}", server.host())).exits(255);
         assert!(shown.stderr.contains("docker-credential-odd failed at \"store\""), "{shown:?}");
         assert!(shown.stderr.contains(words), "{words}: {shown:?}");
+        let hint = format!("registry login -u USERNAME --authfile FILE docker://{}", server.host());
+        assert!(shown.stderr.contains(&hint), "{hint}: {shown:?}");
         registry(&world, "logout docker://h.example")
             .exits(255)
             .says("docker-credential-odd failed at \"get\"");
@@ -145,10 +176,17 @@ fn a_helper_that_is_not_there_is_said_before_anybody_is_asked() {
         ("-evil", "is no name of a credential helper"),
     ] {
         let world = world_with(&format!(r#"{{"credsStore":"{suffix}"}}"#));
-        for line in [&format!("login -u ada -p canary docker://{}", server.host()), "logout docker://h"] {
+        let login = format!("login -u ada -p canary docker://{}", server.host());
+        for line in [&login, "logout docker://h"] {
             registry(&world, line).exits(255).says(words).says("credsStore or credHelpers in");
         }
-        registry(&world, "list").exits(0);
+        registry(&world, &login).says("--authfile FILE");
+        let file = world.home().join(".docker/config.json");
+        registry(&world, "list")
+            .exits(0)
+            .says("WARNING: ")
+            .says(words)
+            .says(&format!(", but {} names it", file.display()));
     }
     assert_eq!(server.requests(), [""; 0]);
     // Neither the working directory nor an empty entry is a place for one.

@@ -1,6 +1,6 @@
 //! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
 
-use crate::auth_file::{Document, Entry};
+use crate::auth_file::{Document, Entry, Keeper, is_same_login};
 use crate::commands::service::registry::{ENVIRONMENT, Store, environment};
 use crate::commands::session::Session;
 use crate::config::Credential;
@@ -49,6 +49,9 @@ struct Row {
     helper: Option<String>,
 }
 
+/// At most so many helpers that cannot be used are named.
+const MOST_HELPERS: usize = 20;
+
 /// Where a login comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,10 +99,8 @@ fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
     let found = [Some(&sources.file), sources.environment.as_ref()].into_iter().flatten();
     for uri in found.flat_map(Document::registries) {
         let Some(uri) = ServiceUri::from_stored(&uri) else { continue };
-        let is_listed = |row: &Row| {
-            ServiceUri::from_stored(&row.uri)
-                .is_some_and(|own| own.same_server(&uri) && own.path() == uri.path())
-        };
+        let is_listed =
+            |row: &Row| ServiceUri::from_stored(&row.uri).is_some_and(|own| is_same_login(&own, &uri));
         let row = sources.row(&uri, true);
         if row.source.is_some() && !rows.iter().any(is_listed) {
             rows.push(row);
@@ -116,18 +117,14 @@ impl Sources {
 
     /// Where a program that looks for this login finds it.
     fn of(&self, uri: &ServiceUri) -> (Option<Source>, Option<&str>) {
-        let holds = |document: &Document| match uri.path() {
-            "" => document.entry_of(uri),
-            path => document.entry(&format!("{}{path}", uri.authority())),
-        };
-        if self.environment.as_ref().and_then(holds) == Some(Entry::Secret) {
+        let environment = self.environment.as_ref().and_then(|document| document.entry_of(uri));
+        if environment == Some(Entry::Secret) {
             return (Some(Source::Environment), None);
         }
-        let helper = self.file.helper_for(uri).filter(|_| uri.path().is_empty());
-        match (helper, holds(&self.file)) {
-            (Some(helper), _) => (Some(Source::Helper), Some(helper)),
-            (None, Some(Entry::Secret | Entry::Broken)) => (Some(Source::File), None),
-            (None, _) => (None, None),
+        match self.file.keeper(uri) {
+            Some(Keeper::Helper(helper)) => (Some(Source::Helper), Some(helper)),
+            Some(Keeper::File) => (Some(Source::File), None),
+            None => (None, None),
         }
     }
 }
@@ -136,9 +133,18 @@ impl Sources {
 fn warn(rows: &[Row], sources: &Sources, store: &Store, session: &Session) {
     let talk = &session.ctx.talk;
     let file = store.file.path.display();
+    let names = sources.file.helpers();
+    for failure in names.iter().filter_map(|suffix| store.find_helper(suffix).err()).take(MOST_HELPERS) {
+        talk.warning(format!(
+            "{}, but {file} names it: no login that it keeps can be used",
+            failure.message()
+        ));
+    }
     for row in rows {
-        let again = || session.line(&format!("registry login {}", crate::message::quoted(&row.uri)));
         let uri = ServiceUri::from_stored(&row.uri).expect("it was one above");
+        // A login is made to a whole registry; one to a part of it is removed here, and made elsewhere.
+        let command = if uri.path().is_empty() { "login" } else { "logout" };
+        let again = || session.line(&format!("registry {command} {}", crate::message::quoted(&row.uri)));
         if row.source.is_none() {
             talk.warning(format!(
                 "no password for {} is stored in {file} or {ENVIRONMENT}; run: {}",

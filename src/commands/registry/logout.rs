@@ -15,7 +15,7 @@ use std::path::PathBuf;
 Examples:
   $ {prog} registry logout docker://ghcr.io")]
 pub struct Options {
-    /// docker://HOST[:PORT] or oras://HOST[:PORT]
+    /// docker://HOST[:PORT] or oras://HOST[:PORT], with a path for a login to a part of it
     #[arg(value_name = "URI")]
     uri: String,
     /// The file of registry logins to use

@@ -144,7 +144,10 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
 fn say_left(session: &Session) -> Result<()> {
     // Without a home there is no such file.
     let Ok(store) = session.auth_store(None) else { return Ok(()) };
-    let left = store.load(session)?.document.registries();
+    let document = store.load(session)?.document;
+    let is_login =
+        |uri: &String| ServiceUri::from_stored(uri).is_some_and(|uri| document.keeper(&uri).is_some());
+    let left: Vec<String> = document.registries().into_iter().filter(is_login).collect();
     if !left.is_empty() {
         let file = store.file.path.display();
         session.ctx.talk.info(format!("{file} still holds what other programs stored: {}", left.join(", ")));

@@ -66,7 +66,10 @@ pub fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Re
     if changed {
         session.ctx.talk.info("Logout succeeded");
     } else {
-        session.ctx.talk.warning(format!("no login to {uri} is stored: there was nothing to remove"));
+        let whole = registry::whole_of(&uri).filter(|_| uri.is_registry());
+        let whole = whole.map(|whole| session.line(&format!("registry logout {}", quoted(&whole))));
+        let hint = whole.map_or_else(String::new, |line| format!("; for the whole registry, run: {line}"));
+        session.ctx.talk.warning(format!("no login to {uri} is stored: there was nothing to remove{hint}"));
     }
     Ok(changed)
 }

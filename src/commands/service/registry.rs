@@ -2,7 +2,7 @@
 //! names, and listed without its secret in `remote.yaml`.
 
 use super::LoginOptions;
-use crate::auth_file::{AuthFile, Document, Entry, Helper, Helpers, Loaded, key_of};
+use crate::auth_file::{AuthFile, Document, Entry, Helper, Helpers, Loaded, is_same_login, key_of};
 use crate::commands::endpoint::{failure, wait};
 use crate::commands::migrate::migrate;
 use crate::commands::session::Session;
@@ -93,6 +93,14 @@ impl Store {
         }
     }
 
+    /// Finds a helper that the file names.
+    ///
+    /// # Errors
+    /// It cannot be found or must not be run.
+    pub fn find_helper(&self, suffix: &str) -> Result<Helper> {
+        self.file.find_helper(suffix, &self.helpers)
+    }
+
     /// Copies a `~/.singularity` that stands in, before the first write.
     fn prepare(&self, session: &Session) -> Result<()> {
         match (session.paths.legacy_dir(), &session.paths.user_dir) {
@@ -105,7 +113,7 @@ impl Store {
 
     fn keeper(&self, document: &Document, uri: &ServiceUri) -> Result<Keeper> {
         match document.helper_for(uri) {
-            Some(suffix) => self.file.find_helper(suffix, &self.helpers).map(Keeper::Helper),
+            Some(suffix) => self.find_helper(suffix).map(Keeper::Helper),
             None => Ok(Keeper::File),
         }
     }
@@ -118,11 +126,11 @@ pub(super) fn login(
     authfile: Option<PathBuf>,
     session: &mut Session,
 ) -> Result<bool> {
-    require_whole(uri, "login", session)?;
+    require_whole(uri, session)?;
     let store = session.auth_store(authfile)?;
     let document = store.load_to_write()?;
     store.target.require_writable().fail_hint(|| store.elsewhere.clone())?;
-    let keeper = store.keeper(&document, uri)?;
+    let keeper = store.keeper(&document, uri).fail_hint(|| without_helper(uri, session))?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
     if layer.is_some() {
         session.user_file()?.require_writable(session.identity())?;
@@ -150,15 +158,25 @@ pub(super) fn login(
     Ok(kept || listed)
 }
 
-/// A login is for a registry as a whole: no program looks a path up.
-fn require_whole(uri: &ServiceUri, command: &str, session: &Session) -> Result<()> {
-    if uri.path().is_empty() {
-        return Ok(());
+/// What to type where the helper that the file names does not take a login.
+fn without_helper(uri: &ServiceUri, session: &Session) -> String {
+    let line = format!("registry login -u USERNAME --authfile FILE {}", quoted(&uri.to_string()));
+    format!("to keep the login in a file of its own: {}", session.line(&line))
+}
+
+/// A login that is made here is for a whole registry.
+fn require_whole(uri: &ServiceUri, session: &Session) -> Result<()> {
+    match whole_of(uri) {
+        None => Ok(()),
+        Some(whole) => Err(Failure::new(format!("{uri}: a login is for a whole registry, without a path"))
+            .hint(session.line(&format!("registry login {}", quoted(&whole))))),
     }
-    let whole = uri.to_string().replacen(uri.path(), "", 1);
-    let whole = whole.trim_end_matches('/');
-    Err(Failure::new(format!("{uri}: a login is for a whole registry, without a path"))
-        .hint(session.line(&format!("registry {command} {}", quoted(whole)))))
+}
+
+/// The whole registry of an address that names a part of one.
+pub(super) fn whole_of(uri: &ServiceUri) -> Option<String> {
+    let scheme = uri.to_string().split_once("://")?.0.to_ascii_lowercase();
+    (!uri.path().is_empty()).then(|| format!("{scheme}://{}", uri.authority()))
 }
 
 /// Asks the registry. `had_one`: another login is stored already.
@@ -215,7 +233,7 @@ fn keep(
     let suffix = match &keeper {
         Keeper::File => None,
         Keeper::Helper(helper) => {
-            helper.store(&key_of(uri), username, password)?;
+            helper.store(&key_of(uri), username, password).fail_hint(|| without_helper(uri, session))?;
             Some(helper.suffix.as_str())
         }
     };
@@ -239,7 +257,7 @@ fn keep(
 fn list_login(uri: &ServiceUri, login: &Credential, global: &Config, session: &Session) -> Result<bool> {
     let same = |own: &Credential| {
         let own = ServiceUri::from_stored(&own.uri);
-        own.is_some_and(|own| own.same_server(uri) && own.scheme() == uri.scheme())
+        own.is_some_and(|own| is_same_login(&own, uri) && own.scheme() == uri.scheme())
     };
     session.edit_user(global, &mut |config| {
         if config.credentials.iter().filter(|own| same(own)).ne([login]) {
@@ -252,28 +270,34 @@ fn list_login(uri: &ServiceUri, login: &Credential, global: &Config, session: &S
 
 /// Takes the login out of every place that `login` stores it in.
 pub(super) fn logout(uri: &ServiceUri, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
-    require_whole(uri, "logout", session)?;
     let store = session.auth_store(authfile)?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
     let forgotten = forget(&store, uri, session)?;
     let unlisted = match layer {
-        Some((_, global)) => {
-            let same =
-                |own: &Credential| ServiceUri::from_stored(&own.uri).is_some_and(|own| own.same_server(uri));
-            let drop = &mut |config: &mut Config| {
-                config.credentials.retain(|own| !same(own));
-                Ok(())
-            };
-            let changed = session.edit_user(&global, drop)?;
-            if changed {
-                let file = session.user_file()?.path;
-                session.ctx.talk.info(format!("{uri} was removed from the list in {}", file.display()));
-            }
-            changed
-        }
+        Some((_, global)) => unlist(uri, &global, session)?,
         None => false,
     };
     Ok(forgotten || unlisted)
+}
+
+/// Takes the login out of the list in the user's layer, where docker and oras may each have a row. Names the rows.
+fn unlist(uri: &ServiceUri, global: &Config, session: &Session) -> Result<bool> {
+    let mut rows = Vec::new();
+    let changed = session.edit_user(global, &mut |config| {
+        rows.clear();
+        config.credentials.retain(|own| {
+            let own = ServiceUri::from_stored(&own.uri).filter(|own| is_same_login(own, uri));
+            rows.extend(own.iter().map(ToString::to_string));
+            own.is_none()
+        });
+        Ok(())
+    })?;
+    if changed {
+        let were = if rows.len() == 1 { "was" } else { "were" };
+        let (rows, file) = (rows.join(", "), session.user_file()?.path);
+        session.ctx.talk.info(format!("{rows} {were} removed from the list in {}", file.display()));
+    }
+    Ok(changed)
 }
 
 /// Removes the secret itself and makes sure that it is gone. Says what was removed from where; returns
