@@ -2,7 +2,7 @@
 
 use super::endpoint_uri::{equivalence, hides_password, reason};
 use crate::target::{Outcome, Target};
-use apptainer_remote::auth_file::key_of;
+use apptainer_remote::auth_file::document::{HUB_KEY, key_of};
 use apptainer_remote::uri::{ServiceScheme, ServiceUri};
 
 pub const TARGET: Target = Target { large: 1 << 15, ..Target::new(check, WORDS) };
@@ -89,7 +89,7 @@ fn one(text: &str) -> Option<ServiceUri> {
 fn registry(uri: &ServiceUri) {
     assert_eq!(uri.url(false).path(), "/");
     let key = key_of(uri);
-    let bare = key.strip_prefix("https://").unwrap_or(&key);
+    let bare = if key == HUB_KEY { "docker.io" } else { &key };
     for scheme in ["docker", "oras"] {
         let other = ServiceUri::parse(&format!("{scheme}://{bare}")).expect("a key is an address").uri;
         assert!(uri.same_server(&other), "{uri} {other}");
