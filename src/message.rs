@@ -123,7 +123,7 @@ level_methods! {
     debug Debug "DEBUG";
 }
 
-/// `text` with every control character, line separator and direction override written as an escape.
+/// `text` with every control character, line separator and invisible character written as an escape.
 ///
 /// Borrowed when there is nothing to escape.
 pub fn escape(text: &str) -> Cow<'_, str> {
@@ -175,7 +175,9 @@ pub fn json_line(value: &impl serde::Serialize) -> String {
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
         if is_unsafe(c) {
-            let _ = write!(safe, "\\u{:04x}", c as u32);
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
         } else {
             safe.push(c);
         }
@@ -184,11 +186,38 @@ pub fn json_line(value: &impl serde::Serialize) -> String {
     safe
 }
 
-/// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and the characters that turn the
-/// direction of text round, which can make one name look like another.
+/// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and what a terminal does not show
+/// or only shows by its effect on other characters: it can make one name look like another.
 fn is_unsafe(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    // Most text is ASCII.
+    c.is_control() || (c as u32) >= 0xad && (matches!(c, '\u{2028}' | '\u{2029}') || is_invisible(c))
+}
+
+/// The property Default_Ignorable_Code_Point of Unicode 16, from DerivedCoreProperties.txt, in order: among
+/// others the direction marks and isolates, joiners, variation selectors, and tags.
+const INVISIBLE: [(char, char); 17] = [
+    ('\u{ad}', '\u{ad}'),
+    ('\u{34f}', '\u{34f}'),
+    ('\u{61c}', '\u{61c}'),
+    ('\u{115f}', '\u{1160}'),
+    ('\u{17b4}', '\u{17b5}'),
+    ('\u{180b}', '\u{180f}'),
+    ('\u{200b}', '\u{200f}'),
+    ('\u{202a}', '\u{202e}'),
+    ('\u{2060}', '\u{206f}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{fe00}', '\u{fe0f}'),
+    ('\u{feff}', '\u{feff}'),
+    ('\u{ffa0}', '\u{ffa0}'),
+    ('\u{fff0}', '\u{fff8}'),
+    ('\u{1bca0}', '\u{1bca3}'),
+    ('\u{1d173}', '\u{1d17a}'),
+    ('\u{e0000}', '\u{e0fff}'),
+];
+
+fn is_invisible(c: char) -> bool {
+    let after = INVISIBLE.partition_point(|(first, _)| *first <= c);
+    after > 0 && c <= INVISIBLE[after - 1].1
 }
 
 /// A stream in memory, for what tests make the program say.
@@ -268,7 +297,7 @@ mod tests {
 
     #[test]
     fn json_cannot_drive_the_terminal_and_means_the_same() {
-        let text = "c\u{9b}31m\u{7f}\u{202e}\u{61c}\u{1b}ü";
+        let text = "c\u{9b}31m\u{7f}\u{202e}\u{61c}\u{1b}ü\u{2066}\u{e0041}\u{200b}";
         let line = json_line(&text);
         assert!(!line.trim_end().chars().any(is_unsafe), "{line:?}");
         assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
@@ -279,5 +308,50 @@ mod tests {
         assert_eq!(escape("a\x1b[31mb\n"), "a\\x1b[31mb\\n");
         assert_eq!(escape("\u{9b}x\u{202e}\u{61c}"), "\\u{9b}x\\u{202e}\\u{61c}");
         assert!(matches!(escape("ä✓日本"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn isolates_and_marks_of_direction_are_escaped() {
+        for (c, escaped) in [
+            ('\u{2066}', "\\u{2066}"),
+            ('\u{2067}', "\\u{2067}"),
+            ('\u{2068}', "\\u{2068}"),
+            ('\u{2069}', "\\u{2069}"),
+            ('\u{200e}', "\\u{200e}"),
+            ('\u{202a}', "\\u{202a}"),
+            ('\u{2028}', "\\u{2028}"),
+            ('\u{2029}', "\\u{2029}"),
+        ] {
+            assert_eq!(escape(&format!("a{c}b")), format!("a{escaped}b"));
+        }
+    }
+
+    #[test]
+    fn invisible_characters_are_escaped() {
+        let text = "a\u{200b}\u{ad}\u{e0041}\u{feff}\u{200d}\u{fe0f}\u{3164}b";
+        assert_eq!(escape(text), r"a\u{200b}\u{ad}\u{e0041}\u{feff}\u{200d}\u{fe0f}\u{3164}b");
+        assert_eq!(json_line(&"\u{ad}\u{e0041}"), "\"\\u00ad\\udb40\\udc41\"\n");
+        for (first, last) in INVISIBLE {
+            assert!(is_unsafe(first) && is_unsafe(last), "{first:?}");
+        }
+        let in_order = INVISIBLE.windows(2).all(|pair| pair[0].1 < pair[1].0);
+        assert!(in_order, "the search needs it");
+    }
+
+    #[test]
+    fn what_names_are_made_of_is_shown_as_it_is() {
+        for text in [
+            "Ünïcøde",
+            "e\u{301}",
+            "क्षि",
+            "ไทย",
+            "한국어",
+            "עברית",
+            "العربية",
+            "🔒👍🏽",
+            "\u{3000}\u{a0}\u{ffe0}",
+        ] {
+            assert!(matches!(escape(text), Cow::Borrowed(_)), "{text}");
+        }
     }
 }

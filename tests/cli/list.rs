@@ -156,3 +156,13 @@ fn check_knows_that_singularityce_minds_a_name_that_both_layers_have() {
     world.write_user(own.replace("SylabsCloud", "DefaultRemote"));
     world.remote("check").exits(0).says("is a valid layer with 1 remote");
 }
+
+#[test]
+fn invisible_characters_are_shown_as_escapes() {
+    let world = World::new();
+    world.write_user("Remotes:\n  \"la\\u200bb\\u00AD\": {URI: h}\n  \"la\\U000E0041b\\u2066\": {URI: h}\n");
+    world.remote("list").exits(0).prints("la\\u{200b}b\\u{ad}").prints("la\\u{e0041}b\\u{2066}");
+    let shown = world.remote("list --json").exits(0).prints("la\\udb40\\udc41b\\u2066");
+    let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
+    assert_eq!(document["remotes"][2]["name"], "la\u{e0041}b\u{2066}");
+}
