@@ -4,8 +4,9 @@ mod library;
 mod service;
 
 pub use library::LibraryRef;
-pub use service::{ServiceScheme, ServiceUri, TypedService};
+pub use service::{ServiceScheme, ServiceUri, TypedService, is_plain_http};
 
+use std::borrow::Cow;
 use std::fmt;
 use url::Url;
 
@@ -25,13 +26,16 @@ impl RemoteName {
             "a remote's name cannot hold control characters"
         } else if text.contains("://") {
             "a remote's name cannot hold \"://\": it would read as an address"
+        } else if reads_as_user_info(text) {
+            "a remote's name cannot read as user info (\"USER:PASSWORD@HOST\")"
         } else if text.starts_with('-') {
             "a remote's name cannot begin with \"-\": it would read as an option"
         } else {
             return Ok(Self(text.to_string()));
         };
         // Whoever swaps name and address may have typed a password here.
-        let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
+        let shown =
+            if text.contains('@') || may_hold_password(text) { String::new() } else { format!(" {text:?}") };
         Err(UriError(format!("invalid name{shown}: {rule}")))
     }
 
@@ -195,9 +199,54 @@ impl fmt::Display for EndpointUri {
     }
 }
 
-/// How a stored address is shown: without slashes and scheme, or as it stands where it has no meaning.
+/// How the stored address of an endpoint is shown: without slashes and scheme. One without a meaning is shown
+/// as it is, but for user info.
 pub fn shown(stored: &str) -> String {
-    EndpointUri::from_stored(stored).map_or_else(|| stored.to_string(), |uri| uri.to_string())
+    EndpointUri::from_stored(stored).map_or_else(|| public(stored).into_owned(), |uri| uri.to_string())
+}
+
+/// How any address from a file, an argument, a server or a variable is shown: without user info, which may
+/// be a password. It need not be valid, so in doubt more is left out.
+pub fn public(address: &str) -> Cow<'_, str> {
+    let is_scheme = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let start = match address.split_once("://") {
+        Some((scheme, _)) if is_scheme(scheme) => scheme.len() + 3,
+        _ if address.starts_with("//") => 2,
+        _ => 0,
+    };
+    let mut rest = &address[start..];
+    while let Some(behind) = behind_user_info(rest) {
+        rest = behind;
+    }
+    if start + rest.len() == address.len() {
+        return Cow::Borrowed(address);
+    }
+    Cow::Owned(format!("{}{rest}", &address[..start]))
+}
+
+/// What follows the user info in `rest`, an address without its scheme; `None` for one that has none.
+fn behind_user_info(rest: &str) -> Option<&str> {
+    let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
+    if let Some(at) = rest[..end].rfind('@') {
+        return Some(&rest[at + 1..]);
+    }
+    // `ada:pa/ss@host` is no valid address, and `host:443/a@b` is one.
+    let at = rest.rfind('@')?;
+    let has_password = match split_port(&rest[..end]) {
+        Ok(_) => rest[end..at].contains(':') && !rest[..end].contains('.'),
+        Err(_) => true,
+    };
+    has_password.then_some(&rest[at + 1..])
+}
+
+/// Whether `text` reads as user info before a host (`ada:pw@host`).
+fn reads_as_user_info(text: &str) -> bool {
+    text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
+}
+
+/// Whether `text`, which is meant to be a name, may hold a password, so that no message repeats it.
+pub fn may_hold_password(text: &str) -> bool {
+    text.contains("://") || reads_as_user_info(text)
 }
 
 impl Scheme {
@@ -364,9 +413,40 @@ mod tests {
     #[test]
     fn names() {
         assert!(RemoteName::parse("My-Cloud_1").is_ok());
+        assert!(RemoteName::parse("ada@lab").is_ok());
         for bad in ["", "  ", "a\nb", "x://y", "-x", "a\u{9b}"] {
             assert!(RemoteName::parse(bad).is_err(), "{bad:?}");
         }
+        for secret in ["ada:pw@host", "ada:pw@", "a:b@c@d", "https://ada:pw@host", "https://host/pw"] {
+            let error = RemoteName::parse(secret).unwrap_err().to_string();
+            assert!(!error.contains("pw") && !error.contains("host"), "{error}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_shown_without_user_info() {
+        for (address, expected) in [
+            ("https://ada:pw@h.example.com/x", "https://h.example.com/x"),
+            ("https://pw@h", "https://h"),
+            ("//ada:pw@h:1/x", "//h:1/x"),
+            ("ada:pw@h", "h"),
+            ("hkp://ada:p@w@h:x", "hkp://h:x"),
+            ("ftp://ada:pw@h", "ftp://h"),
+            ("ada:pw/x@h", "h"),
+            ("ada:pw://x@h", "h"),
+            ("https://ada:p/w@h", "https://h"),
+            ("https://ada:p?w#x@h", "https://h"),
+            ("https://ada/x:pw@h", "https://h"),
+            ("ada:pw@a:pw/x@h", "h"),
+        ] {
+            assert_eq!(public(address), expected, "{address}");
+        }
+        for address in
+            ["", "h", "https://h:443/a@b", "h/a@b", "https://[::1]:1/x", "https://h.x/a:1@b", "x://y"]
+        {
+            assert!(matches!(public(address), Cow::Borrowed(same) if same == address), "{address}");
+        }
+        assert_eq!(shown("ada:pw@h:0"), "h:0");
     }
 
     proptest::proptest! {

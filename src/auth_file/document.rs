@@ -4,7 +4,7 @@
 //! numbers as they are written) is kept.
 
 use crate::secret::Secret;
-use crate::uri::ServiceUri;
+use crate::uri::{ServiceUri, public};
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -131,12 +131,12 @@ impl Document {
         let wrong = |key: &str, wanted: &str| Err(format!("{key}: this must be {wanted}"));
         for (key, entry) in self.map("auths")? {
             if !(entry.is_object() || entry.is_null()) {
-                return wrong(&format!("auths.{key}"), "an object");
+                return wrong(&format!("auths.{}", public(key)), "an object");
             }
         }
         for (key, suffix) in self.map("credHelpers")? {
             if !(suffix.is_string() || suffix.is_null()) {
-                return wrong(&format!("credHelpers.{key}"), "a text");
+                return wrong(&format!("credHelpers.{}", public(key)), "a text");
             }
         }
         match self.get("credsStore") {
@@ -346,7 +346,7 @@ impl<'de> Visitor<'de> for NoDuplicates {
         while let Some(key) = access.next_key::<String>()? {
             let _: Self = access.next_value()?;
             if let Some(key) = seen.replace(key) {
-                return Err(serde::de::Error::custom(format!("{key:?} stands there twice")));
+                return Err(serde::de::Error::custom(format!("{:?} stands there twice", public(&key))));
             }
         }
         Ok(self)

@@ -9,7 +9,7 @@ use crate::error::{Failure, Result};
 use crate::fsio::{Distrust, Identity, Role, Trusted};
 use crate::message::quoted;
 use crate::paths::{NoHome, Paths};
-use crate::uri::EndpointUri;
+use crate::uri::{EndpointUri, may_hold_password};
 use std::path::{Path, PathBuf};
 
 /// The keyserver of Apptainer's default remote, which no discovery tells.
@@ -359,6 +359,10 @@ pub fn no_global_remote(session: &Session, name: &str) -> Failure {
 
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
+        // Name and address were swapped.
+        _ if may_hold_password(name) => Failure::new("an address is not the name of a remote")
+            .hint(session.command("list"))
+            .hint(session.command(&format!("add {global}NAME URI"))),
         // What is longer than names are may be a token out of place.
         Some((end, _)) if name.chars().count() > 64 => {
             Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.command("list"))

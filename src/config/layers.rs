@@ -5,7 +5,7 @@ use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret::Secret;
-use crate::uri::{EndpointUri, shown};
+use crate::uri::{EndpointUri, is_plain_http, shown};
 use std::collections::BTreeMap;
 
 /// Where a remote comes from.
@@ -197,7 +197,7 @@ fn place(
             Some(token) if same_place(&entry.uri, entry.insecure, &global.uri, global.insecure) => {
                 global.token = Some(token);
             }
-            Some(_) => notes.push(Note::TokenForOther(name.into(), other_place(&entry, global))),
+            Some(_) => notes.push(Note::TokenForOther(name.into(), other_place(&entry, &global.uri))),
             None => {}
         }
         return None;
@@ -213,10 +213,10 @@ fn place(
     Some(Remote::own(entry, Origin::Own))
 }
 
-/// The address that a token was given to; with its scheme where that is all that differs.
-fn other_place(entry: &Endpoint, global: &Remote) -> String {
+/// The address that a token was given to; with its scheme where that is all that differs from `now`.
+pub fn other_place(entry: &Endpoint, now: &str) -> String {
     let address = shown(&entry.uri);
-    if address == shown(&global.uri) {
+    if address == shown(now) {
         format!("{}://{address}", if entry.insecure { "http" } else { "https" })
     } else {
         address
@@ -237,6 +237,12 @@ impl Remote {
     pub fn of_global_layer(endpoint: Endpoint) -> Self {
         // A token in the global file would be everybody's: the real programs never write one there.
         Self { token: None, exclusive: endpoint.exclusive, ..Self::own(endpoint, Origin::Global) }
+    }
+
+    /// Whether others on the network can read or change what `keyserver` of this remote answers. Its own one is
+    /// asked as the endpoint itself is.
+    pub fn keyserver_is_insecure(&self, keyserver: &Keyserver) -> bool {
+        keyserver.insecure || is_plain_http(&keyserver.uri) || (!keyserver.external && self.insecure)
     }
 
     fn own(endpoint: Endpoint, origin: Origin) -> Self {

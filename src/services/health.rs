@@ -4,6 +4,7 @@ use super::discovery::{Service, Services, service_url};
 use super::error::{HttpError, Kind};
 use super::http::{Get, Http};
 use crate::message::cut;
+use crate::uri::public;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 use url::Url;
@@ -17,7 +18,7 @@ const AT_ONCE: usize = 64;
 pub struct Row {
     /// The name in title case: `Library`.
     pub service: String,
-    /// As the endpoint gave it.
+    /// As the endpoint gave it, without user info.
     pub uri: String,
     /// Empty where the service is not OK, or has no version to tell.
     pub version: String,
@@ -43,7 +44,7 @@ impl Row {
             Err(problem) => (String::new(), Some(problem)),
         };
         let version = cut(&version).into_owned();
-        Self { service: title(&cut(name)), uri: cut(uri).into_owned(), version, problem }
+        Self { service: title(&cut(name)), uri: cut(&public(uri)).into_owned(), version, problem }
     }
 }
 

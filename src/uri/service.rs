@@ -147,6 +147,13 @@ impl ServiceUri {
     }
 }
 
+/// Whether a service at this address, as a file holds it or a server names it, is spoken to over plain http:
+/// it is never shown as secure. Nothing is sent to what is no address.
+pub fn is_plain_http(address: &str) -> bool {
+    let scheme = address.split_once("://").map(|(scheme, _)| ServiceScheme::parse(scheme));
+    matches!(scheme, Some(Some(ServiceScheme::Http | ServiceScheme::Hkp)))
+}
+
 /// As typed.
 impl fmt::Display for ServiceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 
 use crate::world::{As, World, apptainer_alone, mode};
 use apptainer_remote::persona::Persona;
+use std::fs;
 
 const ONE: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
 
@@ -262,4 +263,51 @@ fn the_environment_stands_for_options() {
         .remote("add --no-login lab http://lab.example.com")
         .exits(0)
         .says("APPTAINER_ADD_INSECURE is preferred");
+}
+
+#[test]
+fn what_can_fail_fails_before_anything_is_added() {
+    let world = World::new();
+    let file = world.path("token");
+    let named = file.display().to_string();
+    let add = |line: &str| world.remote(&format!("add --tokenfile {line} lab lab.example.com")).exits(255);
+    add("/nonexistent/typo").says("while reading token file /nonexistent/typo");
+    add("/").says("it is a directory");
+    for (text, why) in [("", "is empty"), ("two words\n", "has blanks in it"), ("tökén\n", "has characters")]
+    {
+        fs::write(&file, text).unwrap();
+        add(&named).says(why).never_shows("added");
+    }
+    world.pipe("two words\n");
+    world.remote("add lab lab.example.com").exits(255).says("the token from standard input has blanks in it");
+    world.pipe("two words\n");
+    add("-").says("has blanks in it");
+    assert!(!world.user_file().exists(), "nothing was written");
+}
+
+#[test]
+fn what_stays_in_the_pipe_is_for_the_next_command() {
+    for line in [
+        "add --no-login lab h.example",
+        "add --no-login --if-absent lab h.example",
+        "add --if-absent lab h.example",
+    ] {
+        let world = World::new();
+        world.write_user("Remotes: {lab: {URI: h.example}}\n");
+        world.pipe("not a token\n");
+        world.remote(line).never_shows("the token from");
+    }
+}
+
+#[test]
+fn replace_says_that_the_token_goes() {
+    let world = World::new();
+    world.write_user("Remotes: {lab: {URI: old.example.com, Token: t0ken}}\n");
+    world.remote("add --no-login --replace lab old.example.com").exits(0).never_shows("WARNING");
+    world
+        .remote("add --no-login --replace lab new.example.com")
+        .exits(0)
+        .says("WARNING: the token for lab was given to old.example.com and is not kept; to log in again: apptainer remote login lab")
+        .never_shows("t0ken");
+    world.remote("add --no-login --replace lab third.example.com").exits(0).never_shows("WARNING");
 }

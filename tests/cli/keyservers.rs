@@ -221,7 +221,7 @@ fn a_login_is_checked_where_the_front_page_is_404() {
         let json = user(&world, "list -j").exits(0).never_shows("YWRh");
         assert!(
             json.stdout
-                .contains(&format!(r#""uri":"{uri}","order":2,"secure":true,"external":true,"login":true"#))
+                .contains(&format!(r#""uri":"{uri}","order":2,"secure":false,"external":true,"login":true"#))
         );
 
         let before = world.user();

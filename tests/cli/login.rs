@@ -565,3 +565,15 @@ fn a_token_in_the_place_of_a_name_is_not_repeated() {
     world.remote(&format!("login {token}")).exits(255).says("eyJhbGci… is not a remote").never_shows(&token);
     world.remote(&format!("login --tokenfile {token}")).exits(255).never_shows(&token);
 }
+
+#[test]
+fn an_unreadable_token_file_fails_before_any_request() {
+    let endpoint = Endpoint::http();
+    let world = World::new();
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        endpoint.host()
+    ));
+    world.remote("login --tokenfile /nonexistent/typo").exits(255).says("/nonexistent/typo");
+    assert!(endpoint.requests().is_empty());
+}

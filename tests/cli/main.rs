@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;
+mod addresses;
 mod auth_files;
 mod broken_files;
 mod completion;

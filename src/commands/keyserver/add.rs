@@ -8,7 +8,7 @@ use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
 use crate::services::policy::Freshness;
-use crate::uri::{ServiceUri, TypedService};
+use crate::uri::{ServiceUri, TypedService, may_hold_password, public};
 use clap::Args;
 
 /// Add a keyserver to a global remote (root only)
@@ -68,7 +68,8 @@ impl Wanted {
         };
         let words: Vec<_> = [name, Some(address)].into_iter().flatten().map(quoted).collect();
         // An address may hold a password, so it is not repeated as it stands.
-        let shown = if address.contains('@') { "URI".to_string() } else { words.join(" ") };
+        let secret = address.contains('@') || name.is_some_and(may_hold_password);
+        let shown = if secret { "URI".to_string() } else { words.join(" ") };
         let again = format!("{spelling} {shown}");
         session.require_root("keyserver configuration", &again)?;
         let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
@@ -97,6 +98,7 @@ impl Wanted {
     ) -> Result<(String, bool)> {
         let global = session.load_global()?.config;
         let name = self.find(&global, session)?;
+        session.global_file().require_writable(session.identity())?;
         let before = global.remotes[&name].clone();
         let own = if before.keyservers.is_empty() { own_keyserver(&name, &before, session)? } else { None };
         let changed = session.edit_global(&self.again, &mut |config| {
@@ -120,6 +122,9 @@ impl Wanted {
         if global.remotes.contains_key(name) {
             return Ok(name.to_string());
         }
+        if may_hold_password(name) {
+            return Err(Failure::new("no endpoint found: an address is not the name of a remote"));
+        }
         Err(Failure::new(format!("no endpoint found: {name} is not a global remote"))
             .hint(session.command("list"))
             .hint(session.command(&format!("add --global {} URI", quoted(name)))))
@@ -135,7 +140,7 @@ fn own_keyserver(name: &str, endpoint: &Endpoint, session: &Session) -> Result<O
     let access = session
         .open(name, &remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
         .map_err(|failure| failure.context(format!("the keyserver of {name} itself cannot be known")))?;
-    let own = access.service("keyserver").map(|service| service.uri.clone());
+    let own = access.service("keyserver").map(|service| public(&service.uri).into_owned());
     if own.is_none() {
         session.ctx.talk.info(format!("{name} names no keyserver of its own"));
     }

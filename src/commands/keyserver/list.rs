@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::message::{cut, json_line};
 use crate::services::{Http, HttpError, Services, discovery};
 use crate::table;
-use crate::uri::{EndpointUri, ServiceUri};
+use crate::uri::{EndpointUri, ServiceUri, public};
 use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -55,6 +55,9 @@ struct KeyserverRow {
     uri: String,
     order: usize,
     secure: bool,
+    /// What Apptainer shows: that it is not configured as insecure.
+    #[serde(skip)]
+    flagged_secure: bool,
     external: bool,
     login: bool,
 }
@@ -74,7 +77,11 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
             session.ctx.talk.warning(format!("the keyserver of {} is not known: {problem}", row.name));
         }
     }
-    let text = if options.json { json_line(&Listing { version: 1, remotes: rows }) } else { text(&rows) };
+    let text = if options.json {
+        json_line(&Listing { version: 1, remotes: rows })
+    } else {
+        text(&rows, session.ctx.terminals.stdout())
+    };
     session.ctx.print(&text)
 }
 
@@ -93,7 +100,7 @@ fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
             default: effective.default.as_ref() == Some(name),
             keyservers: all
                 .enumerate()
-                .map(|(at, keyserver)| KeyserverRow::new(at + 1, keyserver, &effective.credentials))
+                .map(|(at, keyserver)| KeyserverRow::new(at + 1, keyserver, remote, &effective.credentials))
                 .collect(),
             problem,
         }
@@ -102,12 +109,13 @@ fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
 }
 
 impl KeyserverRow {
-    fn new(order: usize, keyserver: &Keyserver, logins: &[Credential]) -> Self {
+    fn new(order: usize, keyserver: &Keyserver, remote: &Remote, logins: &[Credential]) -> Self {
         let uri = ServiceUri::from_stored(&keyserver.uri);
         Self {
-            uri: keyserver.uri.clone(),
+            uri: public(&keyserver.uri).into_owned(),
             order,
-            secure: !keyserver.insecure,
+            secure: !remote.keyserver_is_insecure(keyserver),
+            flagged_secure: !keyserver.insecure,
             external: keyserver.external,
             login: uri.is_some_and(|uri| logins.iter().any(|login| is_of(login, &uri))),
         }
@@ -183,8 +191,9 @@ async fn ask(http: &Http, endpoints: &[(String, Url, bool)]) -> Vec<Result<Servi
     answers
 }
 
-/// The real programs' layout.
-fn text(rows: &[Row]) -> String {
+/// The real programs' layout. On a terminal a lock says that the keyserver is secure; in a pipe, as theirs, that
+/// it is not configured as insecure.
+fn text(rows: &[Row], terminal: bool) -> String {
     let mut text = String::new();
     for row in rows {
         let marks = format!("{}{}", if row.global { "*" } else { "" }, if row.default { "^" } else { "" });
@@ -192,7 +201,7 @@ fn text(rows: &[Row]) -> String {
         if row.problem.is_some() {
             text.push_str("   (unable to fetch associated keyserver info for this endpoint)\n");
         }
-        let cells: Vec<Vec<String>> = row.keyservers.iter().map(KeyserverRow::cells).collect();
+        let cells: Vec<Vec<String>> = row.keyservers.iter().map(|row| row.cells(terminal)).collect();
         text.push_str(&table::layout(&cells));
     }
     text.push_str("\n(* = system endpoint, ^ = default endpoint");
@@ -204,8 +213,9 @@ fn text(rows: &[Row]) -> String {
 }
 
 impl KeyserverRow {
-    fn cells(&self) -> Vec<String> {
-        let lock = if self.secure { "🔒" } else { "" };
+    fn cells(&self, terminal: bool) -> Vec<String> {
+        let locked = if terminal { self.secure } else { self.flagged_secure };
+        let lock = if locked { "🔒" } else { "" };
         let mut cells = vec![" ".to_string(), format!("#{}", self.order), self.uri.clone(), lock.to_string()];
         if self.login {
             cells.push("+".to_string());

@@ -135,7 +135,7 @@ fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
         .map_err(|failure| failure.hint(session.command("add NAME URI: a remote with a library")))?;
     session.say_notes(&layers.effective, Some(&name));
     if session.is_cloud_apptainer(remote) {
-        return Err(no_library(&name, &format!("{name} ({})", remote.uri), session));
+        return Err(no_library(&name, &format!("{name} ({})", crate::uri::shown(&remote.uri)), session));
     }
     let access = open(&name, remote, session)?;
     let base = base(&name, &access, session)?;

@@ -7,7 +7,7 @@ use crate::config::Credential;
 use crate::error::Result;
 use crate::message::json_line;
 use crate::table;
-use crate::uri::ServiceUri;
+use crate::uri::{ServiceUri, is_plain_http};
 use clap::Args;
 use serde::Serialize;
 
@@ -93,7 +93,7 @@ fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for login in listed {
         if let Some(uri) = ServiceUri::from_stored(&login.uri).filter(ServiceUri::is_registry) {
-            rows.push(sources.row(&uri, !login.insecure));
+            rows.push(sources.row(&uri, !login.insecure && !plain_http(&uri, sources)));
         }
     }
     let found = [Some(&sources.file), sources.environment.as_ref()].into_iter().flatten();
@@ -101,12 +101,18 @@ fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
         let Some(uri) = ServiceUri::from_stored(&uri) else { continue };
         let is_listed =
             |row: &Row| ServiceUri::from_stored(&row.uri).is_some_and(|own| is_same_login(&own, &uri));
-        let row = sources.row(&uri, true);
+        let row = sources.row(&uri, !plain_http(&uri, sources));
         if row.source.is_some() && !rows.iter().any(is_listed) {
             rows.push(row);
         }
     }
     rows
+}
+
+/// Whether a file names this registry with `http://`.
+fn plain_http(uri: &ServiceUri, sources: &Sources) -> bool {
+    let documents = [Some(&sources.file), sources.environment.as_ref()].into_iter().flatten();
+    documents.flat_map(|document| document.keys_of(uri)).any(is_plain_http)
 }
 
 impl Sources {

@@ -5,6 +5,7 @@ use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::session::{Layers, Session};
 use crate::config::file::Loaded;
+use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
@@ -78,6 +79,14 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let name = RemoteName::parse(&options.name)?;
     let (uri, insecure) = address(&options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
+    let secret = SecretOptions { tokenfile: options.tokenfile.clone(), ..SecretOptions::default() };
+    // What can fail without the new remote fails before anything is written.
+    let login_follows = !options.global && !options.no_login;
+    let token = if login_follows && (secret.is_given() || !options.if_absent) {
+        login::read_token(&secret, session)?
+    } else {
+        None
+    };
     let mut layers = None;
     let changed = if options.global {
         add_global(&name, &uri, &endpoint, &options, session)?
@@ -101,8 +110,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     if options.if_absent && !changed && options.tokenfile.is_none() {
         return options.json.changed(session, changed);
     }
-    let secret = SecretOptions { tokenfile: options.tokenfile, ..SecretOptions::default() };
-    let stored = login::after_add(name.as_str(), &layers, &secret, session)?;
+    let stored = login::after_add(name.as_str(), &layers, &secret, token, session)?;
     options.json.changed(session, changed || stored)
 }
 
@@ -168,14 +176,26 @@ fn add_own(
         ))
         .hint(session.command(&format!("use {}", quoted(name.as_str())))));
     }
+    let mut dropped = None;
     let changed = session.edit_user(&global, &mut |config| {
         let is_global = global.remotes.contains_key(name.as_str());
         let copy = |entry: &Endpoint| entry.system && is_global;
         if config.remotes.get(name.as_str()).is_some_and(copy) {
             config.remotes.remove(name.as_str());
         }
-        put(config, name, endpoint.clone(), options, session)
+        let before = config.remotes.get(name.as_str()).filter(|entry| entry.token.is_some()).cloned();
+        put(config, name, endpoint.clone(), options, session)?;
+        let kept = config.remotes.get(name.as_str()).is_some_and(|entry| entry.token.is_some());
+        dropped = before.filter(|_| !kept);
+        Ok(())
     })?;
+    if let Some(old) = dropped {
+        let (word, old) = (quoted(name.as_str()), other_place(&old, &endpoint.uri));
+        session.ctx.talk.warning(format!(
+            "the token for {name} was given to {old} and is not kept; to log in again: {}",
+            session.command(&format!("login {word}"))
+        ));
+    }
     let effective = session.merged_with(global)?;
     session.say_notes(&effective, Some(name.as_str()));
     if let Some(exclusive) = &effective.exclusive {

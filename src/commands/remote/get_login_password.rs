@@ -6,6 +6,7 @@ use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::services::account;
 use crate::services::policy::Freshness;
+use crate::uri::shown;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -31,7 +32,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     if session.is_cloud_apptainer(remote) {
         return Err(Failure::new(format!(
             "{name} ({}) has no library, so no registry password either",
-            remote.uri
+            shown(&remote.uri)
         ))
         .hint(session.command("use NAME: choose a remote with a library")));
     }

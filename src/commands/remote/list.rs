@@ -2,13 +2,14 @@
 
 use crate::cli;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::config::Credential;
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::Result;
 use crate::message::{Level, json_line};
 use crate::passthrough;
 use crate::paths;
 use crate::table;
-use crate::uri::{EndpointUri, shown};
+use crate::uri::{EndpointUri, is_plain_http, public, shown};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -38,7 +39,7 @@ struct Document<'a> {
     files: Files,
     remotes: Vec<RemoteRow<'a>>,
     keyservers: Vec<KeyserverRow>,
-    logins: Vec<LoginRow<'a>>,
+    logins: Vec<LoginRow>,
 }
 
 #[derive(Serialize)]
@@ -70,9 +71,16 @@ struct KeyserverRow {
 }
 
 #[derive(Serialize)]
-struct LoginRow<'a> {
-    uri: &'a str,
+struct LoginRow {
+    uri: String,
     insecure: bool,
+}
+
+impl LoginRow {
+    fn new(login: &Credential) -> Self {
+        let insecure = login.insecure || is_plain_http(&login.uri);
+        Self { uri: public(&login.uri).into_owned(), insecure }
+    }
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
@@ -159,7 +167,9 @@ fn sections(session: &Session, effective: &Effective) -> String {
     }
     if !effective.credentials.is_empty() {
         let mut rows = vec![["URI", "INSECURE"].map(String::from)];
-        rows.extend(effective.credentials.iter().map(|login| [login.uri.clone(), yes(login.insecure)]));
+        rows.extend(
+            effective.credentials.iter().map(LoginRow::new).map(|login| [login.uri, yes(login.insecure)]),
+        );
         let _ = write!(
             text,
             "\nAuthenticated Logins\n=================================\n\n{}",
@@ -185,14 +195,16 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
     };
     if remote.keyservers.is_empty() {
         let uri = own_keyserver(session, remote);
-        return vec![KeyserverRow { uri, global: true, insecure: false, order: 1, active: true }];
+        let insecure = remote.insecure || uri.as_deref().is_some_and(is_plain_http);
+        let uri = uri.map(|uri| public(&uri).into_owned());
+        return vec![KeyserverRow { uri, global: true, insecure, order: 1, active: true }];
     }
     let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip).enumerate();
     visible
         .map(|(at, keyserver)| KeyserverRow {
-            uri: Some(keyserver.uri.clone()),
+            uri: Some(public(&keyserver.uri).into_owned()),
             global: true,
-            insecure: keyserver.insecure,
+            insecure: remote.keyserver_is_insecure(keyserver),
             order: at + 1,
             active: !keyserver.external,
         })
@@ -228,11 +240,7 @@ fn document(session: &Session, effective: &Effective) -> String {
         },
         remotes: remotes.collect(),
         keyservers: keyservers(session, effective),
-        logins: effective
-            .credentials
-            .iter()
-            .map(|login| LoginRow { uri: &login.uri, insecure: login.insecure })
-            .collect(),
+        logins: effective.credentials.iter().map(LoginRow::new).collect(),
     };
     json_line(&document)
 }

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
 use crate::services::account::{self, TokenVerdict};
 use crate::services::policy::{Exposure, Freshness};
-use crate::uri::is_service;
+use crate::uri::{is_service, public, shown};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -70,7 +70,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let name = layers.find(session, options.target.as_deref())?.0;
     session.say_notes(&layers.effective, Some(&name));
-    let mut login = Login { name: &name, secret, piped: None, ca_file: ca_file.clone(), hopeless: false };
+    let mut login = Login { name: &name, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
@@ -82,15 +82,20 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
 
 /// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
 /// added, whatever comes of it. Returns whether a token was stored.
-pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &mut Session) -> Result<bool> {
-    // What is piped in is looked at before the network: a script that adds and pipes nothing needs none.
-    let named = secret.is_given();
-    let piped = if named || session.ctx.terminals.stdin() { None } else { streams(session).read()? };
+pub fn after_add(
+    name: &str,
+    layers: &Layers,
+    secret: &SecretOptions,
+    token: Option<Secret>,
+    session: &mut Session,
+) -> Result<bool> {
+    // A script that adds and pipes nothing needs no network.
+    let given = if token.is_some() { token } else { read_token(secret, session)? };
     let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
     let Some(remote) = remote else {
         // What a login would log in to is another remote: the exclusive global one of this name.
         let why = format!("nobody was logged in: your own {name} is not used");
-        if named || piped.is_some() {
+        if secret.is_given() || given.is_some() {
             return Err(Failure::new(why).hint(format!("{name} stays added")));
         }
         session.ctx.talk.info(why);
@@ -104,10 +109,10 @@ pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &
         });
         Ok(false)
     };
-    if !named && !session.ctx.terminals.stdin() && piped.is_none() {
+    if !session.ctx.terminals.stdin() && given.is_none() {
         return no_token(session);
     }
-    let mut login = Login { name, secret, piped, ca_file: None, hopeless: false };
+    let mut login = Login { name, secret, given, ca_file: None, hopeless: false };
     match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
@@ -116,12 +121,27 @@ pub fn after_add(name: &str, layers: &Layers, secret: &SecretOptions, session: &
     }
 }
 
+/// The token that the command line names, else the one that is piped in. `None`: nothing came, or a person has to
+/// be asked.
+///
+/// # Errors
+/// The source cannot be read, or holds no token.
+pub fn read_token(secret: &SecretOptions, session: &mut Session) -> Result<Option<Secret>> {
+    let terminal = session.ctx.terminals.stdin();
+    if terminal && (!secret.is_given() || secret.is_stdin()) {
+        return Ok(None);
+    }
+    let token =
+        if secret.is_given() { secret.read(&mut session.ctx.stdin)? } else { streams(session).read()? };
+    token.map(|token| check_token(token, &source_name(secret, terminal))).transpose()
+}
+
 /// One login to an endpoint.
 struct Login<'a> {
     name: &'a str,
     secret: &'a SecretOptions,
-    /// Read from standard input already.
-    piped: Option<Secret>,
+    /// Read already.
+    given: Option<Secret>,
     ca_file: Option<PathBuf>,
     /// It failed since there is nothing to log in to, now or later.
     hopeless: bool,
@@ -136,6 +156,9 @@ impl Login<'_> {
         require_login(name, remote, layers, session)?;
         let file = session.user_file()?;
         file.require_writable(session.identity())?;
+        if self.given.is_none() && self.secret.is_given() {
+            self.given = read_token(self.secret, session)?;
+        }
         let access =
             session.open(name, remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
         self.hopeless = access.service("token").is_none();
@@ -157,13 +180,10 @@ impl Login<'_> {
                 .talk
                 .warning("a token on the command line is visible in the process list; use --tokenfile");
         }
-        if let Some(token) = self.piped.take() {
+        if let Some(token) = self.given.take() {
             return Ok(Some(token));
         }
         let typed = session.ctx.terminals.stdin() && self.secret.is_stdin();
-        if !typed && let Some(token) = self.secret.read(&mut session.ctx.stdin)? {
-            return Ok(Some(token));
-        }
         if session.ctx.terminals.stdin() {
             if !typed && remote.token.is_some() && !confirm_replacement(session)? {
                 return Ok(None);
@@ -192,9 +212,12 @@ fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
 /// Refuses before anything is asked where a token could not be stored, or would have nowhere to go.
 fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session) -> Result<()> {
     if session.is_cloud_apptainer(remote) {
-        return Err(Failure::new(format!("{name} ({}) has no login: it serves keys alone", remote.uri))
-            .hint(session.command("add mycloud URI: adds a remote with a library"))
-            .hint(session.command("use mycloud: makes it the default")));
+        return Err(Failure::new(format!(
+            "{name} ({}) has no login: it serves keys alone",
+            shown(&remote.uri)
+        ))
+        .hint(session.command("add mycloud URI: adds a remote with a library"))
+        .hint(session.command("use mycloud: makes it the default")));
     }
     if let Some(distrust) = layers.token_bar(remote) {
         return Err(distrust.clone().into_failure());
@@ -222,7 +245,7 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
     if access.may_get_token(service)? == Exposure::Open {
         session.ctx.talk.warning(format!(
             "{name} is insecure: others on the network can read the token on its way to {}",
-            service.uri
+            public(&service.uri)
         ));
     }
     Ok(())

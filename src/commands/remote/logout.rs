@@ -7,7 +7,7 @@ use crate::commands::session::{Session, no_remote};
 use crate::config::layers::Origin;
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result};
-use crate::uri::{ServiceUri, is_service};
+use crate::uri::{ServiceUri, is_service, public};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -113,7 +113,8 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
             .filter(|name| forget(config, name, global.remotes.contains_key(name)))
             .collect();
         let gone = |login: &&Credential| !kept.contains(&login.uri);
-        logins = config.credentials.iter().filter(gone).map(|login| login.uri.clone()).collect();
+        logins =
+            config.credentials.iter().filter(gone).map(|login| public(&login.uri).into_owned()).collect();
         config.credentials.retain(|login| !gone(&login));
         Ok(())
     })?;
@@ -129,6 +130,7 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
         }
     }
     if let Some(failure) = failure {
+        let kept: Vec<_> = kept.iter().map(|uri| public(uri)).collect();
         return Err(failure.context(format!("these logins were not removed: {}", kept.join(", "))));
     }
     say_left(session)?;

@@ -10,6 +10,7 @@ use crate::services::account::{self, Account, TokenVerdict};
 use crate::services::health::{self, Row};
 use crate::services::policy::Freshness;
 use crate::table;
+use crate::uri::shown;
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -95,7 +96,7 @@ fn cloud_apptainer(name: &str, remote: &Remote, options: &Options, session: &Ses
     let row = Row::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
     Ok(Report {
         name: name.into(),
-        uri: remote.uri.clone(),
+        uri: shown(&remote.uri),
         rows: vec![row],
         account: None,
         token: Token::NoLogin,

@@ -15,7 +15,7 @@ use crate::services::error::{Kind, Tls};
 use crate::services::http::basic;
 use crate::services::oci::{self, Verdict};
 use crate::services::policy::is_loopback;
-use crate::uri::ServiceUri;
+use crate::uri::{ServiceUri, public};
 use std::path::{Path, PathBuf};
 
 /// Where certificates of single registries are, as podman and docker read them.
@@ -314,8 +314,11 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
         for key in &keys {
             if helper.has(key)? {
                 helper.erase(key)?;
-                removed
-                    .push(format!("The login to {key} was removed from docker-credential-{}", helper.suffix));
+                removed.push(format!(
+                    "The login to {} was removed from docker-credential-{}",
+                    public(key),
+                    helper.suffix
+                ));
             }
         }
     }
@@ -329,12 +332,17 @@ pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool
     };
     if changed {
         let file = store.target.path.display();
-        removed.push(format!("The login to {} was removed from {file}", keys.join(", ")));
+        removed.push(format!("The login to {} was removed from {file}", listed(&keys)));
     }
     confirm_gone(store, &keeper, uri, session)?;
     // Only now it is true.
     removed.iter().for_each(|what| talk.info(what));
     Ok(!removed.is_empty())
+}
+
+/// Keys of an auth file for a message: they may be addresses with user info.
+fn listed(keys: &[impl AsRef<str>]) -> String {
+    keys.iter().map(|key| public(key.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 /// Looks again, everywhere: a logout that left the secret behind must not say that it succeeded.
@@ -359,7 +367,7 @@ fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Sess
         session.ctx.talk.warning(format!(
             "{} still holds logins to parts of this registry: {}",
             store.target.path.display(),
-            below.join(", ")
+            listed(&below)
         ));
     }
     Ok(())

@@ -134,6 +134,11 @@ impl Model {
             return Some(FAILED.into());
         }
         let Some((uri, insecure)) = typed(&add.uri, add.insecure) else { return Some(FAILED.into()) };
+        // What is no token is found out before anything is added.
+        let read = !add.global && (named || !add.if_absent);
+        if read && matches!(&add.login, Login::With(secret) if secret.text.contains(' ')) {
+            return Some(FAILED.into());
+        }
         let in_global = self.global().remotes.contains_key(name);
         if if add.global { who != ROOT } else { in_global && self.persona == Persona::Singularity } {
             return Some(FAILED.into());
@@ -241,6 +246,10 @@ impl Model {
             return None;
         }
         let Some(site) = self.site(&seen.entry, net) else { return Some(FAILED.into()) };
+        if !secret.piped && token.contains(' ') {
+            // A file that is named is read before any request.
+            return Some(FAILED.into());
+        }
         let mut outcome = Outcome { asks: [site.endpoint].into(), code: FAILED, ..Outcome::default() };
         if site.token && !token.contains(' ') {
             outcome.sent.insert(sent(&site, token));

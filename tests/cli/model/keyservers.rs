@@ -65,7 +65,10 @@ impl Model {
             let keyservers = visible.map(|(at, keyserver)| KeyserverRow {
                 uri: keyserver.uri.clone(),
                 order: at + 1,
-                secure: !keyserver.insecure,
+                secure: !(keyserver.insecure
+                    || keyserver.uri.starts_with("http:")
+                    || keyserver.uri.starts_with("hkp:")
+                    || !keyserver.external && entry.insecure),
                 external: keyserver.external,
                 login: user.credentials.iter().any(|login| same(&login.uri, &keyserver.uri)),
             });
