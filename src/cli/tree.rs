@@ -147,8 +147,8 @@ pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsStrin
         let text = word.to_string_lossy();
         let is_value = std::mem::replace(&mut waiting, false);
         if text.is_empty() {
-            if is_value {
-                kept.pop();
+            if let Some(option) = is_value.then(|| kept.pop()).flatten() {
+                kept.extend(without_last_letter(&option));
             }
             continue;
         }
@@ -167,6 +167,13 @@ pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsStrin
         kept.push(word.clone());
     }
     kept
+}
+
+/// What is left of `-abc` without its last option; nothing of `-c` and `--name`.
+fn without_last_letter(option: &OsStr) -> Option<OsString> {
+    let letters = option.to_str()?.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
+    let (last, _) = letters.char_indices().next_back()?;
+    (last > 0).then(|| format!("-{}", &letters[..last]).into())
 }
 
 /// Whether `--name`, or the last letter of `-abc`, is an option with a value of its own.
@@ -245,7 +252,7 @@ mod tests {
         for (typed, read) in [
             ("remote login ''", "remote login"),
             ("remote -c '' list", "remote list"),
-            ("remote list -jc ''", "remote list -jc"),
+            ("remote list -jc ''", "remote list -j"),
             ("remote list --config= a", "remote list a"),
             ("remote login --tokenfile '' '' lab", "remote login lab"),
             ("remote login --tokenfile= lab", "remote login lab"),
