@@ -18,6 +18,23 @@ const PRIMARY: i32 = 2;
 /// Groups of objects carry this bit pattern beside their number.
 const GROUP: u32 = 0xf000_0000;
 
+/// The architectures that an image can be for: their codes in its header, and Go's names.
+pub const ARCHITECTURES: [(&[u8; 3], &str); 13] = [
+    (b"01\0", "386"),
+    (b"02\0", "amd64"),
+    (b"03\0", "arm"),
+    (b"04\0", "arm64"),
+    (b"05\0", "ppc64"),
+    (b"06\0", "ppc64le"),
+    (b"07\0", "mips"),
+    (b"08\0", "mipsle"),
+    (b"09\0", "mips64"),
+    (b"10\0", "mips64le"),
+    (b"11\0", "s390x"),
+    (b"12\0", "riscv64"),
+    (b"13\0", "loong64"),
+];
+
 /// What an image says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sif {
@@ -153,22 +170,7 @@ fn signature(entry: &Fields) -> Signature {
 
 /// Two digits and a zero byte; a number that came after this list was made tells nothing here.
 fn architecture(code: [u8; 3]) -> Option<&'static str> {
-    Some(match &code {
-        b"01\0" => "386",
-        b"02\0" => "amd64",
-        b"03\0" => "arm",
-        b"04\0" => "arm64",
-        b"05\0" => "ppc64",
-        b"06\0" => "ppc64le",
-        b"07\0" => "mips",
-        b"08\0" => "mipsle",
-        b"09\0" => "mips64",
-        b"10\0" => "mips64le",
-        b"11\0" => "s390x",
-        b"12\0" => "riscv64",
-        b"13\0" => "loong64",
-        _ => return None,
-    })
+    ARCHITECTURES.iter().find(|(known, _)| **known == code).map(|(_, name)| *name)
 }
 
 /// Where something ends that begins at `start` and is `size` long; `None` where that is no place in a file.

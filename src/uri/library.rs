@@ -1,4 +1,5 @@
-//! References to images of a library: `library://[host/][[entity/]collection/]container[:tag,…]`.
+//! References to images of a library: `library://[host/][[entity/]collection/]container[:tag,…]`, or
+//! `…container@sha256:HEX`, which is `…container:sha256.HEX`.
 
 use super::{UriError, check_characters, check_host, shown_in_error, split_port};
 use std::fmt;
@@ -7,6 +8,8 @@ use std::fmt;
 const SCHEME: &str = "library://";
 /// The tag where none is named.
 const DEFAULT_TAG: &str = "latest";
+/// Before the hexadecimal digits that stand for a tag.
+const DIGEST: &str = "sha256.";
 /// Longer parts are no name in any library.
 const LONGEST: usize = 255;
 
@@ -26,7 +29,7 @@ impl LibraryRef {
     }
 
     /// Reads a reference, with or without its scheme. Up to three names are a path in the library that is
-    /// in use; of four the first is the library's host.
+    /// in use; of four the first is the library's host. `library:///` has an empty host.
     ///
     /// # Errors
     /// Another scheme, too many names, or a name, tag or host that is none.
@@ -38,16 +41,22 @@ impl LibraryRef {
         if rest.contains("://") {
             return Err(refuse("its scheme is not library://".into()));
         }
-        let mut names: Vec<&str> = rest.split('/').collect();
+        let path = rest.strip_prefix('/').filter(|_| Self::is_one(text));
+        let mut names: Vec<&str> = path.unwrap_or(rest).split('/').collect();
         let host = match names.len() {
-            4 => Some(authority(names.remove(0)).map_err(refuse)?),
+            4 if path.is_none() => Some(authority(names.remove(0)).map_err(refuse)?),
             1..=3 => None,
             _ => return Err(refuse("it has more than host, entity, collection and container".into())),
         };
         let last = names.pop().unwrap_or_default();
-        let (container, tags) = match last.split_once(':') {
-            Some((container, tags)) => (container, tags.split(',').map(String::from).collect()),
-            None => (last, vec![DEFAULT_TAG.to_string()]),
+        let (container, tags) = match (last.split_once('@'), last.split_once(':')) {
+            (Some((container, digest)), _) if digest.starts_with("sha256:") => {
+                let digits = digest.strip_prefix("sha256:").filter(|digits| is_sha256(digits));
+                let digits = digits.ok_or_else(|| refuse("sha256: needs 64 hexadecimal digits".into()))?;
+                (container, vec![format!("{DIGEST}{digits}")])
+            }
+            (_, Some((container, tags))) => (container, tags.split(',').map(String::from).collect()),
+            (_, None) => (last, vec![DEFAULT_TAG.to_string()]),
         };
         names.push(container);
         // With an `@` in the reference, any part of it may be one of a password.
@@ -58,6 +67,10 @@ impl LibraryRef {
         }
         if let Some(wrong) = tags.iter().find(|tag| !is_tag(tag)) {
             return Err(refuse(format!("{} is no tag", named(wrong))));
+        }
+        let mut tags = tags;
+        for tag in tags.iter_mut().filter(|tag| digest_of(tag).is_some()) {
+            tag.make_ascii_lowercase();
         }
         Ok(Self { host, path: names.into_iter().map(String::from).collect(), tags })
     }
@@ -70,6 +83,11 @@ impl LibraryRef {
     /// Every tag, in its order; never empty.
     pub fn tags(&self) -> &[String] {
         &self.tags
+    }
+
+    /// The SHA-256 of the image in small hexadecimal digits, if the reference names it in place of a tag.
+    pub fn sha256(&self) -> Option<&str> {
+        digest_of(&self.tags[0])
     }
 
     /// `[[entity/]collection/]container`.
@@ -90,8 +108,12 @@ impl LibraryRef {
     /// Entity, collection and container, as a push needs them.
     ///
     /// # Errors
-    /// One of them is missing, or is a name that libraries do not take for something new.
+    /// One of them is missing, or is a name that libraries do not take for something new; a digest in place
+    /// of a tag, which a push cannot choose.
     pub fn full(&self) -> Result<[&str; 3], UriError> {
+        if self.tags.iter().any(|tag| digest_of(tag).is_some()) {
+            return Err(UriError(format!("\"{self}\" names a digest: an image is pushed to a tag")));
+        }
         let [entity, collection, container] = self.path.as_slice() else {
             let text = format!(
                 "malformed library reference \"{self}\": to push, it must be {SCHEME}entity/collection/container[:tag]"
@@ -124,6 +146,15 @@ fn authority(text: &str) -> Result<String, String> {
     let (host, _) = split_port(text)?;
     check_host(host)?;
     Ok(text.to_ascii_lowercase())
+}
+
+fn is_sha256(digits: &str) -> bool {
+    digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// The digits of a digest in the place of a tag.
+fn digest_of(tag: &str) -> Option<&str> {
+    tag.strip_prefix(DIGEST).filter(|digits| is_sha256(digits))
 }
 
 /// What can stand in the path of a request without being anything else there.
@@ -160,6 +191,8 @@ mod tests {
             ("library://Lib.example:81/a/b/c:x", Some("lib.example:81"), "a/b/c:x", "c_x.sif"),
             ("library://[::1]:81/a/b/c", Some("[::1]:81"), "a/b/c:latest", "c_latest.sif"),
             ("a/b/c:sha256.00ff", None, "a/b/c:sha256.00ff", "c_sha256.00ff.sif"),
+            ("library:///a/b/c", None, "a/b/c:latest", "c_latest.sif"),
+            ("library:///alpine:3", None, "alpine:3", "alpine_3.sif"),
         ];
         for (text, host, image, file) in table {
             let parsed = LibraryRef::parse(text).unwrap();
@@ -171,11 +204,46 @@ mod tests {
     }
 
     #[test]
+    fn digests() {
+        let digits = "0123456789abcdef".repeat(4);
+        let capital = digits.to_uppercase();
+        for text in [
+            format!("library://a/b/c@sha256:{digits}"),
+            format!("library:///a/b/c@sha256:{capital}"),
+            format!("h.example/a/b/c:sha256.{digits}"),
+            format!("a/b/c:sha256.{capital}"),
+        ] {
+            let parsed = LibraryRef::parse(&text).unwrap();
+            assert_eq!(parsed.sha256(), Some(digits.as_str()), "{text}");
+            assert_eq!(parsed.image(), format!("a/b/c:sha256.{digits}"));
+            assert_eq!(parsed.file_name(), format!("c_sha256.{digits}.sif"));
+            assert_eq!(LibraryRef::parse(&parsed.to_string()), Ok(parsed.clone()));
+            assert!(parsed.full().is_err(), "a push chooses no digest");
+        }
+        for text in [
+            format!("a@sha256:{digits}0"),
+            format!("a@sha256:{}", &digits[1..]),
+            format!("a@sha256:g{}", &digits[1..]),
+            format!("a:v1@sha256:{digits}"),
+            format!("a@sha256:{digits},v1"),
+            format!("a@sha512:{digits}"),
+            format!("a@b@sha256:{digits}"),
+            format!("@sha256:{digits}"),
+        ] {
+            assert!(LibraryRef::parse(&text).is_err(), "{text}");
+        }
+        assert_eq!(LibraryRef::parse("a:sha256.00ff").unwrap().sha256(), None, "that is a tag");
+    }
+
+    #[test]
     fn what_is_no_reference() {
         for text in [
             "",
             "library://",
-            "library:///a",
+            "library:////a",
+            "library:///",
+            "library:///h/a/b/c",
+            "/a/b/c",
             "a//b",
             "library://a/b/c/d/e",
             "a/b/",

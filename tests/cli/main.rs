@@ -38,6 +38,7 @@ mod push;
 #[path = "../peers/real/mod.rs"]
 mod real;
 mod reference;
+mod references;
 mod registry;
 mod scripting;
 mod search_and_delete;

@@ -103,16 +103,19 @@ fn the_name_of_the_file() {
     for (words, name) in [
         (&["own.sif", REFERENCE][..], "own.sif"),
         (&["--name", "named.sif", REFERENCE], "named.sif"),
-        (&["--name", "named.sif", "first.sif", REFERENCE], "first.sif"),
+        (&["--name", "named.sif", "first.sif", REFERENCE], "named.sif"),
         (&["library://lab/tools/blast:v1"], "blast_v1.sif"),
     ] {
         pull(&world, words).exits(0);
-        assert!(out(&world).join(name).is_file(), "{name}");
+        fs::remove_file(out(&world).join(name)).expect(name);
+        assert_eq!(names_in(&world), [""; 0], "{name}");
     }
     world.set_env("APPTAINER_PULL_NAME", "variable.sif");
     world.set_env("APPTAINER_PULLDIR", out(&world));
     world.run(As::User, &["pull", REFERENCE]).exits(0);
     assert!(out(&world).join("variable.sif").is_file());
+    pull(&world, &["first.sif", REFERENCE]).exits(0);
+    assert_eq!(names_in(&world), ["first.sif", "variable.sif"], "what is typed counts more than a variable");
 }
 
 #[test]
@@ -504,7 +507,7 @@ fn references_that_are_none() {
         .says("names several tags, and pull takes one")
         .says("hint:    apptainer pull library://lab/tools/blast:v1\n");
     pull(&world, &["--library", "https://l.example", "library://h.example/a/b/c"]).exits(1).says("Usage:");
-    pull(&world, &["--arch", "../..", REFERENCE]).exits(255).says("is no architecture");
+    pull(&world, &["--arch", "../..", REFERENCE]).exits(255).says("not an architecture of images");
     assert!(library.requests().is_empty());
 }
 

@@ -13,6 +13,7 @@ use crate::context::Found;
 use crate::error::{Failure, Result};
 use crate::services::error::{Administrator, shown};
 use crate::services::{HttpError, Kind};
+use crate::sif::ARCHITECTURES;
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::path::Path;
@@ -48,10 +49,11 @@ fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Resul
 fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<String> {
     let arch = text(option, &[variable], session)?;
     let arch = arch.unwrap_or_else(|| crate::services::go_arch().to_string());
-    if arch.is_empty() || !arch.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)) {
-        return Err(Failure::new(format!("{arch:?} is no architecture, as amd64 and arm64 are")));
+    if ARCHITECTURES.iter().any(|(_, name)| *name == arch) {
+        return Ok(arch);
     }
-    Ok(arch)
+    let names: Vec<&str> = ARCHITECTURES.iter().map(|(_, name)| *name).collect();
+    Err(Failure::new(format!("{arch:?} is not an architecture of images; these are: {}", names.join(", "))))
 }
 
 impl Chosen {

@@ -48,7 +48,7 @@ pub struct Options {
     /// The file to make [default: NAME_TAG.sif]
     #[arg(value_name = "OUTPUT")]
     output: Option<OsString>,
-    /// The image: library://[host/][entity/collection/]container[:tag]
+    /// The image: library://[host/][entity/collection/]container[:tag|@sha256:DIGEST]
     #[arg(value_name = "URI")]
     uri: Option<OsString>,
     /// The image for this architecture [default: this machine's]
@@ -57,7 +57,7 @@ pub struct Options {
     /// Make the file in this directory
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Make the file under this name
+    /// Make the file under this name, even if OUTPUT is another
     #[arg(long, value_name = "FILE")]
     name: Option<OsString>,
     /// Replace a file that is there
@@ -180,7 +180,7 @@ fn parts(session: &Session) -> Result<(usize, u64)> {
 /// `--name`, else OUTPUT, else NAME_TAG.sif; in `--dir`.
 fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Session) -> Result<Output> {
     let variable = |names: &[&str]| names.iter().find_map(|name| session.ctx.variable(name));
-    let name = match (options.output().or(options.name.as_ref()), variable(&["PULL_NAME"])) {
+    let name = match (options.name.as_ref().or(options.output()), variable(&["PULL_NAME"])) {
         (Some(name), _) => PathBuf::from(name),
         (None, Some(found)) => PathBuf::from(found.value),
         (None, None) => PathBuf::from(reference.file_name()),
@@ -207,11 +207,22 @@ impl Pull {
         let told = image.hash.as_deref().unwrap_or_default();
         let digits = |hex: &&str| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
         match told.strip_prefix("sha256.").filter(digits) {
-            Some(hex) => Ok(hex.to_ascii_lowercase()),
+            Some(hex) => self.as_asked(hex.to_ascii_lowercase()),
             None => Err(Failure::new(format!(
                 "the library tells no SHA-256 of {} that what comes could be compared with",
                 self.reference.image()
             ))),
+        }
+    }
+
+    /// A reference by digest allows no other image, whatever the library says.
+    fn as_asked(&self, hash: String) -> Result<String> {
+        match self.reference.sha256() {
+            Some(asked) if asked != hash => Err(Failure::new(format!(
+                "the library has another image for {}: the SHA-256 of that one is {hash}",
+                self.reference.image()
+            ))),
+            _ => Ok(hash),
         }
     }
 
