@@ -142,6 +142,18 @@ fn with_real(world: &World, script: &str) -> String {
     format!("{}:{}:/usr/bin:/bin", world.path("bin").display(), world.path("real").display())
 }
 
+/// Neither a file nor the program behind can drive or deceive the terminal.
+#[test]
+fn what_cannot_be_seen_is_escaped() {
+    let mut world = World::new();
+    world.write_user("Remotes:\n  \"a\\u202Eb\": {URI: \"h\\u061C\\u009B2J.example\"}\n");
+    let path = with_real(&world, "#!/bin/sh\nprintf 'exec\\tRun \\033[2Jit\\nr\\342\\200\\256n\\n:4\\n'\n");
+    world.set_env("PATH", path);
+    assert_eq!(asked(&world, "remote use a").stdout, "a\\u{202e}b\th\\u{61c}\\u{9b}2J.example\n:4\n");
+    let all = asked(&world, "").never_shows("\u{1b}").never_shows("\u{202e}");
+    all.prints("exec\tRun \\x1b[2Jit\n").prints("\nr\\u{202e}n\n");
+}
+
 #[test]
 fn the_program_behind_keeps_its_own() {
     let mut world = world();

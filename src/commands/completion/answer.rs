@@ -9,6 +9,7 @@ use crate::cli::{self, GROUPS};
 use crate::commands::library::{COMMANDS, SHARED};
 use crate::context::Context;
 use crate::error::Result;
+use crate::message::escape;
 use clap::{Arg, Command};
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -68,10 +69,10 @@ pub fn answer(words: &[OsString], descriptions: bool, ctx: &mut Context) -> Resu
         if candidate.contains(char::is_control) {
             continue;
         }
-        text.push_str(candidate);
+        text.push_str(&escape(candidate));
         let description = description.lines().next().unwrap_or_default();
         if descriptions && !description.is_empty() {
-            let _ = write!(text, "\t{description}");
+            let _ = write!(text, "\t{}", escape(description));
         }
         text.push('\n');
     }
