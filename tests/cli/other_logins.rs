@@ -94,13 +94,13 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
             .exits(255)
             .says(&format!("not logged in: --library names {}", other.uri()))
             .says("and no remote is known to have this library")
-            .says("hint:    apptainer remote login second: looks up the library of this remote\n");
+            .says("hint:    to look up the library of this remote: apptainer remote login second\n");
     }
     // Reading commands keep a copy only where there is a directory for it.
     let cache = world.user_dir().join("remote-cache");
     fs::create_dir(&cache).unwrap();
     pull(&world, &other, &[])
-        .says("hint:    apptainer remote status second: looks up the library of this remote\n");
+        .says("hint:    to look up the library of this remote: apptainer remote status second\n");
     pull(&world, &other, &[]).says("401 Unauthorized").says("; no token was sent: not logged in: --library");
     assert!(tokens(&other).is_empty() && asked_for_services(&other) == 0);
     look_up(&world, "second");
@@ -147,6 +147,30 @@ fn of_two_that_fit_the_default_one_counts_and_then_the_first_by_name() {
     other.forget();
     pull(&world, &other, &[]).exits(0);
     assert_eq!(tokens(&other), ["canary-a"]);
+}
+
+/// An unverified endpoint may name any library, and requests for it would not be verified either.
+#[test]
+fn of_two_that_fit_a_verified_one_counts_before_an_insecure_one() {
+    let ca = Ca::generate();
+    let other = Library::https(ca.identity(), ca.identity());
+    other.accept_token("canary-b");
+    other.set(|settings| settings.public = false);
+    other.add(NewImage::new("lab/tools/blast:v1", sif()));
+    let claiming = crate::peers::endpoint::Endpoint::http();
+    claiming.set_services(&[("libraryAPI", &other.uri())]);
+    let own = private(&["canary-1"]);
+    let mut world = world(&own);
+    ca.write(&world.path("ca.pem"));
+    world.set_env("SSL_CERT_FILE", world.path("ca.pem"));
+    let a = format!("    a: {{URI: //{}, Insecure: true, Token: canary-a}}\n", claiming.host());
+    let b = format!("    b: {{URI: //{}, Token: canary-b}}\n", other.host());
+    remotes(&world, &[entry("lab", &own, "canary-1"), a, b]);
+    look_up(&world, "a");
+    look_up(&world, "b");
+    other.forget();
+    pull(&world, &other, &[]).exits(0);
+    assert_eq!(tokens(&other), ["canary-b"]);
 }
 
 #[test]

@@ -253,12 +253,13 @@ fn has_token(remote: &Remote, session: &Session) -> bool {
     remote.token.is_some() || session.environment_has_token(&remote.uri)
 }
 
-/// The remotes whose library has the origin of the named one: the default first, then by name.
+/// The remotes whose library has the origin of the named one: the default first, then by name, the verified
+/// ones first: what an unverified endpoint says must not turn verification off for the library of another.
 fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner<'a>> {
     let default = layers.effective.default.as_deref();
     let mut remotes: Vec<(&str, &Remote)> =
         layers.effective.remotes.iter().map(|(name, remote)| (name.as_str(), remote)).collect();
-    remotes.sort_by_key(|(name, _)| Some(*name) != default);
+    remotes.sort_by_key(|(name, remote)| (Some(*name) != default, remote.insecure));
     let owner = |(name, remote): (&'a str, &'a Remote)| {
         let access = if Some(name) == default && has_token(remote, session) {
             // The named library may be up while the remote is not.
@@ -287,10 +288,14 @@ fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
     let unknown = unknown.filter(|(name, remote)| session.recall(name, remote).is_none()).take(MOST);
     // Reading commands, of which `status` is one, make no directory for what they look up.
     let look_up = if session.keeps_services() { "status" } else { "login" };
-    let hint = |name: &str| format!("{look_up} {}: looks up the library of this remote", quoted(name));
-    let mut hints: Vec<String> = unknown.map(|(name, _)| session.command(&hint(name))).collect();
+    let hint = |name: &str| {
+        let command = session.command(&format!("{look_up} {}", quoted(name)));
+        format!("to look up the library of this remote: {command}")
+    };
+    let mut hints: Vec<String> = unknown.map(|(name, _)| hint(name)).collect();
     if hints.is_empty() {
-        hints.push(session.command("add NAME URI: add the remote of this library, and log in to it"));
+        let command = session.command("add NAME URI");
+        hints.push(format!("to add the remote of this library and log in to it: {command}"));
     }
     let own = shown(&named.base);
     let why = format!("not logged in: {} names {own}, and no remote is known to have this library", named.by);
