@@ -29,6 +29,26 @@ pub fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
     (only_roots(&named) && only_roots_way(&real)).then_some(real)
 }
 
+/// Where sudo looks by itself: the `secure_path` of Debian and Ubuntu.
+const SECURE_PATH: [&str; 6] =
+    ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+
+/// Whether sudo runs this very file for `name`.
+pub fn sudo_finds(file: &Path, name: &str) -> bool {
+    finds_in(&SECURE_PATH.map(Path::new), file, name)
+}
+
+fn finds_in(directories: &[&Path], file: &Path, name: &str) -> bool {
+    let identity = |path: &Path| std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()));
+    let first = directories.iter().map(|directory| directory.join(name)).find(|found| found.is_file());
+    first.is_some_and(|first| identity(&first) == identity(file))
+}
+
+/// Whether nobody but root can change this file, or put another one in its place.
+pub fn only_roots_path(file: &Path) -> bool {
+    std::fs::canonicalize(file).is_ok_and(|real| only_roots_way(&real))
+}
+
 /// Whether the file and its directory are root's alone, and every directory above it is, too, or one such as
 /// /tmp, in which nobody can move what is root's.
 fn only_roots_way(real: &Path) -> bool {
@@ -145,6 +165,39 @@ mod tests {
             }
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn sudo_takes_the_first_file_of_the_name() {
+        let tree = tempfile::tempdir().unwrap();
+        let (first, second) = (program(&tree, "first", 0o755), program(&tree, "second", 0o755));
+        let link = tree.path().join("link");
+        fs::create_dir(&link).unwrap();
+        symlink(&first, link.join("program")).unwrap();
+        let [one, two] = [&first, &second].map(|file| file.parent().unwrap());
+        let absent = tree.path().join("absent");
+        for (directories, file, expected) in [
+            (&[one, two][..], &first, true),
+            (&[absent.as_path(), link.as_path()], &first, true),
+            (&[one, two], &second, false),
+            (&[absent.as_path()], &first, false),
+        ] {
+            assert_eq!(
+                finds_in(directories, file, "program"),
+                expected,
+                "{directories:?} {}",
+                file.display()
+            );
+        }
+    }
+
+    #[test]
+    fn only_root_can_change_a_file_below_directories_of_root() {
+        let Some(tree) = roots_tree() else { return };
+        let file = program(&tree, "bin", 0o755);
+        assert!(only_roots_path(&file) && !only_roots_path(&tree.path().join("absent")));
+        chown(&file, Some(STRANGER), None).unwrap();
+        assert!(!only_roots_path(&file));
     }
 
     #[test]

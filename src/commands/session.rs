@@ -6,6 +6,7 @@ use crate::config::file::{ConfigFile, Loaded};
 use crate::config::layers::{Effective, Note, Origin, Remote, merge};
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::executable::{only_roots_path, sudo_finds};
 use crate::fsio::{Distrust, Identity, Role, Trusted};
 use crate::message::quoted;
 use crate::paths::{NoHome, Paths};
@@ -266,12 +267,34 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let failure = Failure::new(format!("Unable to modify {what}: not root user"));
-        Err(failure.hint(self.as_root(again)))
+        Err(self.hint_as_root(failure, again))
     }
 
-    /// A command line that takes root, for hints.
+    /// Adds a command line that takes root as a hint, and says so where root would run a file that others can
+    /// change.
+    pub fn hint_as_root(&self, failure: Failure, rest: &str) -> Failure {
+        let failure = failure.hint(self.as_root(rest));
+        let exe = &self.ctx.exe;
+        if self.ctx.is_root() || exe.as_os_str().is_empty() || only_roots_path(exe) {
+            return failure;
+        }
+        let install = format!("sudo install {} /usr/local/bin/", quoted(&exe.to_string_lossy()));
+        failure.hint(format!(
+            "others than root can change {}: check it first, or give root a copy of its own: {install}",
+            exe.display()
+        ))
+    }
+
+    /// A command line that takes root, for hints: with the path of this program where sudo would not find it.
     pub fn as_root(&self, rest: &str) -> String {
-        format!("{}{}", if self.ctx.is_root() { "" } else { "sudo " }, self.line(rest))
+        if self.ctx.is_root() {
+            return self.line(rest);
+        }
+        let exe = &self.ctx.exe;
+        if exe.as_os_str().is_empty() || sudo_finds(exe, self.ctx.program()) {
+            return format!("sudo {}", self.line(rest));
+        }
+        format!("sudo {} {rest}", quoted(&exe.to_string_lossy()))
     }
 
     /// Changes the global layer; root only. `again` is what to type with sudo.

@@ -128,7 +128,37 @@ fn commands_to_type_can_be_pasted() {
     assert!(shown.stderr.contains("hint:    apptainer remote add 'a;b $(id)' URI\n"), "{shown:?}");
     let shown = world.run(As::User, &["remote", "add", "-g", "it's", "h.example"]).exits(255);
     assert!(
-        shown.stderr.contains("hint:    sudo apptainer remote add --global 'it'\\''s' h.example\n"),
+        shown
+            .stderr
+            .contains(&format!("hint:    {}remote add --global 'it'\\''s' h.example\n", world.sudo())),
         "{shown:?}"
     );
+}
+
+#[test]
+fn hints_that_take_root_name_a_file_that_root_can_run() {
+    let world = World::new();
+    let (exe, note) = (world.exe(), "others than root can change");
+    let lines = [
+        "remote add -g x x.example",
+        "remote use -e DefaultRemote",
+        "remote remove DefaultRemote",
+        "remote add-keyserver https://x.example",
+        "keyserver add https://x.example",
+        "keyserver login -u ada -p x https://y.example",
+    ];
+    let roots = crate::world::is_root();
+    for line in lines {
+        let shown = world.run(As::User, &crate::world::words(line)).exits(255).says(&world.sudo());
+        assert_eq!(shown.stderr.contains(note), !roots, "{line}: {shown:?}");
+        world.run(As::Root, &crate::world::words(line)).never_shows("sudo ");
+    }
+    if !roots {
+        return crate::world::skipped("a program of another user: only root can make one");
+    }
+    std::os::unix::fs::chown(&exe, Some(crate::world::USER), None).unwrap();
+    for line in lines {
+        let shown = world.run(As::User, &crate::world::words(line)).exits(255).says(note);
+        assert!(shown.stderr.contains("/usr/local/bin/\n"), "{line}: {shown:?}");
+    }
 }

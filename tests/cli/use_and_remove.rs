@@ -101,7 +101,7 @@ fn a_global_remote_is_removed_by_root_alone() {
         .remote("remove DefaultRemote")
         .exits(255)
         .says("is global and can't be removed")
-        .says("sudo apptainer remote remove --global DefaultRemote");
+        .says(&format!("{}remote remove --global DefaultRemote", world.sudo()));
     world.remote("remove -g DefaultRemote").exits(255).says("not root user");
     world.root_remote("remove -g DefaultRemote").exits(0);
     assert_eq!(world.global(), "Active: \"\"\nRemotes: {}\n");

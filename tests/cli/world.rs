@@ -228,6 +228,11 @@ impl World {
         self.path("bin").join(self.persona.name())
     }
 
+    /// How a hint begins that takes root: sudo does not find this world's program by its name.
+    pub fn sudo(&self) -> String {
+        self.out_of_words(format!("sudo {} ", self.exe().display()))
+    }
+
     pub fn user_dir(&self) -> PathBuf {
         self.home().join(self.persona.dot_directory())
     }

@@ -53,8 +53,9 @@ fn remove_own(name: &str, session: &Session) -> Result<()> {
             return Ok(());
         }
         if global.remotes.contains_key(name) {
-            let command = session.as_root(&format!("remote remove --global {}", quoted(name)));
-            return Err(Failure::new(format!("{name} is global and can't be removed")).hint(command));
+            let failure = Failure::new(format!("{name} is global and can't be removed"));
+            let command = format!("remote remove --global {}", quoted(name));
+            return Err(session.hint_as_root(failure, &command));
         }
         Err(no_remote(session, name))
     })?;

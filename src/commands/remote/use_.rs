@@ -35,8 +35,8 @@ pub struct Options {
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     let changed = if options.exclusive && !session.ctx.is_root() {
-        return Err(Failure::new("unable to set endpoint as exclusive: not root user")
-            .hint(format!("sudo {}", session.command(&format!("use --exclusive {}", quoted(name))))));
+        let failure = Failure::new("unable to set endpoint as exclusive: not root user");
+        return Err(session.hint_as_root(failure, &format!("remote use --exclusive {}", quoted(name))));
     } else if options.exclusive || options.global {
         use_globally(name, options.exclusive, session)?
     } else {

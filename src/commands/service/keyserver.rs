@@ -26,11 +26,12 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     let server = ServiceUri::from_stored(&keyserver.uri).expect("it was compared");
     let url = server.url(false);
     if url.scheme() == "http" && !insecure && !is_loopback(&url) {
-        return Err(Failure::new(format!(
+        let failure = Failure::new(format!(
             "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
         ))
-        .hint(session.as_root(&format!("keyserver remove {}", quoted(&uri.to_string()))))
-        .hint(session.as_root(&format!("keyserver add --insecure {}", quoted(&uri.to_string())))));
+        .hint(session.as_root(&format!("keyserver remove {}", quoted(&uri.to_string()))));
+        let add = format!("keyserver add --insecure {}", quoted(&uri.to_string()));
+        return Err(session.hint_as_root(failure, &add));
     }
     let username = login.username(session)?;
     let mut password = login.password(uri, session)?;
@@ -99,7 +100,7 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
             "{}: its own keyserver takes the token of the remote",
             session.command(&format!("login {}", quoted(name)))
         )),
-        None => failure.hint(session.as_root(&format!("keyserver add {address}"))).hint(format!(
+        None => session.hint_as_root(failure, &format!("keyserver add {address}")).hint(format!(
             "for a registry: {}",
             session.line(&format!("registry login docker://{}", uri.authority()))
         )),
