@@ -113,6 +113,9 @@ impl EndpointUri {
                 })?;
                 (Some(known), rest)
             }
+            _ if is_short_of_slashes(text) => {
+                return Err(refuse("two slashes belong after the colon, as in https://HOST".into()));
+            }
             _ => (None, text.strip_prefix("//").unwrap_or(text)),
         };
         let mut dropped = Vec::new();
@@ -282,9 +285,18 @@ fn cut<'a>(text: &'a str, mark: char, what: &'static str, dropped: &mut Vec<&'st
     }
 }
 
+/// `https:HOST` and `https:/HOST`; a host of that name with a port is none.
+fn is_short_of_slashes(text: &str) -> bool {
+    let (scheme, rest) = text.split_once(':').unwrap_or_default();
+    Scheme::parse(scheme).is_some() && !rest.starts_with(|c: char| c.is_ascii_digit())
+}
+
 /// Splits `host[:port]`, brackets of IPv6 literals respected.
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
+    if authority.starts_with('[') && after_bracket == 0 {
+        return Err("the bracket of the IPv6 address is not closed".into());
+    }
     let Some(colon) = authority[after_bracket..].find(':') else {
         return Ok((authority, None));
     };
@@ -293,7 +305,9 @@ fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u16>().ok()).flatten();
     match number {
         Some(number) if number > 0 => Ok((host, Some(number))),
-        _ => Err("a port is a number from 1 to 65535; an IPv6 address stands in brackets".into()),
+        _ if digits.is_empty() => Err("the port after the colon is missing".into()),
+        _ if digits.contains(':') => Err("an IPv6 address needs brackets, as in [::1]".into()),
+        _ => Err("a port is a number from 1 to 65535".into()),
     }
 }
 

@@ -244,6 +244,7 @@ fn what_is_missing_or_wrong_on_the_command_line() {
     let world = World::new();
     for (line, code, words) in [
         ("login ghcr.io", 255, "for a registry: docker://ghcr.io"),
+        ("login ghcr.io", 255, "for a keyserver: https://ghcr.io"),
         ("login ftp://ghcr.io", 255, "ftp transport is not supported"),
         ("login docker://", 255, "there is no host in it"),
         ("login docker://h:99999", 255, "a port is a number"),

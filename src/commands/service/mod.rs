@@ -80,7 +80,8 @@ fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
         let failure = Failure::from(error);
         match ServiceUri::parse(&format!("docker://{text}")) {
             Ok(registry) if !text.contains("://") && registry.dropped.is_empty() => {
-                failure.hint(format!("for a registry: docker://{text}"))
+                let failure = failure.hint(format!("for a registry: docker://{text}"));
+                failure.hint(format!("for a keyserver: https://{text}"))
             }
             _ => failure,
         }
