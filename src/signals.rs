@@ -9,14 +9,16 @@ use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The signals that end the program; see [`watch`] for the other one.
 const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-type Cleanup = Box<dyn FnOnce() + Send>;
+/// Is handed a way to see whether the user has pressed Ctrl-C since.
+type Cleanup = Box<dyn FnOnce(&mut dyn FnMut() -> bool) + Send>;
 
 #[derive(Default)]
 struct Registry {
@@ -50,6 +52,10 @@ pub struct Guard(u64);
 ///
 /// Where the waiting thread cannot be started the cleanup is never run: better a leftover than a refusal.
 pub fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
+    register(Box::new(|_| cleanup()))
+}
+
+fn register(cleanup: Cleanup) -> Guard {
     let mut registry = registry();
     if !registry.watching {
         registry.watching = true;
@@ -57,13 +63,62 @@ pub fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
     }
     registry.next += 1;
     let id = registry.next;
-    registry.cleanups.insert(id, Box::new(cleanup));
+    registry.cleanups.insert(id, cleanup);
     Guard(id)
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
         registry().cleanups.remove(&self.0);
+    }
+}
+
+/// Work that a signal interrupts, and that takes its leave of others before the program ends: the signal waits
+/// until this value is dropped, which then does not return.
+#[must_use = "a signal waits for nothing as soon as this is dropped"]
+pub struct Farewell {
+    // Dropped first: the thread of the signals holds the lock that the guard needs.
+    _done: Sender<()>,
+    asked: Arc<AtomicUsize>,
+    _guard: Guard,
+}
+
+impl Farewell {
+    /// Registers work whose farewell takes at most so long.
+    pub fn new(longest: Duration) -> Self {
+        let (done, ended) = channel();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let shared = Arc::clone(&asked);
+        let guard = register(Box::new(move |again| take_leave(&shared, &ended, longest, again)));
+        Self { _done: done, asked, _guard: guard }
+    }
+
+    /// How often the user has asked for the end: once by any signal, twice with another Ctrl-C.
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+}
+
+/// Asks for the end, and waits for it.
+fn take_leave(asked: &AtomicUsize, ended: &Receiver<()>, longest: Duration, again: &mut dyn FnMut() -> bool) {
+    /// Some programs (`timeout`) send their signal twice in a row.
+    const TWICE: Duration = Duration::from_millis(200);
+    const TICK: Duration = Duration::from_millis(50);
+    /// For a last message.
+    const LAST: Duration = Duration::from_secs(1);
+    let waits = |time| ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
+    asked.store(1, Ordering::SeqCst);
+    let end = Instant::now() + longest;
+    if !waits(TWICE) {
+        return;
+    }
+    again();
+    while Instant::now() < end && waits(TICK) {
+        if again() {
+            asked.store(2, Ordering::SeqCst);
+            waits(LAST);
+            return;
+        }
     }
 }
 
@@ -75,8 +130,11 @@ fn watch() -> io::Result<()> {
     let kept: Vec<c_int> = kept.collect();
     let mut signals = Signals::new(kept.iter().copied().chain([SIGXFSZ]))?;
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
-        for signal in signals.forever().filter(|&signal| signal != SIGXFSZ) {
-            end(signal);
+        loop {
+            let ending = signals.wait().find(|&signal| signal != SIGXFSZ);
+            if let Some(signal) = ending {
+                end(signal, &mut signals);
+            }
         }
     })?;
     // Only now: a signal that came before this is the thread's already, and one that comes after it is
@@ -99,10 +157,11 @@ pub fn settle() {
 
 /// Runs every cleanup and ends the program. The registry stays locked until the process is gone, so that
 /// nothing new can be made in between.
-fn end(signal: c_int) {
+fn end(signal: c_int, signals: &mut Signals) {
     let mut registry = registry();
+    let mut again = || signals.pending().any(|signal| matches!(signal, SIGINT | SIGQUIT));
     while let Some((_, cleanup)) = registry.cleanups.pop_last() {
-        cleanup();
+        cleanup(&mut again);
     }
     let _ = signal_hook::low_level::emulate_default_handler(signal);
     drop(registry);

@@ -253,11 +253,6 @@ impl Http {
         Self(Arc::new(Inner { settings, limits, proxies: OnceLock::new(), clients: Default::default() }))
     }
 
-    /// Another client for the same surroundings, with connections of its own: for another thread.
-    pub fn like(other: &Self) -> Self {
-        Self::new(other.0.settings.clone(), other.0.limits)
-    }
-
     /// The times and sizes that callers ask with.
     pub fn limits(&self) -> &Limits {
         &self.0.limits

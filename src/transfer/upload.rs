@@ -7,8 +7,7 @@ use crate::services::error::HttpError;
 use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, Parts, Received};
 use crate::services::stream::FilePart;
-use crate::services::{self, Http};
-use crate::signals;
+use crate::signals::Farewell;
 use md5::{Digest, Md5};
 use std::fs::File;
 use std::io;
@@ -22,9 +21,10 @@ use url::Url;
 const PARTS_FROM: u64 = 64 << 20;
 /// A server that has all of an image reads it once more before it answers: a second more for so many bytes.
 const READ_AGAIN: u64 = 64 << 20;
-/// How long a signal waits for the server to forget an upload.
-const FAREWELL: Duration = Duration::from_secs(5);
-/// How often the bar is drawn anew.
+/// How long and how often the server is told to forget an upload.
+const FAREWELL: Duration = Duration::from_secs(10);
+const ABORTS: u32 = 5;
+/// How often the bar is drawn anew, and looked for a signal.
 const TICK: Duration = Duration::from_millis(100);
 
 /// An image on its way up.
@@ -108,15 +108,49 @@ impl Upload<'_> {
     }
 
     async fn in_parts(&self, parts: &Parts) -> Result<Option<FinishedUpload>, TransferError> {
-        let farewell = self.farewell(parts);
-        let result = self.all_parts(parts).await;
-        drop(farewell);
-        if result.is_err()
-            && let Err(error) = self.library.abort_parts(self.image, parts).await
-        {
-            self.talk.verbose(format!("the library was not told to forget the upload: {error}"));
+        let farewell = Farewell::new(FAREWELL + Duration::from_secs(1));
+        let result = tokio::select! {
+            result = self.all_parts(parts) => result,
+            () = asked(&farewell, 1) => Err(TransferError::File(io::ErrorKind::Interrupted.into())),
+        };
+        if result.is_err() {
+            self.forget(parts, &farewell).await;
         }
         result
+    }
+
+    /// Ends the upload on the server: its parts would stay there, and count. No part is sent any more.
+    async fn forget(&self, parts: &Parts, farewell: &Farewell) {
+        if farewell.asked() > 0 {
+            let text = "Stopped: the library is told to forget the parts that it has; Ctrl-C ends at once";
+            self.progress.aside(|| self.talk.info(text));
+        }
+        let failed = tokio::select! {
+            failed = self.abort(parts) => failed,
+            () = asked(farewell, 2) => Some("interrupted again".to_string()),
+            () = tokio::time::sleep(FAREWELL) => Some(format!("no answer within {} s", FAREWELL.as_secs())),
+        };
+        if let Some(why) = failed {
+            let text = format!("parts of the upload may remain in the library, and count there: {why}");
+            self.progress.aside(|| self.talk.warning(text));
+        }
+    }
+
+    /// Aborts until the library no longer knows the upload: a part in flight may arrive after the first time.
+    /// Returns what went wrong the last time.
+    async fn abort(&self, parts: &Parts) -> Option<String> {
+        let mut pause = self.library.http.limits().pause;
+        let mut failed = None;
+        for _ in 0..ABORTS {
+            match self.library.abort_parts(self.image, parts).await {
+                Ok(()) => failed = None,
+                Err(error) if error.status() == Some(404) => return None,
+                Err(error) => failed = Some(error.to_string()),
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+        failed
     }
 
     async fn all_parts(&self, parts: &Parts) -> Result<Option<FinishedUpload>, TransferError> {
@@ -171,20 +205,12 @@ impl Upload<'_> {
             tokio::time::sleep(TICK).await;
         }
     }
+}
 
-    /// A signal ends the upload on the server too: its parts would stay there, and count.
-    fn farewell(&self, parts: &Parts) -> signals::Guard {
-        let library = Library { http: Http::like(&self.library.http), ..self.library.clone() };
-        let (image, parts) = (self.image.to_string(), parts.clone());
-        let abort = move || {
-            let _ = services::block_on(async {
-                let _ = tokio::time::timeout(FAREWELL, library.abort_parts(&image, &parts)).await;
-            });
-        };
-        // A thread with room enough: that of the signals has little.
-        signals::guard(move || {
-            drop(std::thread::Builder::new().spawn(abort).map(std::thread::JoinHandle::join))
-        })
+/// Waits until the user has asked for the end so often.
+async fn asked(farewell: &Farewell, times: usize) {
+    while farewell.asked() < times {
+        tokio::time::sleep(TICK).await;
     }
 }
 

@@ -106,6 +106,9 @@ pub struct Settings {
     pub tells_details: bool,
     /// Whose token it is.
     pub user: serde_json::Value,
+    /// Parts of uploads arrive, and are kept only when their upload was aborted meanwhile: as in a storage that
+    /// an abort overtakes.
+    pub late_parts: bool,
     /// For measurements: uploads are neither hashed nor kept.
     pub trusting: bool,
 }
@@ -124,6 +127,7 @@ impl Default for Settings {
             sign_hash: true,
             tells_details: true,
             user: serde_json::from_str(super::endpoint::USER).unwrap(),
+            late_parts: false,
             trusting: false,
         }
     }

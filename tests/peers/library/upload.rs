@@ -1,7 +1,7 @@
 //! Uploads: in one request, through a presigned address, and in parts.
 
 use super::super::sif;
-use super::super::wire::Request;
+use super::super::wire::{Request, pause};
 use super::api::not_found;
 use super::blob::Blob;
 use super::data::error;
@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 /// As many parts as object stores take.
 const MOST_PARTS: u64 = 10_000;
@@ -56,9 +58,23 @@ pub struct Upload {
     pub progress: Progress,
     size: u64,
     parts: Vec<Part>,
+    /// How many parts have come and wait (see [`super::Settings::late_parts`]).
+    late: usize,
+    /// How many were kept in spite of an abort.
+    kept: usize,
 }
 
 impl Upload {
+    /// How many parts have come and are not yet kept.
+    pub fn late(&self) -> usize {
+        self.late
+    }
+
+    /// How many parts are kept although the upload was aborted.
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
     /// How many parts have come.
     pub fn received(&self) -> usize {
         self.parts.iter().filter(|part| part.etag.is_some()).count()
@@ -189,7 +205,7 @@ fn begin(server: &Server, id: &str, document: &Value, part_size: Option<u64>) ->
         .collect();
     let count = parts.len();
     let (multipart, progress) = (part_size.is_some(), Progress::Open);
-    let upload = Upload { image: id.into(), multipart, progress, size, parts };
+    let upload = Upload { image: id.into(), multipart, progress, size, parts, late: 0, kept: 0 };
     let mut model = server.model.lock().unwrap();
     let number = model.id();
     model.uploads.insert(number.clone(), upload);
@@ -279,6 +295,14 @@ pub fn put(
     {
         return Ok(error(400, "XAmzContentSHA256Mismatch", "The content has another hash"));
     }
+    if server.settings.lock().unwrap().late_parts {
+        server.model.lock().unwrap().uploads.get_mut(upload).unwrap().late += 1;
+        let open = || server.model.lock().unwrap().uploads[upload].progress == Progress::Open;
+        while open() && !server.stop.load(Ordering::SeqCst) {
+            pause(Duration::from_millis(5), &server.stop);
+        }
+        return Ok(Response::text(200, ""));
+    }
     let mut model = server.model.lock().unwrap();
     let etag = format!("\"{}\"", model.id());
     if let Some(upload) = model.uploads.get_mut(upload) {
@@ -326,8 +350,17 @@ fn complete(server: &Server, id: &str, document: &Value, multipart: bool) -> Res
 }
 
 fn abort(server: &Server, id: &str, document: &Value) -> Result<Response, Response> {
-    let (number, _) = open_upload(server, id, document)?;
-    server.model.lock().unwrap().uploads.get_mut(&number).unwrap().progress = Progress::Aborted;
-    let _ = std::fs::remove_file(upload_path(server.dir.path(), &number));
+    let number = document["uploadID"].as_str().unwrap_or_default();
+    let mut model = server.model.lock().unwrap();
+    let upload = model.uploads.get_mut(number).filter(|upload| upload.image == id && upload.multipart);
+    let upload = upload.ok_or_else(not_found)?;
+    match upload.progress {
+        Progress::Open => upload.kept = std::mem::take(&mut upload.late),
+        Progress::Aborted if upload.kept > 0 => upload.kept = 0,
+        _ => return Err(not_found()),
+    }
+    upload.progress = Progress::Aborted;
+    drop(model);
+    let _ = std::fs::remove_file(upload_path(server.dir.path(), number));
     Ok(Response::data(Value::Null))
 }

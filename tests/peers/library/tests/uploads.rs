@@ -229,7 +229,7 @@ fn an_upload_in_parts_is_given_up_or_not_to_be_had() {
     let abort = json!({"uploadID": begun["uploadID"]});
     assert_eq!(pusher.ask("PUT", &format!("{path}_abort"), &abort).status, 200);
     assert_eq!(pusher.library.uploads()[0].progress, Progress::Aborted);
-    assert_eq!(pusher.ask("PUT", &format!("{path}_abort"), &abort).status, 400);
+    assert_eq!(pusher.ask("PUT", &format!("{path}_abort"), &abort).status, 404);
     assert_eq!(pusher.put(&address, &[&header], &bytes[..200_000]).status, 404);
     assert_eq!(pusher.ask("POST", &path, &json!({"filesize": u64::MAX})).status, 400);
     pusher.library.set(|settings| settings.part_size = None);
