@@ -89,7 +89,7 @@ impl Stream {
         }
     }
 
-    /// This answer as one that broke off.
+    /// This answer as one that broke off, or that is wrong in a way that another try may mend.
     pub fn broken(&self, what: impl Into<String>) -> HttpError {
         HttpError::new(&self.url, Kind::Network(what.into()))
     }

@@ -60,17 +60,33 @@ impl Download<'_> {
     pub async fn run(&self) -> Result<(u64, [u8; 32]), TransferError> {
         let hasher = Hasher::start(Arc::clone(self.file))?;
         let mut patience = self.patience();
-        let first = loop {
-            match self.open(&self.url, 0..self.part_size).await {
-                Ok(stream) => break stream,
+        let (first, total) = loop {
+            match self.begin().await {
+                Ok(begun) => break begun,
                 Err(error) => patience.wait(error).await?,
             }
         };
-        let total = match first.status {
-            206 => self.in_parts(first, &hasher).await?,
-            _ => self.in_one(first, &hasher).await?,
+        self.progress.set_total(total.unwrap_or_default());
+        let total = match (first.status, total) {
+            (206, Some(total)) => self.in_parts(first, total, &hasher).await?,
+            _ => self.in_one(first, total, &hasher).await?,
         };
         Ok((total, hasher.finish(total)?))
+    }
+
+    /// The first answer, and how long the image is, where that is known.
+    async fn begin(&self) -> Result<(Stream, Option<u64>), HttpError> {
+        let range = 0..self.part_size;
+        let first = self.open(&self.url, range.clone()).await?;
+        if first.status == 206 {
+            let total = self.check(&first, &range, None)?;
+            return Ok((first, Some(total)));
+        }
+        if let Some(length) = first.length {
+            self.check_total(&first, length)?;
+        }
+        let total = self.size.or(first.length);
+        Ok((first, total))
     }
 
     fn patience(&self) -> Patience<'_> {
@@ -98,11 +114,11 @@ impl Download<'_> {
     /// Checks what a 206 says of itself against what was asked for, and what is known of the whole.
     fn check(&self, stream: &Stream, asked: &Range<u64>, total: Option<u64>) -> Result<u64, HttpError> {
         let Some(found) = stream.content_range else {
-            return Err(stream.unexpected("the server sends a part and does not say which"));
+            return Err(stream.broken("the server sends a part and does not say which"));
         };
         let length = found.last - found.first + 1;
         if found.first != asked.start || found.last >= asked.end {
-            return Err(stream.unexpected(format!(
+            return Err(stream.broken(format!(
                 "the server sends bytes {}-{} where {}-{} were asked for",
                 found.first,
                 found.last,
@@ -111,32 +127,30 @@ impl Download<'_> {
             )));
         }
         if stream.length.is_some_and(|told| told != length) {
-            return Err(stream.unexpected("the server's length is not that of the part it sends"));
+            return Err(stream.broken("the server's length is not that of the part it sends"));
         }
         let whole = found.total.or(total).or(self.size);
-        let whole = whole.ok_or_else(|| stream.unexpected("nobody tells how long the image is"))?;
+        let whole = whole.ok_or_else(|| stream.broken("nobody tells how long the image is"))?;
         self.check_total(stream, whole)?;
         if total.is_some_and(|total| total != whole) {
-            return Err(stream.unexpected(format!("the image is {whole} bytes now, and was not before")));
+            return Err(stream.broken(format!("the image is {whole} bytes now, and was not before")));
         }
         if length < LEAST && found.last + 1 < asked.end.min(whole) {
-            return Err(stream.unexpected(format!("the server sends only {length} bytes of a part")));
+            return Err(stream.broken(format!("the server sends only {length} bytes of a part")));
         }
         Ok(whole)
     }
 
     fn check_total(&self, stream: &Stream, whole: u64) -> Result<(), HttpError> {
         match self.size {
-            Some(size) if size != whole => Err(stream.unexpected(format!(
+            Some(size) if size != whole => Err(stream.broken(format!(
                 "the server has {whole} bytes, the image has {size} by the library's description"
             ))),
             _ => Ok(()),
         }
     }
 
-    async fn in_parts(&self, first: Stream, hasher: &Hasher) -> Result<u64, TransferError> {
-        let total = self.check(&first, &(0..self.part_size), None)?;
-        self.progress.set_total(total);
+    async fn in_parts(&self, first: Stream, total: u64, hasher: &Hasher) -> Result<u64, TransferError> {
         let parts = Parts {
             download: self,
             hasher,
@@ -151,12 +165,12 @@ impl Download<'_> {
     }
 
     /// One stream from the beginning. Where it breaks it goes on, if need be over what is there already.
-    async fn in_one(&self, first: Stream, hasher: &Hasher) -> Result<u64, TransferError> {
-        let mut total = self.size.or(first.length);
-        if let Some(length) = first.length {
-            self.check_total(&first, length)?;
-        }
-        self.progress.set_total(total.unwrap_or_default());
+    async fn in_one(
+        &self,
+        first: Stream,
+        mut total: Option<u64>,
+        hasher: &Hasher,
+    ) -> Result<u64, TransferError> {
         let (mut patience, mut at) = (self.patience(), 0);
         let mut stream = first;
         let (mut skip, mut mark) = (0, 0);
@@ -172,20 +186,23 @@ impl Download<'_> {
             }
             patience.wait(error).await?;
             let end = total.unwrap_or(i64::MAX as u64);
-            stream = loop {
-                match self.open(&self.url, at..end).await {
-                    Ok(stream) => break stream,
+            (stream, skip) = loop {
+                match self.reopen(at..end, &mut total).await {
+                    Ok(reopened) => break reopened,
                     Err(error) => patience.wait(error).await?,
                 }
             };
-            skip = match stream.status {
-                206 => {
-                    total = Some(self.check(&stream, &(at..end), total)?);
-                    0
-                }
-                _ => at,
-            };
         }
+    }
+
+    /// The rest of one stream, and how many bytes at its beginning are there already.
+    async fn reopen(&self, range: Range<u64>, total: &mut Option<u64>) -> Result<(Stream, u64), HttpError> {
+        let stream = self.open(&self.url, range.clone()).await?;
+        if stream.status != 206 {
+            return Ok((stream, range.start));
+        }
+        *total = Some(self.check(&stream, &range, *total)?);
+        Ok((stream, 0))
     }
 
     /// Writes what comes, but for the first `skip` bytes of it, which are there.
@@ -283,7 +300,7 @@ impl Parts<'_> {
                 let stream = self.download.open(address, range.clone()).await?;
                 if stream.status != 206 {
                     let text = "the server sends the whole image where a part was asked for";
-                    return Err(stream.unexpected(text).into());
+                    return Err(stream.broken(text).into());
                 }
                 self.download.check(&stream, range, Some(self.total))?;
                 *self.address.borrow_mut() = stream.url.clone();
@@ -294,7 +311,7 @@ impl Parts<'_> {
         while let Some(chunk) = stream.chunk().await? {
             let upto = range.start + chunk.len() as u64;
             if upto > end {
-                return Err(stream.unexpected("the server sends more bytes than it says").into());
+                return Err(stream.broken("the server sends more bytes than it says").into());
             }
             self.download.keep(&chunk, range.start, self.hasher)?;
             range.start = upto;

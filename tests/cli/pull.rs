@@ -183,6 +183,10 @@ fn what_is_no_place_for_an_image() {
 fn a_transfer_that_stumbles_arrives() {
     let data = || When::get("/data");
     let file = || When::get("/library/v1/imagefile");
+    let part = || data().header("range", "bytes=65536-");
+    let with = |name, value: &str| Fault::With(name, value.into());
+    let told = vec![("Content-Range", format!("bytes 131072-131081/{}", sif().len()))];
+    let short = Fault::Answer(206, told, vec![0; 10]);
     let length = vec![("Content-Length", sif().len().to_string())];
     let half = Fault::Answer(200, length, sif()[..300_000].to_vec());
     let table: Vec<(&str, Vec<(When, Fault)>)> = vec![
@@ -203,6 +207,16 @@ fn a_transfer_that_stumbles_arrives() {
         ("an address that is no longer valid", vec![(data().nth(4), Fault::status(403))]),
         ("an address that is forgotten", vec![(data().nth(5), Fault::status(410))]),
         ("bytes behind a part", vec![(data().nth(1), Fault::Longer(5))]),
+        ("another range, once", vec![(data().nth(2), with("Content-Range", "bytes 0-65535/727000"))]),
+        (
+            "a range of another form, three times",
+            vec![(part().times(3), with("Content-Range", "items 1-2/3"))],
+        ),
+        ("no range, in the first part", vec![(data().nth(1), Fault::Without("Content-Range"))]),
+        ("another total, once", vec![(data().nth(1), with("Content-Range", "bytes 0-65535/99"))]),
+        ("the whole for a part, once", vec![(data().nth(3), Fault::IgnoreRange)]),
+        ("too few bytes, once", vec![(data().header("range", "bytes=131072-").nth(1), short)]),
+        ("less than it says, once", vec![(data().nth(2), Fault::Shorter(5))]),
     ];
     for (name, faults) in table {
         let (world, library) = lab();
@@ -267,14 +281,24 @@ fn what_is_not_the_image_never_gets_its_name() {
         ("a wrong byte", data().nth(3), Fault::Flip(77), "what came is not the image: its SHA-256 is "),
         (
             "the whole for a part",
-            data().nth(3),
+            data().nth(3).times(99),
             Fault::IgnoreRange,
             "sends the whole image where a part was asked for",
         ),
-        ("another range", data().nth(2), with("Content-Range", "bytes 0-65535/727000"), "were asked for"),
-        ("a range that is none", data().nth(2), with("Content-Range", "items 1-2/3"), "does not say which"),
-        ("no range", data().nth(2), Fault::Without("Content-Range"), "does not say which"),
-        ("another total", data().nth(1), with("Content-Range", "bytes 0-65535/99"), ""),
+        (
+            "another range",
+            data().nth(2).times(99),
+            with("Content-Range", "bytes 0-65535/727000"),
+            "were asked for",
+        ),
+        (
+            "a range that is none",
+            data().nth(2).times(99),
+            with("Content-Range", "items 1-2/3"),
+            "does not say which",
+        ),
+        ("no range", data().nth(2).times(99), Fault::Without("Content-Range"), "does not say which"),
+        ("another total", data(), with("Content-Range", "bytes 0-65535/99"), ""),
         ("resets without end", data(), Fault::Reset(10), "closed the connection"),
         ("silence without end", data(), Fault::Silence(10), "nothing came or went for"),
         (
