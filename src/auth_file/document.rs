@@ -272,6 +272,12 @@ impl Document {
         })
     }
 
+    /// Whether any entry holds a password or token.
+    pub fn holds_secret(&self) -> bool {
+        let mut keys = self.map("auths").into_iter().flatten();
+        keys.any(|(key, _)| matches!(self.entry(key), Some(Entry::Secret | Entry::Broken)))
+    }
+
     /// The first entry of this registry, in whatever words: what a program that looks for it finds.
     pub fn entry_of(&self, registry: &ServiceUri) -> Option<Entry> {
         let key = key_of(registry);

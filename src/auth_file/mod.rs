@@ -31,6 +31,8 @@ pub struct Loaded {
     pub document: Document,
     /// Why nothing may be written to it.
     pub distrust: Option<Distrust>,
+    /// It holds a secret, and others can read it.
+    pub readable: Option<Distrust>,
     /// Why nobody could look whether it is there; it counts as empty then.
     pub unreachable: Option<String>,
 }
@@ -43,7 +45,8 @@ impl AuthFile {
     pub fn load(&self) -> Result<Loaded> {
         let state = fsio::read(&self.path, Role::User, self.identity, LIMIT)?;
         let document = self.parse(state.bytes.as_ref().map(|bytes| bytes.as_slice()))?;
-        Ok(Loaded { document, distrust: state.distrust, unreachable: state.unreachable })
+        let readable = state.readable.filter(|_| document.holds_secret());
+        Ok(Loaded { document, distrust: state.distrust, readable, unreachable: state.unreachable })
     }
 
     /// Fails where a write would, as far as that can be seen without one.

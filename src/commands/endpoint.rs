@@ -162,10 +162,8 @@ impl Session<'_> {
     pub fn token_for(&self, layers: &Layers, name: &str, remote: &Remote) -> Result<Option<Secret>> {
         let uri = EndpointUri::from_stored(&remote.uri);
         let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
-        if let Some(distrust) = layers.token_bar(remote)
-            && (remote.token.is_some() || from_env.is_some())
-        {
-            self.ctx.talk.warning(format!("the token for {name} is not sent: {}", distrust.sentence()));
+        if let Some(failure) = layers.held_back(self, name, remote) {
+            self.ctx.talk.warning(failure.message());
             return Ok(None);
         }
         match from_env {

@@ -148,6 +148,7 @@ impl<'a> Session<'a> {
                     loaded = read(&path)?;
                 }
                 self.warn_unknown(&path, &loaded);
+                self.warn_readable(loaded.readable.as_ref());
                 loaded
             }
             Err(NoHome::Unusable(why)) => Loaded { unreachable: Some(why), ..Loaded::default() },
@@ -202,12 +203,13 @@ impl<'a> Session<'a> {
         Ok((layers, global.config))
     }
 
-    /// The user's file as it is now, together with `global`; its warnings were said before.
+    /// The user's file as it is now, after a write, together with `global`.
     ///
     /// # Errors
     /// Those of reading.
     pub fn merged_with(&self, global: Config) -> Result<Effective> {
         let user = self.user_file()?.load(self.identity())?;
+        self.warn_readable(user.readable.as_ref());
         Ok(merge(user.config, global, self.ctx.persona))
     }
 
@@ -315,6 +317,15 @@ impl<'a> Session<'a> {
         self.ctx.talk.warning(format!("{why}: {consequence}; {advice}"));
     }
 
+    /// Warns of a file that holds a secret and that others can read: the real programs change its mode at once, this
+    /// one at the next write.
+    pub fn warn_readable(&self, readable: Option<&Distrust>) {
+        if let Some(readable) = readable {
+            let (why, remedy) = (readable.sentence(), &readable.remedy);
+            self.ctx.talk.warning(format!("{why}, and holds a token or password; run: {remedy}"));
+        }
+    }
+
     fn warn_unknown(&self, path: &Path, loaded: &Loaded) {
         for unknown in &loaded.unknown {
             let program = self.ctx.persona.title();
@@ -343,10 +354,21 @@ impl Layers {
     }
 
     /// Why no token may be sent from, or to, what these files say of `remote`.
-    pub fn token_bar(&self, remote: &Remote) -> Option<&Distrust> {
-        self.user_distrust.as_ref().or(match remote.origin {
-            Origin::Global => self.global_distrust.as_ref(),
-            _ => None,
+    pub fn token_bar(&self, remote: &Remote) -> Option<Distrust> {
+        let global = self.global_distrust.clone().filter(|_| remote.origin == Origin::Global);
+        match self.user_distrust.clone() {
+            Some(user) => Some(user.and(global)),
+            None => global,
+        }
+    }
+
+    /// Why the token for `remote` is held back, and the one command that mends all of it; `None` if it is not, or
+    /// if there is none.
+    pub fn held_back(&self, session: &Session, name: &str, remote: &Remote) -> Option<Failure> {
+        let bar = self.token_bar(remote)?;
+        let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
+        has_token.then(|| {
+            Failure::new(format!("the token for {name} is not sent: {}", bar.sentence())).hint(bar.remedy)
         })
     }
 }

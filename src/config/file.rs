@@ -33,6 +33,8 @@ pub struct Loaded {
     pub unknown: Vec<yaml::UnknownKey>,
     /// How many more of them there are.
     pub more_unknown: usize,
+    /// It holds a secret, and others can read it.
+    pub readable: Option<Distrust>,
     /// There is no such file.
     pub absent: bool,
     /// Why nobody could look whether the file is there; it counts as empty then.
@@ -52,7 +54,8 @@ impl ConfigFile {
         };
         let absent = state.bytes.is_none() && state.unreachable.is_none();
         let (distrust, unreachable) = (state.distrust, state.unreachable);
-        Ok(Loaded { config, distrust, unknown, more_unknown, absent, unreachable })
+        let readable = state.readable.filter(|_| config.holds_secret());
+        Ok(Loaded { config, distrust, readable, unknown, more_unknown, absent, unreachable })
     }
 
     /// Fails where a write would, as far as that can be seen without one: before anybody is asked for what

@@ -24,6 +24,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// Whether it holds a token or password.
+    pub fn holds_secret(&self) -> bool {
+        self.remotes.values().any(|endpoint| endpoint.token.is_some())
+            || self.credentials.iter().any(|login| login.auth.is_some())
+    }
+
     /// Takes `name` out; a default that named it is none afterwards.
     pub fn remove(&mut self, name: &str) -> Option<Endpoint> {
         if self.active == name {

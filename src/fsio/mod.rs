@@ -95,6 +95,8 @@ pub struct FileState {
     /// Path and cause where the way to a user's file cannot be gone: an unreadable home, a dead mount. Such
     /// a file counts as absent, with a WARNING; [`update`] fails.
     pub unreachable: Option<String>,
+    /// That others can read a user's file, which matters if it holds a secret. The next write repairs it.
+    pub readable: Option<Distrust>,
 }
 
 /// Without the content, which holds secrets.
@@ -104,6 +106,7 @@ impl fmt::Debug for FileState {
             .field("length", &self.bytes.as_ref().map(|bytes| bytes.len()))
             .field("distrust", &self.distrust)
             .field("unreachable", &self.unreachable)
+            .field("readable", &self.readable)
             .finish()
     }
 }

@@ -56,11 +56,26 @@ pub fn read(path: &Path, role: Role, who: Identity, limit: u64) -> Result<FileSt
         }
         // Also where there is no file: whoever can write the directory may have taken it away.
         Look::Seen(seen) => FileState {
+            readable: seen.readable(role, who),
             distrust: seen.distrust,
             bytes: seen.file.map(|found| found.bytes),
             unreachable: None,
         },
     })
+}
+
+impl Seen {
+    fn readable(&self, role: Role, who: Identity) -> Option<Distrust> {
+        let stat = self.file.as_ref().map(|found| found.stat).filter(|_| role.is_private())?;
+        let mode = stat.st_mode & 0o7777;
+        let path = self.place.path();
+        let sudo = if who.uid == stat.st_uid { "" } else { who.sudo() };
+        (mode & 0o044 != 0).then(|| Distrust {
+            reason: format!("can be read by others (mode {mode:04o})"),
+            remedy: format!("{sudo}chmod 600 {}", quoted(&path)),
+            path,
+        })
+    }
 }
 
 impl Blocked {

@@ -36,6 +36,16 @@ impl Distrust {
         format!("{} {}", self.path.display(), self.reason)
     }
 
+    /// Both, so that one hint names all that has to be mended.
+    pub fn and(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        Self {
+            reason: format!("{}, and {}", self.reason, other.sentence()),
+            remedy: format!("{} && {}", self.remedy, other.remedy),
+            path: self.path,
+        }
+    }
+
     /// The failure of a command that may not go on: the sentence, and the remedy as its hint.
     pub fn into_failure(self) -> Failure {
         Failure::new(self.sentence()).hint(self.remedy)
@@ -62,8 +72,13 @@ pub(super) fn judge(
     let of_file = |(stat, open)| judge.thing(&Thing { path: place.path(), stat, open });
     judge
         .links(&place.links)
-        .or_else(|| judge.thing(&directory))
-        .or_else(|| file.and_then(of_file))
+        .or_else(|| {
+            let of_file = file.and_then(of_file);
+            match judge.thing(&directory) {
+                Some(of_directory) => Some(of_directory.and(of_file)),
+                None => of_file,
+            }
+        })
         .or_else(|| judge.way(&place.links, dir, file.map(|(stat, _)| stat)))
 }
 

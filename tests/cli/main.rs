@@ -35,6 +35,7 @@ mod privileges;
 mod pty;
 mod pull;
 mod push;
+mod readable;
 #[path = "../peers/real/mod.rs"]
 mod real;
 mod reference;

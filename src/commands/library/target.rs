@@ -180,7 +180,10 @@ fn token(
 ) -> Result<(Option<Secret>, Login)> {
     let log_in = session.command(&format!("login {}", quoted(name)));
     let Some(token) = session.token_for(layers, name, remote)? else {
-        return Ok((None, Login::None(Failure::new(format!("not logged in to {name}")).hint(log_in))));
+        let why = layers
+            .held_back(session, name, remote)
+            .unwrap_or_else(|| Failure::new(format!("not logged in to {name}")).hint(log_in));
+        return Ok((None, Login::None(why)));
     };
     let may = access.service("library").map_or(Ok(()), |service| access.may_get_token(service).map(drop));
     match may {

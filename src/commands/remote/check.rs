@@ -47,6 +47,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(Failure::new(format!("{}: no such file", path.display())));
     };
     let parsed = parse(&path, &bytes)?;
+    session.warn_readable(state.readable.as_ref().filter(|_| parsed.config.holds_secret()));
     real_programs_read(&path, &parsed, session)?;
     for note in notes(&parsed.config, options.global, session)? {
         let text = note.text(session.ctx.program());

@@ -37,7 +37,9 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         .hint(session.command("use NAME: choose a remote with a library")));
     }
     let Some(token) = session.token_for(&layers, &name, remote)? else {
-        return Err(Failure::new(format!("not logged in to {name}")).hint(log_in));
+        return Err(layers
+            .held_back(session, &name, remote)
+            .unwrap_or_else(|| Failure::new(format!("not logged in to {name}")).hint(log_in)));
     };
     let access = session.open(
         &name,

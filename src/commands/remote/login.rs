@@ -220,7 +220,7 @@ fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session
         .hint(session.command("use mycloud: makes it the default")));
     }
     if let Some(distrust) = layers.token_bar(remote) {
-        return Err(distrust.clone().into_failure());
+        return Err(distrust.into_failure());
     }
     // The token of a global remote is an entry of its name in the user's file, which has room for one.
     let taken = Note::OwnBehindExclusive(name.into());

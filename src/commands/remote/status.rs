@@ -56,6 +56,11 @@ enum Token {
     Invalid(String),
     /// Why it could not be checked.
     Unchecked(String),
+    /// It is not sent, since others can write a file; and what to type.
+    Held {
+        why: String,
+        remedy: Option<String>,
+    },
 }
 
 /// Everything that the command found out.
@@ -120,6 +125,10 @@ fn ask(name: &str, remote: &Remote, layers: &Layers, options: &Options, session:
         session.ctx.talk.verbose(format!("the library does not tell who you are: {why}"));
     }
     let expires = token.as_ref().and_then(account::jwt_expiry);
+    let verdict = match layers.held_back(session, name, remote) {
+        Some(failure) => Token::Held { why: failure.message(), remedy: failure.hints.into_iter().next() },
+        None => verdict,
+    };
     Ok(Report {
         name: name.into(),
         uri: access.uri.to_string(),
@@ -190,6 +199,7 @@ impl Report {
             Token::Valid => "Valid authentication token set (logged in).".to_string(),
             Token::Invalid(_) => "Authentication token is invalid (please login again).".to_string(),
             Token::Unchecked(why) => format!("Authentication token could not be checked: {}", escape(why)),
+            Token::Held { why, .. } => format!("Authentication token is held back: {}", escape(why)),
         };
         text += &format!("\n{line}\n");
         if let Some(expires) = self.expires {
@@ -203,7 +213,7 @@ impl Report {
             Token::NoLogin | Token::Unset(_) => ("none", None),
             Token::Valid => ("valid", None),
             Token::Invalid(why) => ("invalid", Some(why.as_str())),
-            Token::Unchecked(why) => ("unchecked", Some(why.as_str())),
+            Token::Unchecked(why) | Token::Held { why, .. } => ("unchecked", Some(why.as_str())),
         };
         let document = Document {
             version: 1,
@@ -229,6 +239,12 @@ impl Report {
             }
             Token::Unchecked(why) => {
                 return Err(Failure::new(format!("the authentication token could not be checked: {why}")));
+            }
+            Token::Held { why, remedy } if options.strict || options.min_ttl.is_some() => {
+                return Err(remedy.iter().fold(Failure::new(why.clone()), Failure::hint));
+            }
+            Token::Held { remedy, .. } => {
+                remedy.iter().for_each(|remedy| session.ctx.talk.hint(remedy));
             }
             _ => {}
         }

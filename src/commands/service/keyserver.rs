@@ -19,7 +19,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     session.user_file()?.require_writable(session.identity())?;
     let (keyserver, remote) = find(uri, &layers, session)?;
     if let Some(distrust) = layers.token_bar(remote) {
-        return Err(distrust.clone().into_failure());
+        return Err(distrust.into_failure());
     }
     let insecure = keyserver.insecure;
     say_insecure(uri, insecure, login.insecure(session)?, session);

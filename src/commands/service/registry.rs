@@ -75,6 +75,7 @@ impl Store {
     /// It cannot be read, or is no auth file.
     pub fn load(&self, session: &Session) -> Result<Loaded> {
         let loaded = self.file.load()?;
+        session.warn_readable(loaded.readable.as_ref());
         if let Some(why) = &loaded.unreachable {
             session.ctx.talk.warning(format!("the logins to registries are left out: {why}"));
         }
@@ -82,8 +83,9 @@ impl Store {
     }
 
     /// The file's content, if it may be believed and written.
-    fn load_to_write(&self) -> Result<Document> {
+    fn load_to_write(&self, session: &Session) -> Result<Document> {
         let loaded = self.file.load()?;
+        session.warn_readable(loaded.readable.as_ref());
         if let Some(distrust) = loaded.distrust {
             return Err(distrust.into_failure());
         }
@@ -128,7 +130,7 @@ pub(super) fn login(
 ) -> Result<bool> {
     require_whole(uri, session)?;
     let store = session.auth_store(authfile)?;
-    let document = store.load_to_write()?;
+    let document = store.load_to_write(session)?;
     store.target.require_writable().fail_hint(|| store.elsewhere.clone())?;
     let keeper = store.keeper(&document, uri).fail_hint(|| without_helper(uri, session))?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
@@ -303,7 +305,7 @@ fn unlist(uri: &ServiceUri, global: &Config, session: &Session) -> Result<bool> 
 /// Removes the secret itself and makes sure that it is gone. Says what was removed from where; returns
 /// whether anything was.
 pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool> {
-    let document = store.load_to_write()?;
+    let document = store.load_to_write(session)?;
     let keeper = store.keeper(&document, uri)?;
     let talk = &session.ctx.talk;
     let mut removed = Vec::new();

@@ -317,7 +317,7 @@ fn a_content_is_never_shown_by_debug() {
     let world = World::new();
     let path = world.put("remote.yaml", "canary", 0o600);
     let shown = format!("{:?}", read(&path, Role::User, me(), LIMIT).unwrap());
-    assert_eq!(shown, "FileState { length: Some(6), distrust: None, unreachable: None }");
+    assert_eq!(shown, "FileState { length: Some(6), distrust: None, unreachable: None, readable: None }");
 }
 
 #[test]
