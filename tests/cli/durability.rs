@@ -222,7 +222,9 @@ fn a_read_only_home_without_a_file_reads_as_empty() {
         user remote list; user remote use DefaultRemote";
     let Some(shown) = with_mounts(&world, script) else { return };
     assert_eq!(ends(&shown), ["0", "255"], "{shown:#?}");
-    shown.says(&format!("FATAL:   {} is mounted read-only\n", world.home().display())).says("hint:    export APPTAINER_CONFIGDIR=DIRECTORY");
+    shown
+        .says(&format!("FATAL:   {} is mounted read-only\n", world.home().display()))
+        .says("hint:    export APPTAINER_CONFIGDIR=DIRECTORY");
 }
 
 #[test]
