@@ -313,7 +313,7 @@ impl<'a> Session<'a> {
     }
 
     fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {
-        let (why, advice) = (distrust.sentence(), distrust.advice());
+        let (why, advice) = (distrust.sentence(), distrust.remedy.advice());
         self.ctx.talk.warning(format!("{why}: {consequence}; {advice}"));
     }
 
@@ -321,8 +321,8 @@ impl<'a> Session<'a> {
     /// one at the next write.
     pub fn warn_readable(&self, readable: Option<&Distrust>) {
         if let Some(readable) = readable {
-            let (why, remedy) = (readable.sentence(), &readable.remedy);
-            self.ctx.talk.warning(format!("{why}, and holds a token or password; run: {remedy}"));
+            let (why, advice) = (readable.sentence(), readable.remedy.advice());
+            self.ctx.talk.warning(format!("{why}, and holds a token or password; {advice}"));
         }
     }
 
@@ -368,7 +368,8 @@ impl Layers {
         let bar = self.token_bar(remote)?;
         let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
         has_token.then(|| {
-            Failure::new(format!("the token for {name} is not sent: {}", bar.sentence())).hint(bar.remedy)
+            Failure::new(format!("the token for {name} is not sent: {}", bar.sentence()))
+                .hint(bar.remedy.to_string())
         })
     }
 }

@@ -151,7 +151,7 @@ fn check(path: &Path, lock: &Stat, dir: &Stat, who: Identity) -> Result<()> {
     if lock.st_uid != who.uid && lock.st_uid != dir.st_uid {
         let remove = format!("rm {}", quoted(path));
         return Err(Failure::new(format!("the lock {} belongs to uid {}", path.display(), lock.st_uid))
-            .hint(if dir.st_uid == who.uid { remove } else { who.as_root(remove) }));
+            .hint(who.remedy(dir.st_uid, remove).to_string()));
     }
     Ok(())
 }

@@ -22,7 +22,7 @@ pub use cache::{has_cache, read_cache, write_cache};
 pub use directory::{Destination, Directory, Found};
 pub use new_file::NewFile;
 pub use read::read;
-pub use trust::Distrust;
+pub use trust::{Distrust, Remedy};
 pub use update::{require_writable, update};
 
 use crate::error::{Failure, Result};
@@ -44,9 +44,9 @@ impl Identity {
         self.uid == 0
     }
 
-    /// A command that takes root, as advice: others can only pass it on.
-    fn as_root(self, command: String) -> String {
-        if self.is_root() { command } else { format!("ask your administrator to run: {command}") }
+    /// A command that takes this owner, or root: others can only pass it on.
+    fn remedy(self, owner: u32, command: String) -> Remedy {
+        if self.is_root() || self.uid == owner { Remedy::Run(command) } else { Remedy::AsRoot(command) }
     }
 }
 

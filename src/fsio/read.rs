@@ -69,10 +69,9 @@ impl Seen {
         let stat = self.file.as_ref().map(|found| found.stat).filter(|_| role.is_private())?;
         let mode = stat.st_mode & 0o7777;
         let path = self.place.path();
-        let sudo = if who.uid == stat.st_uid { "" } else { who.sudo() };
         (mode & 0o044 != 0).then(|| Distrust {
             reason: format!("can be read by others (mode {mode:04o})"),
-            remedy: format!("{sudo}chmod 600 {}", quoted(&path)),
+            remedy: who.remedy(stat.st_uid, format!("chmod 600 {}", quoted(&path))),
             path,
         })
     }
@@ -151,11 +150,12 @@ fn unreadable(path: &Path, stat: &Stat, role: Role, who: Identity, errno: Errno)
         return failure;
     }
     let path = quoted(path);
-    failure.hint(match role {
-        Role::Global { .. } => who.as_root(format!("chmod a+r {path}")),
-        Role::User if stat.st_uid == who.uid => format!("chmod u+rw {path}"),
-        Role::User => who.as_root(format!("chown {} {path}", who.uid)),
-    })
+    let remedy = match role {
+        Role::Global { .. } => who.remedy(0, format!("chmod a+r {path}")),
+        Role::User if stat.st_uid == who.uid => who.remedy(who.uid, format!("chmod u+rw {path}")),
+        Role::User => who.remedy(0, format!("chown {} {path}", who.uid)),
+    };
+    failure.hint(remedy.to_string())
 }
 
 fn regular(stat: &Stat, path: &Path) -> Result<()> {

@@ -9,6 +9,7 @@ use super::{Identity, Role};
 use crate::error::Failure;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::Stat;
+use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -19,18 +20,52 @@ pub struct Distrust {
     pub path: PathBuf,
     /// Reads on after the path: `can be written by others (mode 0666)`.
     pub reason: String,
-    /// The command to type, or what else to do.
-    pub remedy: String,
-    /// The remedy is a command that the caller can type.
-    pub can_be_typed: bool,
+    /// What to do about it.
+    pub remedy: Remedy,
+}
+
+/// What to do about something that is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// A command that the caller can type.
+    Run(String),
+    /// A command that takes root.
+    AsRoot(String),
+    /// Something else: `use a directory that only you can write`.
+    Do(String),
+}
+
+impl Remedy {
+    /// At the end of a WARNING.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::Run(command) => format!("run: {command}"),
+            other => other.to_string(),
+        }
+    }
+
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Run(one), Self::Run(other)) => Self::Run(format!("{one} && {other}")),
+            (Self::Run(one) | Self::AsRoot(one), Self::Run(other) | Self::AsRoot(other)) => {
+                Self::AsRoot(format!("{one} && {other}"))
+            }
+            (one, other) => Self::Do(format!("{one}; {}", other.advice())),
+        }
+    }
+}
+
+/// As a hint: the command alone, if the caller can type it.
+impl fmt::Display for Remedy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(text) | Self::Do(text) => f.write_str(text),
+            Self::AsRoot(command) => write!(f, "ask your administrator to run: {command}"),
+        }
+    }
 }
 
 impl Distrust {
-    /// What to do about it, at the end of a WARNING.
-    pub fn advice(&self) -> String {
-        if self.can_be_typed { format!("run: {}", self.remedy) } else { self.remedy.clone() }
-    }
-
     /// Path and reason in one sentence, for a WARNING.
     pub fn sentence(&self) -> String {
         format!("{} {}", self.path.display(), self.reason)
@@ -41,14 +76,14 @@ impl Distrust {
         let Some(other) = other else { return self };
         Self {
             reason: format!("{}, and {}", self.reason, other.sentence()),
-            remedy: format!("{} && {}", self.remedy, other.remedy),
+            remedy: self.remedy.and(other.remedy),
             path: self.path,
         }
     }
 
     /// The failure of a command that may not go on: the sentence, and the remedy as its hint.
     pub fn into_failure(self) -> Failure {
-        Failure::new(self.sentence()).hint(self.remedy)
+        Failure::new(self.sentence()).hint(self.remedy.to_string())
     }
 }
 
@@ -107,12 +142,12 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
             (true, false) => format!("is a link of uid {owner} in a directory that everybody can write"),
             (false, false) => return None,
         };
-        let can_be_typed = who.is_root() && owner != 0 && !planted;
-        let remedy = match can_be_typed {
-            true => format!("chown -h root {}", quoted(&link.path)),
-            false => format!("use the path that it leads to: readlink -f {}", quoted(&link.path)),
+        let path = quoted(&link.path);
+        let remedy = match who.is_root() && owner != 0 && !planted {
+            true => Remedy::Run(format!("chown -h root {path}")),
+            false => Remedy::Do(format!("use the path that it leads to: readlink -f {path}")),
         };
-        Some(Distrust { path: link.path.clone(), reason, remedy, can_be_typed })
+        Some(Distrust { path: link.path.clone(), reason, remedy })
     })
 }
 
@@ -164,8 +199,7 @@ impl Judge {
         (!trusted).then(|| Distrust {
             path: path.to_path_buf(),
             reason: format!("belongs to uid {owner}, who is not trusted with it"),
-            remedy: self.who.as_root(format!("chown {option}{wanted} {}", quoted(path))),
-            can_be_typed: self.who.is_root(),
+            remedy: self.who.remedy(0, format!("chown {option}{wanted} {}", quoted(path))),
         })
     }
 
@@ -181,17 +215,15 @@ impl Judge {
         if mode & others == 0 || read_only() {
             return None;
         }
-        let is_shared = mode & 0o1002 == 0o1002;
-        let can_be_typed = !is_shared && (self.who.is_root() || stat.st_uid == self.who.uid);
-        let remedy = if is_shared {
+        let remedy = if mode & 0o1002 == 0o1002 {
             // chmod would break a directory such as /tmp for everybody else.
-            format!("use a directory that only you can write: mkdir -m 700 {}", quoted(&path.join("NAME")))
+            let own = quoted(&path.join("NAME"));
+            Remedy::Do(format!("use a directory that only you can write: mkdir -m 700 {own}"))
         } else {
-            let command = format!("chmod go-w {}", quoted(path));
-            if can_be_typed { command } else { self.who.as_root(command) }
+            self.who.remedy(stat.st_uid, format!("chmod go-w {}", quoted(path)))
         };
         let reason = format!("can be written by others (mode {mode:04o})");
-        Some(Distrust { path: path.to_path_buf(), reason, remedy, can_be_typed })
+        Some(Distrust { path: path.to_path_buf(), reason, remedy })
     }
 }
 

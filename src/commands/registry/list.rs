@@ -66,7 +66,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let store = session.auth_store(None)?;
     let loaded = store.load(session)?;
     if let Some(distrust) = &loaded.distrust {
-        session.ctx.talk.warning(format!("{}; run: {}", distrust.sentence(), distrust.remedy));
+        session.ctx.talk.warning(format!("{}; {}", distrust.sentence(), distrust.remedy.advice()));
     }
     let sources = Sources { file: loaded.document, environment: environment(session) };
     let rows = rows(&layers.effective.credentials, &sources);

@@ -18,7 +18,7 @@ fn distrust(path: &Path, role: Role, who: Identity) -> Option<Distrust> {
 }
 
 fn remedy(path: &Path, role: Role, who: Identity) -> Option<String> {
-    distrust(path, role, who).map(|distrust| distrust.remedy)
+    distrust(path, role, who).map(|distrust| distrust.remedy.to_string())
 }
 
 const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
@@ -32,7 +32,7 @@ fn a_users_file_that_others_can_write_is_read_and_not_written() {
         chmod(&path, bad);
         let found = distrust(&path, Role::User, me()).unwrap();
         assert_eq!(found.reason, format!("can be written by others (mode {bad:04o})"));
-        assert_eq!(found.remedy, format!("chmod go-w {}", path.display()));
+        assert_eq!(found.remedy.to_string(), format!("chmod go-w {}", path.display()));
         assert_eq!(text(&path), "x");
     }
     chmod(&path, 0o644);
