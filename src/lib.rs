@@ -31,6 +31,9 @@ pub mod secret_source;
 pub mod services;
 pub mod sif;
 pub mod signals;
+#[cfg(test)]
+#[path = "../tests/support/skip.rs"]
+mod skip;
 pub mod table;
 pub mod transfer;
 pub mod uri;

@@ -3,9 +3,13 @@
 
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
+#[path = "support/skip.rs"]
+mod skip;
+
 use apptainer_remote::fsio::{Identity, Role, Target, Trusted, read, update};
 use apptainer_remote::message::Talk;
 use rustix::process::{Pid, Signal, kill_process};
+use skip::skipped;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -78,7 +82,7 @@ fn works(program: &[&str]) -> bool {
     let works = Command::new(program[0]).args(&program[1..]).arg("true").output();
     let works = works.is_ok_and(|output| output.status.success());
     if !works {
-        eprintln!("skipped: needs {}", program.join(" "));
+        skipped(&format!("needs a tool: {} does not work here", program.join(" ")));
     }
     works
 }

@@ -2,10 +2,11 @@
 //! that it leaves the disk as it was.
 
 use crate::disk::{Picture, chmod, process};
+use crate::peers::wire::PATIENT;
 use crate::world::{As, Shown, World, apptainer_alone, is_root, words};
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Stands as a token in every broken text; no stream may ever show it.
 const CANARY: &str = "canary-7f3a";
@@ -213,11 +214,11 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
     for (text, says) in &cases {
         let world = Layer::User.holding(text);
         let before = Picture::of(&world);
-        let start = Instant::now();
+        let begun = Instant::now();
         let file = world.user_file().display().to_string();
         world.run(As::User, &words("-d remote list")).exits(255).says(&file).says(says).never_shows("canary");
         // A file that hangs the reader, and not a slow machine.
-        assert!(start.elapsed() < Duration::from_secs(60), "{says}: {:?}", start.elapsed());
+        assert!(begun.elapsed() < PATIENT, "{says}: {:?}", begun.elapsed());
         before.is_still(&world, says);
     }
     for layer in Layer::BOTH {
@@ -225,9 +226,7 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
     }
     // What is only said often is no harm.
     let world = Layer::User.holding(format!("a0: &a0 [x, x, x]\n{}", laughs("PREVIOUS")));
-    let start = Instant::now();
     world.remote("list").exits(0).says("unknown key a29");
-    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
@@ -235,9 +234,7 @@ fn a_file_beyond_64_mib_is_not_read() {
     for layer in Layer::BOTH {
         let world = layer.holding(lab(""));
         File::options().write(true).open(layer.file(&world)).unwrap().set_len((64 << 20) + 1).unwrap();
-        let start = Instant::now();
         everything_refuses(&world, layer, " is larger than 67108864 bytes");
-        assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     }
 }
 

@@ -1,9 +1,11 @@
 //! Several programs at one file: the lock, writers and readers by the hundred, and what somebody else
 //! changed between a question and its answer.
 
-use crate::disk::{Picture, STRANGER, behind, give, has, lab, leftovers, names, process, run};
+use crate::disk::{OLD, Picture, STRANGER, behind, changed, give, has, lab, leftovers, names, process, run};
 use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
-use crate::world::{As, Shown, USER, World, finish, is_root, skipped, words};
+use crate::peers::gate::Gate;
+use crate::peers::wire::PATIENT;
+use crate::world::{As, Shown, USER, World, finish, is_root, only_root, words};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -44,7 +46,6 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
     let world = lab();
     let held = hold(&world);
     let before = Picture::of(&world);
-    let begun = Instant::now();
     // All of them at once, so that the ten seconds are waited once.
     let writers: Vec<Child> =
         ["use DefaultRemote", "add --no-login new h", "remove lab", "-d remote use DefaultRemote"]
@@ -56,7 +57,6 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
     for line in ["list", "list --json", "check", "use lab"] {
         process(&world, As::User, line).unwrap().exits(0);
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "a reader waited");
     for (signal, child) in &mut dying {
         run("kill", &["-s", signal, &child.id().to_string()]);
     }
@@ -64,7 +64,6 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
         let number = if signal == "TERM" { 15 } else { 2 };
         assert_eq!(end(child).code, 128 + number, "{signal} while it waits for the lock");
     }
-    assert!(begun.elapsed() < Duration::from_secs(5), "a signal had to wait");
     let lock = lock_of(&world).display().to_string();
     for writer in writers {
         end(writer)
@@ -73,8 +72,6 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
             .says(&format!("another program has held the lock {lock} for more than 10 s\n"))
             .says(&format!("hint:    see who holds it: fuser -v {lock}\n"));
     }
-    let waited = begun.elapsed().as_secs_f32();
-    assert!((9.9..16.0).contains(&waited), "{waited} s");
     before.is_still(&world, "the lock was taken");
     if has("fuser", &["-V"]) {
         // The command of the hint finds whoever it is: this test.
@@ -108,14 +105,23 @@ fn a_lock_of_another_program_in_another_language_counts() {
     }
     let world = lab();
     drop(hold(&world));
-    let script = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(0.6)";
+    let script = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(0.6)\nprint(open(sys.argv[2]).read(),flush=True)";
     let mut other = Command::new("/usr/bin/python3");
-    let mut other = other.arg("-c").arg(script).arg(lock_of(&world)).stdout(Stdio::piped()).spawn().unwrap();
+    let mut other = other
+        .arg("-c")
+        .arg(script)
+        .arg(lock_of(&world))
+        .arg(world.user_file())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0; 4]).unwrap();
-    let begun = Instant::now();
     process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
-    assert!(begun.elapsed() > Duration::from_millis(300), "{:?}", begun.elapsed());
+    let mut seen = String::new();
+    std::io::Read::read_to_string(other.stdout.as_mut().unwrap(), &mut seen).unwrap();
+    assert_eq!(seen.trim(), OLD.trim(), "what the other program reads just before it lets the lock go");
     assert!(other.wait().unwrap().success());
+    assert_eq!(world.user(), changed());
 }
 
 #[test]
@@ -144,12 +150,10 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
             "stranger" => format!("the lock {} belongs to uid {STRANGER}\n", lock.display()),
             _ => format!("the lock {} is not a regular file\n", lock.display()),
         };
-        let begun = Instant::now();
         process(&world, As::User, "use DefaultRemote").unwrap().exits(255).says(&says).says("\nhint:    ");
         if is_root() {
             process(&world, As::Root, "use DefaultRemote").unwrap().exits(255).says(&says);
         }
-        assert!(begun.elapsed() < Duration::from_secs(5));
         before.is_still(&world, kind);
         process(&world, As::User, "list").unwrap().exits(0);
     }
@@ -158,8 +162,8 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
 /// What everybody can read everybody can lock: the global file, its directory, both at once.
 #[test]
 fn a_stranger_who_holds_every_lock_that_he_can_open_stops_nobody() {
-    if !is_root() {
-        return crate::world::skipped("a stranger: only root can be one");
+    if !only_root("a stranger") {
+        return;
     }
     let world = lab();
     world.write_global("Active: DefaultRemote\nRemotes: {}\n");
@@ -180,7 +184,7 @@ for directory in sys.argv[1:]:
             except OSError:
                 pass
 print(len(held), flush=True)
-time.sleep(60)";
+time.sleep(600)";
     let mut stranger = std::process::Command::new("/usr/bin/setpriv")
         .args([format!("--reuid={STRANGER}"), format!("--regid={STRANGER}"), "--clear-groups".into()])
         .args(["/usr/bin/python3", "-c", hold])
@@ -191,11 +195,10 @@ time.sleep(60)";
     let mut told = [0; 2];
     std::io::Read::read_exact(stranger.stdout.as_mut().unwrap(), &mut told).unwrap();
     assert!(told[0] >= b'2', "he holds the global file and its directory at least");
-    let begun = Instant::now();
+    // Whoever waited for him would give up after ten seconds, and fail.
     process(&world, As::Root, "add --global two two.example.com").unwrap().exits(0);
     process(&world, As::User, "use two").unwrap().exits(0);
     process(&world, As::User, "list").unwrap().exits(0).prints("two");
-    assert!(begun.elapsed() < Duration::from_secs(8), "nobody waited for him");
     let _ = stranger.kill();
     let _ = stranger.wait();
 }
@@ -275,8 +278,8 @@ fn many_first_writers_make_one_directory() {
 fn root_and_the_user_write_in_turns() {
     let world = lab();
     world.give_home_to_user();
-    if !is_root() {
-        return skipped("root in a user's home: only root can be that");
+    if !only_root("root in a user's home") {
+        return;
     }
     let writers: Vec<Child> = (0..40)
         .map(|n| {
@@ -297,16 +300,18 @@ fn root_and_the_user_write_in_turns() {
 fn login_with(world: &World, endpoint: &Endpoint, meanwhile: impl FnOnce()) -> Shown {
     endpoint.accept_token(TOKEN);
     endpoint.forget();
-    endpoint.set(TOKEN_STATUS, Behaviour::Delay(Duration::from_millis(700)));
+    let verdict = Gate::closed();
+    endpoint.set(TOKEN_STATUS, Behaviour::Held(verdict.clone()));
     let mut command = behind(world, As::User, &[]).unwrap();
     let mut login = command.args(["-d", "remote", "login", "lab"]).stdin(Stdio::piped()).spawn().unwrap();
     login.stdin.take().unwrap().write_all(TOKEN.as_bytes()).unwrap();
     let begun = Instant::now();
     while endpoint.requests_for(TOKEN_STATUS).is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "the token was never checked: {:#?}", end(login));
+        assert!(begun.elapsed() < PATIENT, "the token was never checked: {:#?}", end(login));
         std::thread::sleep(Duration::from_millis(5));
     }
     meanwhile();
+    verdict.open();
     end(login).never_shows(TOKEN)
 }
 
@@ -350,14 +355,12 @@ fn what_others_added_while_a_token_was_checked_stays() {
     let world = World::new();
     world.give_home_to_user();
     process(&world, As::User, &format!("add --no-login -i lab {}", endpoint.url())).unwrap().exits(0);
-    // No lock is held while the endpoint is asked: the other command is through at once.
-    let begun = Instant::now();
+    // No lock is held while the endpoint is asked: the other commands end before it answers.
     let shown = login_with(&world, &endpoint, || {
         process(&world, As::User, "add --no-login -n new new.example.com").unwrap().exits(0);
         process(&world, As::User, "use new").unwrap().exits(0);
     });
     shown.exits(0);
-    assert!(begun.elapsed() < Duration::from_secs(8));
     let text = world.user();
     assert!(text.contains("new.example.com") && text.starts_with("Active: new\n"), "{text}");
     assert!(text.contains(&format!("Token: {TOKEN}\n")));

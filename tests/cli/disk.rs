@@ -1,6 +1,7 @@
 //! What tests of files share: pictures of everything on disk, processes in odd surroundings, strangers.
 
-use crate::world::{As, Shown, USER, World, can_unshare, finish, is_root, skipped, words};
+use crate::machine::private_mounts;
+use crate::world::{As, Shown, USER, World, can_be_root, finish, is_root, only_root, skipped, words};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
@@ -109,11 +110,8 @@ pub fn behind(world: &World, who: As, wrapper: &[&str]) -> Option<Command> {
                 "--clear-groups".into(),
             ]
         }
-        (As::Root, false) if can_unshare() => vec!["unshare".into(), "-r".into()],
-        (As::Root, false) => {
-            skipped("the half of root: no user namespaces here");
-            return None;
-        }
+        (As::Root, false) if can_be_root() => vec!["unshare".into(), "-r".into()],
+        (As::Root, false) => return None,
     };
     all.extend(wrapper.iter().map(ToString::to_string));
     all.push(world.exe().into_os_string().into_string().unwrap());
@@ -139,19 +137,17 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     world.install();
     world.give_home_to_user();
     let mut command = Command::new("/usr/bin/unshare");
-    let (namespaces, user) = if is_root() {
-        ("-m", format!("setpriv --reuid={USER} --regid={USER} --clear-groups"))
-    } else if can_unshare() {
-        ("-rm", format!("unshare -U --map-user={USER} --map-group={USER}"))
+    command.args(private_mounts()?);
+    let user = if is_root() {
+        format!("setpriv --reuid={USER} --regid={USER} --clear-groups")
     } else {
-        skipped("mounts: no user namespaces here");
-        return None;
+        format!("unshare -U --map-user={USER} --map-group={USER}")
     };
     let prelude = format!(
         "user() {{ {user} {:?} \"$@\"; echo \"exit $?\"; }}\nmount() {{ command mount \"$@\" || exit 99; }}\n",
         world.exe()
     );
-    command.args([namespaces, "--propagation", "private", "sh", "-c"]).arg(prelude + script);
+    command.args(["--propagation", "private", "sh", "-c"]).arg(prelude + script);
     command
         .env_clear()
         .envs(world.environment().iter())
@@ -160,7 +156,7 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     command.env("OWN", if is_root() { format!("{USER}:{USER}") } else { "0:0".into() });
     let shown = finish(command.current_dir("/").stdin(Stdio::null()));
     if shown.code == 99 {
-        skipped(&format!("a mount cannot be made here: {}", shown.stderr));
+        skipped(&format!("needs a mount: {}", shown.stderr.replace(world.path("").to_str().unwrap(), "")));
         return None;
     }
     Some(shown)
@@ -176,7 +172,7 @@ pub fn has(tool: &str, arguments: &[&str]) -> bool {
         .status()
         .is_ok_and(|status| status.success());
     if !works {
-        skipped(&format!("{tool} is not here, or may not work here"));
+        skipped(&format!("needs a tool: {tool} is not installed, or does not work here"));
     }
     works
 }
@@ -191,12 +187,11 @@ pub fn run<S: AsRef<OsStr>>(tool: &str, arguments: &[S]) -> String {
 
 /// Gives a file, or the link itself, to another user; false, and a word, where only root could.
 pub fn give(path: &Path, uid: u32) -> bool {
-    if is_root() {
+    let can = only_root("a file of another user");
+    if can {
         std::os::unix::fs::lchown(path, Some(uid), Some(uid)).unwrap();
-    } else {
-        skipped("a file of another user: only root can make one");
     }
-    is_root()
+    can
 }
 
 pub fn chmod(path: &Path, mode: u32) {

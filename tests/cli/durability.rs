@@ -2,7 +2,7 @@
 //! read-only disks, mounts, signals and failures at every step.
 
 use crate::disk::{OLD, behind, changed, chmod, give, has, lab, leftovers, names, process, run, with_mounts};
-use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped, words};
+use crate::world::{As, Shown, USER, World, finish, is_root, mode, only_root, words};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -179,8 +179,8 @@ fn owner_mode_attributes_and_acl_of_the_global_file_stay() {
 fn the_owner_of_a_users_file_is_kept_when_root_writes_it() {
     let world = lab();
     world.give_home_to_user();
-    if !is_root() {
-        return skipped("root in a user's home: only root can be that");
+    if !only_root("root in a user's home") {
+        return;
     }
     process(&world, As::Root, "use DefaultRemote").unwrap().exits(0);
     let meta = fs::metadata(world.user_file()).unwrap();

@@ -126,6 +126,7 @@ fn a_token_service_that_fails_otherwise_is_named_as_such() {
         (Behaviour::Close, ""),
         (Behaviour::Redirect(302, TOKEN_STATUS.into()), "circle"),
     ] {
+        world.waits_for(&behaviour);
         endpoint.set(TOKEN_STATUS, behaviour.clone());
         world
             .pipe(TOKEN)
@@ -163,6 +164,7 @@ fn discovery_comes_before_any_question_and_its_failures_are_plain() {
         (Behaviour::Close, "while retrieving services"),
         (Behaviour::Raw(b"garbage".into()), "while retrieving services"),
     ] {
+        world.waits_for(&behaviour);
         endpoint.set(DISCOVERY, behaviour.clone());
         let shown = world.remote("login").exits(255).says(says).never_shows("\u{1b}");
         assert!(!shown.stderr.contains("Access Token: "), "{behaviour:?}: {shown:?}");
@@ -498,7 +500,7 @@ fn a_token_file_with_replace_logs_in_also_where_the_address_stays() {
 #[test]
 fn an_endpoint_with_an_ipv6_address_and_a_path() {
     if !Endpoint::has_ipv6() {
-        return crate::world::skipped("an IPv6 address: this machine has none");
+        return crate::world::skipped("needs IPv6: the loopback address ::1");
     }
     let (world, endpoint) = (World::new(), Endpoint::start("::1", None));
     endpoint.accept_token(TOKEN);

@@ -23,6 +23,7 @@ mod http_storage;
 mod keyservers;
 mod list;
 mod login;
+mod machine;
 mod man;
 mod memory;
 mod messages;
@@ -45,6 +46,8 @@ mod scripting;
 mod search_and_delete;
 mod secrets;
 mod server_words;
+#[path = "../support/skip.rs"]
+mod skip;
 mod status;
 mod supply_chain;
 mod switches;

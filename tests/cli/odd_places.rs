@@ -1,7 +1,7 @@
 //! Filesystems and directories that are not what a home usually is: the same promises there.
 
 use crate::disk::{OLD, changed, chmod, give, lab, names, process, with_mounts};
-use crate::world::{As, Shown, USER, World, finish, is_root, mode, skipped};
+use crate::world::{As, Shown, USER, World, finish, is_root, mode, only_root, skipped};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::process::Command;
@@ -33,8 +33,8 @@ fn an_overlay_takes_the_change_and_the_layer_below_stays() {
 
 #[test]
 fn a_users_quota_is_a_full_disk_by_name() {
-    if !is_root() {
-        return skipped("a quota: only root can set one");
+    if !only_root("a quota") {
+        return;
     }
     let world = lab();
     // Many a kernel has no quotas of tmpfs; those of btrfs need nothing but btrfs, and a file for its disk.
@@ -110,8 +110,8 @@ fn nothing_is_written_into_a_directory_where_others_can_plant() {
 
 #[test]
 fn root_writes_a_users_layer_as_that_user_would() {
-    if !is_root() {
-        return skipped("root with a user's HOME: only root can be that");
+    if !only_root("root with a user's HOME") {
+        return;
     }
     let world = lab();
     world.give_home_to_user();
@@ -149,7 +149,7 @@ fn in_a_user_namespace_of_ones_own() {
         .current_dir(world.home());
     let shown = finish(command.args(["remote", "use", "company"]));
     if shown.stderr.contains("unshare") {
-        return skipped("user namespaces are not allowed here");
+        return skipped("needs a user namespace: one made by an ordinary user");
     }
     // The administrator's file is believed there, where its owner has no name; and what is written stays ours.
     shown.exits(0).never_shows("WARNING");

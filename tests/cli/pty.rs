@@ -1,5 +1,6 @@
 //! A terminal of the test's own: a person's window, as far as the program can tell.
 
+use crate::peers::wire::PATIENT;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use std::fs::File;
@@ -58,7 +59,7 @@ impl Pty {
     /// Waits until `text` is on the screen.
     #[track_caller]
     pub fn expect(&self, text: &str) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENT;
         while !self.screen().contains(text) {
             assert!(Instant::now() < end, "{text:?} never came:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
@@ -68,7 +69,7 @@ impl Pty {
     /// Waits until what is typed is not shown.
     #[track_caller]
     pub fn expect_hidden(&self) {
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENT;
         while self.echoes() {
             assert!(Instant::now() < end, "still echoing:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));

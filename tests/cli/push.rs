@@ -1,7 +1,9 @@
 //! `push`: the bytes arrive, by the best way that the library has, and get their tags; or nothing is left.
 
+use crate::peers::gate::Gate;
 use crate::peers::library::{Fault, Library, NewImage, Port, Progress, When};
 use crate::peers::sif::Sif;
+use crate::peers::wire::PATIENT;
 use crate::pull::world;
 use crate::world::{As, Shown, World};
 use rustix::process::{Pid, Signal, kill_process};
@@ -156,6 +158,7 @@ fn what_can_be_borne() {
             large(&world, &library);
         }
         let wanted = faults.len();
+        faults.iter().for_each(|(_, fault)| world.waits_for(fault));
         faults.into_iter().for_each(|(when, fault)| library.fault(when, fault));
         let shown = push(&world, &["IMAGE", REFERENCE]);
         assert_eq!((shown.code, library.faults_hit()), (0, wanted), "{name}: {shown:#?}");
@@ -248,7 +251,7 @@ fn a_signal_ends_the_upload_on_the_server_too() {
         let child = command.arg("push").arg(image(&world)).arg(REFERENCE).spawn().unwrap();
         let begun = Instant::now();
         while library.faults_hit() == 0 {
-            assert!(begun.elapsed() < Duration::from_secs(20), "it never got there");
+            assert!(begun.elapsed() < PATIENT, "it never got there");
             std::thread::sleep(Duration::from_millis(10));
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
@@ -400,7 +403,8 @@ fn nobody_pushes_without_a_token() {
 #[test]
 fn a_file_that_changes_meanwhile_gets_no_tag() {
     let (world, library) = lab(Some(TAGS));
-    library.fault(When::put("/data").nth(1), Fault::Delay(Duration::from_millis(900)));
+    let gate = Gate::closed();
+    library.fault(When::put("/data").nth(1), Fault::Held(gate.clone()));
     library.add(NewImage::new("lab/tools/other:v1", Sif::new("amd64").bytes()));
     let Some(mut command) = world.command(As::User) else { return };
     let child = command.arg("push").arg(image(&world)).arg(REFERENCE).spawn().unwrap();
@@ -408,6 +412,7 @@ fn a_file_that_changes_meanwhile_gets_no_tag() {
         std::thread::sleep(Duration::from_millis(5));
     }
     fs::OpenOptions::new().append(true).open(image(&world)).unwrap().set_len(5).unwrap();
+    gate.open();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(255) && said.contains("changed while it was sent"), "{said}");

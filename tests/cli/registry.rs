@@ -210,6 +210,7 @@ fn what_is_no_registry_gets_no_password() {
         (Behaviour::Redirect(302, "http://localhost:1/v2/".into()), "refused"),
         (Behaviour::Raw(b"SSH-2.0-x\r\n".to_vec()), "not HTTP"),
     ] {
+        world.waits_for(&behaviour);
         let shown = odd(&world, behaviour);
         assert!(shown.stderr.contains(words), "{words}: {shown:?}");
         assert!(shown.stderr.starts_with("FATAL:   while login to docker://127.0.0.1:"), "{shown:?}");

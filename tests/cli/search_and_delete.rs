@@ -68,6 +68,7 @@ fn queries_that_are_none_and_libraries_that_fail() {
         (Fault::Close, "closed the connection"),
     ] {
         library.clear_faults();
+        world.waits_for(&fault);
         library.fault(search(), fault);
         run(&world, &["search", "blast"])
             .exits(255)

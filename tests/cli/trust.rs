@@ -3,7 +3,7 @@
 
 use crate::disk::{Picture, STRANGER, behind, chmod, give, names, process, run};
 use crate::peers::endpoint::Endpoint;
-use crate::world::{As, Shown, USER, World, finish, is_root, skipped, words};
+use crate::world::{As, Shown, USER, World, finish, only_root, words};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
@@ -370,8 +370,7 @@ fn a_global_link_in_a_circle_or_into_nothing() {
 fn users_home() -> Option<World> {
     let world = World::new();
     world.give_home_to_user();
-    if !is_root() {
-        skipped("root in a user's home: only root can be that");
+    if !only_root("root in a user's home") {
         return None;
     }
     world.install();

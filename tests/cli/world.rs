@@ -7,7 +7,7 @@ use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::Prompt;
 use apptainer_remote::services::Limits;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
@@ -17,8 +17,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
-use tempfile::TempDir;
 use zeroize::Zeroizing;
+
+use crate::peers::endpoint::Behaviour;
+use crate::peers::library::Fault;
+use crate::peers::wire::PATIENT;
+
+pub use crate::machine::{Tree, can_be_root, is_root, only_root, skipped};
 
 /// The ordinary user of worlds that root makes.
 pub const USER: u32 = 54_321;
@@ -45,7 +50,7 @@ pub fn in_singularity() -> bool {
 /// For a case that makes no sense in persona singularity, which is printed with the reason.
 pub fn apptainer_alone(reason: &str) -> bool {
     if in_singularity() {
-        skipped(&format!("in persona singularity: {reason}"));
+        skipped(&format!("not in persona singularity: {reason}"));
     }
     in_singularity()
 }
@@ -123,7 +128,7 @@ impl Terminals {
 
 /// A tree of its own.
 pub struct World {
-    dir: TempDir,
+    dir: Tree,
     /// Written for Apptainer, run in persona singularity.
     translates: bool,
     pub persona: Persona,
@@ -133,6 +138,8 @@ pub struct World {
     /// Answers to prompts of in-process runs; `None` is Ctrl-D.
     pub answers: RefCell<VecDeque<Option<String>>>,
     pub terminals: Terminals,
+    /// How long in-process runs wait for an answer.
+    pub patience: Cell<Duration>,
 }
 
 impl World {
@@ -143,7 +150,10 @@ impl World {
 
     /// The same below this directory: in memory, say, for a test of thousands of worlds.
     pub fn bare_in(directory: &Path, persona: Persona) -> Self {
+        // Files of worlds have the usual modes, whatever the umask of whoever runs the tests.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir_in(directory).unwrap();
+        let dir = Tree(dir);
         let world = Self {
             dir,
             translates: false,
@@ -152,6 +162,7 @@ impl World {
             stdin: RefCell::default(),
             answers: RefCell::default(),
             terminals: Terminals::default(),
+            patience: Cell::new(PATIENT),
         };
         fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(world.path("bin")).unwrap();
@@ -217,7 +228,7 @@ impl World {
     }
 
     pub fn path(&self, below: &str) -> PathBuf {
-        self.dir.path().join(below)
+        self.dir.0.path().join(below)
     }
 
     pub fn home(&self) -> PathBuf {
@@ -284,6 +295,11 @@ impl World {
         self
     }
 
+    /// In-process runs wait for short where an answer never comes, and for long where it comes late.
+    pub fn waits_for(&self, wrong: &impl Wrong) {
+        self.patience.set(if wrong.is_silence() { SHORT } else { PATIENT });
+    }
+
     /// Runs `remote LINE` as the user, in process. Words are parted by blanks.
     pub fn remote(&self, line: &str) -> Shown {
         self.run(As::User, &words(&format!("remote {line}")))
@@ -334,7 +350,7 @@ impl World {
             terminals: self.terminals.asked(),
             width: || 100,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
-            limits: limits(),
+            limits: limits(self.patience.get()),
             exec: Box::new(|program, args| {
                 io::Error::other(format!("would run {} {args:?}", program.display()))
             }),
@@ -363,14 +379,13 @@ impl World {
                 command.arg(self.exe());
                 command
             }
-            (As::Root, false) if can_unshare() => {
+            (As::Root, false) => {
+                if !can_be_root() {
+                    return None;
+                }
                 let mut command = Command::new("/usr/bin/unshare");
                 command.arg("-r").arg(self.exe());
                 command
-            }
-            (As::Root, false) => {
-                skipped("the half of root: no user namespaces here");
-                return None;
             }
         };
         command
@@ -462,31 +477,33 @@ pub fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(String::from).collect()
 }
 
-pub fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-/// Says that a half of a test cannot be made here: never shown as passed.
-pub fn skipped(what: &str) {
-    let _ = writeln!(io::stderr(), "skipped: {what}");
-}
-
-pub fn can_unshare() -> bool {
-    Command::new("/usr/bin/unshare")
-        .args(["-r", "true"])
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success())
-}
-
 /// The mode bits of a file.
 pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Short waits, so that a test of a server that never answers takes a moment.
-fn limits() -> Limits {
-    let wait = Duration::from_millis(1500);
+/// For servers that never answer: a test of them takes a moment.
+pub const SHORT: Duration = Duration::from_millis(1500);
+
+/// What an endpoint or a library does wrong.
+pub trait Wrong {
+    /// Whether an answer never comes to its end.
+    fn is_silence(&self) -> bool;
+}
+
+impl Wrong for Behaviour {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent | Self::Drip(_))
+    }
+}
+
+impl Wrong for Fault {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Mute | Self::Silence(_) | Self::StallUpload(_))
+    }
+}
+
+fn limits(wait: Duration) -> Limits {
     Limits {
         connect: wait,
         discovery: wait,

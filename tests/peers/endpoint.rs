@@ -2,6 +2,7 @@
 //! misbehave. It writes down every request.
 
 use super::ca::Identity;
+use super::gate::Gate;
 pub use super::wire::Request;
 use super::wire::{Stream, pause, read_request, response, set_up};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -32,8 +33,8 @@ pub enum Behaviour {
     Body(u16, &'static str, String),
     /// A redirect with this status to this address.
     Redirect(u16, String),
-    /// Waits, then answers as usual.
-    Delay(Duration),
+    /// Waits at the gate, then answers as usual.
+    Held(Gate),
     /// Never answers.
     Silent,
     /// A good head, then one byte at each interval.
@@ -237,8 +238,8 @@ impl State {
         let hang_up = || Err(std::io::ErrorKind::ConnectionAborted.into());
         let bytes = match behaviour {
             None => self.usual(request, path),
-            Some(Behaviour::Delay(time)) => {
-                pause(time, &self.stop);
+            Some(Behaviour::Held(gate)) => {
+                gate.pass(&self.stop);
                 self.usual(request, path)
             }
             Some(Behaviour::Json(status, body)) => response(status, "application/json", &body, keep_alive),

@@ -4,10 +4,11 @@
 
 pub mod ca;
 pub mod endpoint;
+pub mod gate;
 pub mod library;
 pub mod proxy;
 pub mod sif;
-mod wire;
+pub mod wire;
 
 #[cfg(test)]
 mod tests;

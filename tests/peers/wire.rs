@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 /// How often a waiting thread looks whether it should end.
 pub const TICK: Duration = Duration::from_millis(20);
 
+/// More than the busiest machine takes: whatever takes longer hangs.
+pub const PATIENT: Duration = Duration::from_secs(120);
+
 /// A connection, with or without TLS.
 pub trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}

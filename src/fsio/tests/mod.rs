@@ -11,6 +11,7 @@ use super::{Change, Identity, Target, Trusted, update};
 use crate::error::Result;
 use crate::message::Talk;
 use crate::message::sink::Sink;
+use crate::skip::{can_mount, skipped};
 use rustix::fs::{Gid, Mode, Uid};
 use rustix::thread::UnshareFlags;
 use std::fs;
@@ -38,9 +39,19 @@ fn root() -> bool {
     let every_uid = || fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295"));
     let root = me().is_root() && every_uid();
     if !root {
-        eprintln!("skipped: needs root");
+        skipped("needs root: a file of another user, or a mount");
     }
     root
+}
+
+/// Whether root can make mounts that no other test sees; says so where it cannot.
+fn mounts() -> bool {
+    let root = root();
+    let can = root && can_mount(&[]);
+    if root && !can {
+        skipped("needs private mounts: a filesystem of the test's own");
+    }
+    can
 }
 
 /// A directory for one test; 0700, as `tempfile` makes it.

@@ -12,7 +12,7 @@ fn tmpfs(world: &World, name: &str, options: &str) -> PathBuf {
 
 #[test]
 fn a_file_that_is_a_mount_point_is_written_in_place() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -91,7 +91,7 @@ fn a_file_locked_in_place_is_waited_for() {
 
 #[test]
 fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -109,7 +109,7 @@ fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
 
 #[test]
 fn a_full_disk_under_a_mount_point_leaves_the_old_content() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -128,7 +128,7 @@ fn a_full_disk_under_a_mount_point_leaves_the_old_content() {
 
 #[test]
 fn no_inode_left_is_a_full_disk_too() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -144,7 +144,7 @@ fn no_inode_left_is_a_full_disk_too() {
 
 #[test]
 fn a_read_only_filesystem_is_read_and_not_written() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();

@@ -146,11 +146,11 @@ fn attributes_are_kept_and_an_acl_only_of_a_global_file() {
         .status()
         .is_ok_and(|s| s.success())
     {
-        eprintln!("skipped: needs setfattr and a filesystem with attributes");
+        skipped("needs a tool: setfattr, and a filesystem with attributes");
         return;
     }
     if !Command::new("setfacl").args(["-m", "u:54321:r"]).arg(&path).status().is_ok_and(|s| s.success()) {
-        eprintln!("skipped: needs setfacl and a filesystem with ACLs");
+        skipped("needs a tool: setfacl, and a filesystem with ACLs");
         return;
     }
     let target = Target::global(&path, owner_trusted(me().uid), LIMIT);
@@ -195,7 +195,7 @@ fn a_default_acl_of_the_directory_opens_nothing() {
         .status()
         .is_ok_and(|s| s.success())
     {
-        eprintln!("skipped: needs setfacl and a filesystem with ACLs");
+        skipped("needs a tool: setfacl, and a filesystem with ACLs");
         return;
     }
     let path = world.path("remote.yaml");
@@ -242,7 +242,7 @@ fn a_lock_that_stays_taken_is_an_error_that_names_it() {
     target.patience = Duration::from_millis(150);
     let start = Instant::now();
     let told = told(apply(&target, me(), &mut to("new")));
-    assert!(start.elapsed() >= Duration::from_millis(150) && start.elapsed() < Duration::from_secs(8));
+    assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
     assert!(
         told.contains(&format!("another program has held the lock {} for more than 0.15 s", lock.display()))
     );

@@ -1,5 +1,6 @@
 //! What the library does wrong when a test wants it: which requests are hit, and by what.
 
+use super::super::gate::Gate;
 use super::super::wire::{Request, pause};
 use super::http::{Body, Incoming, Response};
 use std::sync::atomic::AtomicBool;
@@ -13,10 +14,10 @@ pub enum Fault {
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
     /// The same without reading the request's body, and then the end of the connection.
     Early(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// Waits, then answers as usual.
-    Delay(Duration),
     /// Does this, then answers as usual.
     Meanwhile(Hook),
+    /// Waits at the gate, then answers as usual.
+    Held(Gate),
     /// Hangs up without a byte.
     Close,
     /// Never answers.

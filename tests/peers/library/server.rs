@@ -161,8 +161,8 @@ impl Server {
         match &fault {
             Some(Fault::Close) => return Ok(Some(End::HangUp)),
             Some(Fault::Mute) => return Ok(Some(End::Silence)),
-            Some(Fault::Delay(time)) => pause(*time, &self.stop),
             Some(Fault::Meanwhile(hook)) => (hook.0)(),
+            Some(Fault::Held(gate)) => gate.pass(&self.stop),
             _ => {}
         }
         let answered = self.answer(&request, &mut body, port, fault.as_ref(), index);

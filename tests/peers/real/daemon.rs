@@ -1,5 +1,6 @@
 //! A server process: started, waited for until it listens, and killed with all its children at the end.
 
+use crate::peers::wire::PATIENT;
 use crate::world::skipped;
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::fs::File;
@@ -21,7 +22,7 @@ pub fn program(name: &str) -> Option<PathBuf> {
 pub fn installed(names: &[&str]) -> bool {
     let missing: Vec<_> = names.iter().filter(|name| program(name).is_none()).copied().collect();
     if !missing.is_empty() {
-        skipped(&format!("not installed: {}", missing.join(", ")));
+        skipped(&format!("needs a tool: {} is not installed", missing.join(", ")));
     }
     missing.is_empty()
 }
@@ -41,7 +42,7 @@ impl Daemon {
         let output = File::options().create(true).append(true).open(log).unwrap();
         command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
         let mut daemon = Self(command.process_group(0).spawn().unwrap());
-        let end = Instant::now() + Duration::from_secs(20);
+        let end = Instant::now() + PATIENT;
         while Instant::now() < end {
             if daemon.0.try_wait().unwrap().is_some() {
                 return None;

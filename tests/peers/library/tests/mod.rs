@@ -4,7 +4,9 @@ mod faults;
 mod reading;
 mod uploads;
 
+use super::super::gate::Gate;
 use super::super::sif::Sif;
+use super::super::wire::PATIENT;
 use super::*;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -32,6 +34,9 @@ impl Answer {
     }
 }
 
+/// Enough to see that nothing comes.
+const SHORT: Duration = Duration::from_millis(60);
+
 /// One connection, over which one request after another goes.
 struct Client(BufReader<TcpStream>);
 
@@ -39,7 +44,7 @@ impl Client {
     fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(PATIENT)).unwrap();
         Self(BufReader::new(stream))
     }
 

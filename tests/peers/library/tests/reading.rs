@@ -168,7 +168,7 @@ fn a_library_ends_with_all_its_threads_when_dropped() {
     let (shared, start) = (std::sync::Arc::downgrade(&library.0), Instant::now());
     drop(library);
     assert!(idle.head().is_none() && silent.head().is_none());
-    while shared.strong_count() > 0 && start.elapsed() < Duration::from_secs(5) {
+    while shared.strong_count() > 0 && start.elapsed() < PATIENT {
         std::thread::sleep(Duration::from_millis(5));
     }
     assert!(shared.strong_count() == 0 && !dir.exists());
@@ -226,7 +226,7 @@ fn parts_come_side_by_side() {
     assert_eq!(library.url(), format!("http://{}", library.host()));
     let found = client.get("/library/v1/imagefile/me/things/box:latest");
     let path = path_of(found.header("location").unwrap());
-    library.fault(When::get(DATA), Fault::Drip(20_000, Duration::from_millis(20)));
+    library.fault(When::get(DATA), Fault::Held(Gate::for_all(3)));
     let fetched = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|_| scope.spawn(|| Client::new(library.address(Port::Data)).get(&path).body))

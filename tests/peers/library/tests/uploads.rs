@@ -284,7 +284,7 @@ fn an_upload_breaks_off_or_is_refused_before_its_end() {
     assert_eq!(pusher.api.ask("POST", &path, &chunked, b"").status, 411);
     pusher.api = Client::new(pusher.library.address(Port::Api));
     pusher.library.fault(When::post("/library/v1/entities"), Fault::StallUpload(3));
-    pusher.api.0.get_ref().set_read_timeout(Some(Duration::from_millis(60))).unwrap();
+    pusher.api.0.get_ref().set_read_timeout(Some(SHORT)).unwrap();
     pusher.api.send("POST", "/library/v1/entities", &[TOKEN], b"{\"name\":\"x\"}");
     assert!(pusher.api.head().is_none());
 }
