@@ -6,6 +6,7 @@ use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
 use crate::peers::gate::Gate;
 use crate::peers::wire::PATIENT;
 use crate::world::{As, Shown, USER, World, finish, is_root, only_root, words};
+use rustix::process::{Pid, Signal, kill_process};
 use std::fs::{self, File};
 use std::io::Write;
 use std::os::unix::fs::symlink;
@@ -53,16 +54,15 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
                 start(&world, &if line.starts_with('-') { line.into() } else { format!("remote {line}") })
             })
             .into();
-    let mut dying = ["TERM", "INT"].map(|signal| (signal, start(&world, "remote remove lab")));
+    let mut dying = [Signal::TERM, Signal::INT].map(|signal| (signal, start(&world, "remote remove lab")));
     for line in ["list", "list --json", "check", "use lab"] {
         process(&world, As::User, line).unwrap().exits(0);
     }
     for (signal, child) in &mut dying {
-        run("kill", &["-s", signal, &child.id().to_string()]);
+        kill_process(Pid::from_child(child), *signal).unwrap();
     }
     for (signal, child) in dying {
-        let number = if signal == "TERM" { 15 } else { 2 };
-        assert_eq!(end(child).code, 128 + number, "{signal} while it waits for the lock");
+        assert_eq!(end(child).code, 128 + signal.as_raw(), "{signal:?} while it waits for the lock");
     }
     let lock = lock_of(&world).display().to_string();
     for writer in writers {
@@ -162,7 +162,7 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
 /// What everybody can read everybody can lock: the global file, its directory, both at once.
 #[test]
 fn a_stranger_who_holds_every_lock_that_he_can_open_stops_nobody() {
-    if !only_root("a stranger") {
+    if !only_root("a stranger") || !has("/usr/bin/python3", &["-c", "import fcntl"]) {
         return;
     }
     let world = lab();
@@ -236,7 +236,11 @@ fn two_hundred_writers_and_fifty_readers_at_once() {
         end(reader).exits(0).prints("DefaultRemote");
     }
     for (line, writer) in writers {
-        let shown = end(writer);
+        let mut shown = end(writer);
+        if shown.stderr.contains("has held the lock") {
+            // On a busy machine the last ones wait in vain. They say so, and change nothing.
+            shown = end(start(&world, line));
+        }
         assert_eq!(shown.code, 0, "{line}: {shown:#?}");
     }
     let shown = process(&world, As::User, "list").unwrap().exits(0);

@@ -3,6 +3,7 @@
 
 use crate::peers::ca::{Ca, Identity};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, TOKEN_STATUS};
+use crate::real::daemon::installed;
 use crate::world::{As, Shown, World, finish};
 use rustix::net::sockopt::set_socket_linger;
 use std::io::{Read, Write};
@@ -154,6 +155,9 @@ fn rows() -> Vec<(&'static str, Behaviour, &'static str)> {
 
 #[test]
 fn answers_at_both_stages_of_a_login() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let work: Vec<_> = [DISCOVERY, TOKEN_STATUS]
         .into_iter()
         .flat_map(|path| {
@@ -189,6 +193,9 @@ fn answers_at_both_stages_of_a_login() {
 
 #[test]
 fn connections_that_end_at_every_stage() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec();
     // Nothing, something that is no TLS, and the beginning of a handshake.
     let answers = [Vec::new(), b"nonsense\r\n\r\n".to_vec(), vec![22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], begun];
@@ -206,6 +213,9 @@ fn connections_that_end_at_every_stage() {
 
 #[test]
 fn tls_that_does_not_pass() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let ca = Ca::generate();
     let table = [
         ("expired", ca.expired(), "has expired"),
@@ -227,6 +237,9 @@ fn tls_that_does_not_pass() {
 
 #[test]
 fn tls_of_yesterday() {
+    if !installed(&["python3", "openssl"]) {
+        return;
+    }
     let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
     let (certificate, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
     ca.identity().write_with_key(&certificate, &key);
@@ -259,6 +272,9 @@ fn tls_of_yesterday() {
 
 #[test]
 fn the_measure_measures() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let endpoint = Endpoint::http();
     endpoint.accept_token(TOKEN);
     let world = World::new();

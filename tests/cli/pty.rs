@@ -1,10 +1,13 @@
 //! A terminal of the test's own: a person's window, as far as the program can tell.
 
 use crate::peers::wire::PATIENT;
+use crate::world::skipped;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -19,13 +22,28 @@ pub struct Pty {
 }
 
 impl Pty {
+    /// Whether terminals can be made here; says that the test is skipped otherwise.
+    pub fn can_be_made() -> bool {
+        let can = Self::pair().is_ok();
+        if !can {
+            skipped("needs a terminal: no file system of terminals is mounted at /dev/pts");
+        }
+        can
+    }
+
+    /// Both ends of a new terminal: what a person has, and what a program has.
+    fn pair() -> std::io::Result<(File, File)> {
+        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        grantpt(&master)?;
+        unlockpt(&master)?;
+        let path = ptsname(&master, Vec::new())?;
+        let screen = File::options().read(true).write(true).open(OsStr::from_bytes(path.to_bytes()))?;
+        Ok((File::from(master), screen))
+    }
+
     /// Starts `command` with the terminal as its controlling one and all three streams on it.
     pub fn start(command: &Command, columns: u16) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let path = ptsname(&master, Vec::new()).unwrap();
-        let screen = File::options().read(true).write(true).open(path.to_str().unwrap()).unwrap();
+        let (keyboard, screen) = Self::pair().unwrap();
         if crate::world::is_root() {
             rustix::fs::fchmod(&screen, rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
         }
@@ -39,7 +57,6 @@ impl Pty {
             .stdout(screen.try_clone().unwrap())
             .stderr(screen.try_clone().unwrap());
         let child = leader.spawn().unwrap();
-        let keyboard = File::from(master);
         let shown = Arc::new(Mutex::new(Vec::new()));
         let (mut reader, sink) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {
