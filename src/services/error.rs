@@ -51,6 +51,13 @@ pub enum Kind {
     Timeout(Duration),
     /// Connected, but nothing moved for this long.
     Stalled(Duration),
+    /// Fewer bytes moved over this long than so many a second.
+    Crawls {
+        /// The least, in bytes a second.
+        rate: u64,
+        /// Over this time.
+        window: Duration,
+    },
     /// The network said no, in its words.
     Network(String),
     /// The server's certificate, or the talk about it, did not pass.
@@ -167,6 +174,9 @@ impl HttpError {
             Kind::Refused | Kind::ConnectTimeout(_) => {
                 Some("check the address and its port, and whether a proxy is needed: env | grep -i _proxy")
             }
+            Kind::Crawls { .. } => Some(
+                "to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE (SINGULARITY_…) to fewer bytes a second, or to 0",
+            ),
             Kind::Status { status: 429, .. } => {
                 Some("the server has had too many requests: wait, then repeat the command")
             }
@@ -216,6 +226,11 @@ impl fmt::Display for Kind {
             Self::ConnectTimeout(time) => write!(f, "no connection within {}", seconds(*time)),
             Self::Timeout(time) => write!(f, "no whole answer within {}", seconds(*time)),
             Self::Stalled(time) => write!(f, "nothing came or went for {}", seconds(*time)),
+            Self::Crawls { rate, window } => write!(
+                f,
+                "the transfer is too slow: fewer than {rate} bytes a second for {}",
+                seconds(*window)
+            ),
             Self::Tls(problem) => write!(f, "{problem}"),
             Self::TooLarge(limit) => write!(f, "the answer is longer than {limit} bytes"),
             Self::Status { status, message } => {

@@ -39,6 +39,8 @@ pub struct Limits {
     pub helper: Duration,
     /// For a library's answer; and between two pieces of an image, whichever way it goes.
     pub library: Duration,
+    /// The time over which the speed of a transfer is looked at.
+    pub pace: Duration,
     /// Before something of an image is tried again for the first time; twice as long before the next.
     pub pause: Duration,
     /// Longest discovery document, in bytes.
@@ -65,6 +67,7 @@ impl Default for Limits {
             listing: Duration::from_secs(3),
             helper: Duration::from_secs(10),
             library: Duration::from_secs(30),
+            pace: Duration::from_secs(60),
             pause: Duration::from_millis(500),
             discovery_bytes: 1 << 20,
             version_bytes: 64 << 10,

@@ -1,7 +1,7 @@
 //! From a library into a file.
 
 use super::retry::{Patience, TRIES};
-use super::{Hasher, Progress, Storage, TransferError};
+use super::{Hasher, Progress, Speed, Storage, TransferError};
 use crate::message::Talk;
 use crate::services::error::{HttpError, Kind};
 use crate::services::http::Login;
@@ -10,6 +10,7 @@ use crate::services::stream::{Fetch, Stream};
 use futures_util::future::try_join_all;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -32,6 +33,10 @@ pub struct Download<'a> {
     pub at_once: usize,
     /// Empty, open for reading and writing.
     pub file: &'a Arc<File>,
+    /// How fast it has to go.
+    pub speed: Speed,
+    /// How many bytes are free where the file is, if that is known.
+    pub room: Option<u64>,
     /// Hears of each piece.
     pub progress: &'a Progress,
     /// Hears of what is tried again.
@@ -58,14 +63,23 @@ impl Download<'_> {
     ///
     /// The server does not send what it should, tries and all, or the file cannot be written.
     pub async fn run(&self) -> Result<(u64, [u8; 32]), TransferError> {
+        tokio::select! {
+            result = self.whole() => result,
+            error = self.speed.crawls(&self.url) => Err(error.into()),
+        }
+    }
+
+    async fn whole(&self) -> Result<(u64, [u8; 32]), TransferError> {
         let hasher = Hasher::start(Arc::clone(self.file))?;
         let mut patience = self.patience();
         let (first, total) = loop {
             match self.begin().await {
                 Ok(begun) => break begun,
-                Err(error) => patience.wait(error).await?,
+                Err(error) => self.wait(&mut patience, error).await?,
             }
         };
+        self.speed.restart();
+        self.require_room(total)?;
         self.progress.set_total(total.unwrap_or_default());
         let total = match (first.status, total) {
             (206, Some(total)) => self.in_parts(first, total, &hasher).await?,
@@ -89,8 +103,31 @@ impl Download<'_> {
         Ok((first, total))
     }
 
+    /// Refuses what does not fit, where only the server that sends the bytes says how long the image is.
+    fn require_room(&self, total: Option<u64>) -> io::Result<()> {
+        match (total, self.room) {
+            (Some(needed), Some(room)) if self.size.is_none() && needed > room => {
+                Err(io::Error::other(format!("the image has {needed} bytes, and there is room for {room}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether an image whose length nobody tells has grown too long: a part of the free space is left to others.
+    fn fills_the_disk(&self, length: u64, total: Option<u64>) -> bool {
+        const KEPT_PERCENT: u64 = 5;
+        total.is_none() && self.room.is_some_and(|room| length > room - room / 100 * KEPT_PERCENT)
+    }
+
     fn patience(&self) -> Patience<'_> {
         Patience::new(self.library.http.limits().pause, self.talk, self.progress)
+    }
+
+    /// Waits before another try; the speed counts anew from there.
+    async fn wait(&self, patience: &mut Patience<'_>, error: HttpError) -> Result<(), HttpError> {
+        let waited = patience.wait(error).await;
+        self.speed.restart();
+        waited
     }
 
     /// The token goes to the library's own origin, wherever that leads.
@@ -189,7 +226,7 @@ impl Download<'_> {
             (stream, skip) = loop {
                 match self.reopen(at..end, &mut total).await {
                     Ok(reopened) => break reopened,
-                    Err(error) => patience.wait(error).await?,
+                    Err(error) => self.wait(&mut patience, error).await?,
                 }
             };
         }
@@ -215,12 +252,19 @@ impl Download<'_> {
         hasher: &Hasher,
     ) -> Result<(), TransferError> {
         while let Some(mut chunk) = stream.chunk().await? {
+            self.speed.add(chunk.len() as u64);
             let known = (*skip).min(chunk.len() as u64);
             *skip -= known;
             let fresh = chunk.split_off(known as usize);
             let end = *at + fresh.len() as u64;
             if total.is_some_and(|total| end > total) {
                 return Err(stream.unexpected("the server sends more bytes than the image has").into());
+            }
+            if self.fills_the_disk(end, total) {
+                let text = format!(
+                    "the server does not say how long the image is, and it fills the free space: stopped after {at} bytes"
+                );
+                return Err(io::Error::other(text).into());
             }
             self.keep(&fresh, *at, hasher)?;
             *at = end;
@@ -270,7 +314,7 @@ impl Parts<'_> {
                         renewals -= 1;
                         self.forget(&address);
                     } else {
-                        patience.wait(error).await?;
+                        self.download.wait(&mut patience, error).await?;
                     }
                 }
                 Err(other) => return Err(other),
@@ -309,6 +353,7 @@ impl Parts<'_> {
         };
         let end = stream.content_range.map_or(range.end, |found| found.last + 1);
         while let Some(chunk) = stream.chunk().await? {
+            self.download.speed.add(chunk.len() as u64);
             let upto = range.start + chunk.len() as u64;
             if upto > end {
                 return Err(stream.broken("the server sends more bytes than it says").into());

@@ -4,11 +4,13 @@
 
 pub mod download;
 mod hash;
+mod pace;
 mod progress;
 mod retry;
 pub mod upload;
 
 pub use hash::{Hasher, hash_file};
+pub use pace::Speed;
 pub use progress::Progress;
 
 use crate::message::Talk;

@@ -1,7 +1,7 @@
 //! From a file to a library, in the best way that it offers.
 
 use super::retry::Patience;
-use super::{Progress, Storage, TransferError, hash_file};
+use super::{Progress, Speed, Storage, TransferError, hash_file};
 use crate::message::Talk;
 use crate::services::error::HttpError;
 use crate::services::library::Library;
@@ -41,6 +41,8 @@ pub struct Upload<'a> {
     pub sha256: &'a str,
     /// Whether the library has the second way, or only the first.
     pub v2: bool,
+    /// How fast it has to go.
+    pub speed: Speed,
     /// Hears how far it is.
     pub progress: &'a Progress,
     /// Hears of what is tried again.
@@ -183,10 +185,12 @@ impl Upload<'_> {
         loop {
             let moved = Arc::new(AtomicU64::new(0));
             let part = FilePart { file: self.file, range: range.clone(), moved: &moved, headers: &[] };
-            let shown = self.show(range.start, &moved);
+            self.speed.set(0);
+            self.speed.restart();
             let result = tokio::select! {
                 result = once(part) => result,
-                never = shown => never,
+                never = self.show(&range, &moved) => never,
+                crawls = self.speed.crawls(&self.library.base) => Err(crawls),
             };
             match result {
                 Ok(answer) => {
@@ -198,10 +202,15 @@ impl Upload<'_> {
         }
     }
 
-    /// Draws the bar, and never ends.
-    async fn show<T>(&self, start: u64, moved: &AtomicU64) -> T {
+    /// Draws the bar, measures the speed, and never ends. A server that has everything may take its time.
+    async fn show<T>(&self, range: &Range<u64>, moved: &AtomicU64) -> T {
         loop {
-            self.progress.set(start + moved.load(Ordering::Relaxed));
+            let moved = moved.load(Ordering::Relaxed);
+            self.progress.set(range.start + moved);
+            self.speed.set(moved);
+            if moved == 0 || moved >= range.end - range.start {
+                self.speed.restart();
+            }
             tokio::time::sleep(TICK).await;
         }
     }

@@ -501,6 +501,8 @@ fn nonsense_in_the_environment_is_an_error() {
         ("DOWNLOAD_PART_SIZE", "0"),
         ("DOWNLOAD_PART_SIZE", "5M"),
         ("DOWNLOAD_PART_SIZE", "99999999999999999999"),
+        ("DOWNLOAD_MIN_RATE", "-1"),
+        ("DOWNLOAD_MIN_RATE", "1K"),
     ] {
         let (mut world, library) = lab();
         world.set_env(&format!("APPTAINER_{name}"), value);
@@ -656,15 +658,57 @@ fn a_full_disk_is_told_before_and_in_the_middle() {
         image.wrong_size = Some(0);
         image
     });
+    library.add({
+        let mut image = NewImage::new("lab/tools/endless:v1", Sif::new("amd64").filled(9).bytes());
+        image.wrong_size = Some(0);
+        image
+    });
+    // Any page that takes no ranges will do.
+    let page = crate::peers::library::DISCOVERY;
+    let endless = Fault::redirect(302, &format!("{}{page}", library.url()));
+    library.fault(When::get("/library/v1/imagefile/lab/tools/endless"), endless);
+    library.fault(When::get(page).header("range", "bytes="), Fault::Endless);
     let script = "mount -t tmpfs -o size=256k,mode=777 none $W/home/images
         user pull --disable-cache --dir $W/home/images library://lab/tools/blast:v1
         user pull --disable-cache --dir $W/home/images library://lab/tools/lying:v1
+        user pull --disable-cache --dir $W/home/images library://lab/tools/endless:v1
         ls -A $W/home/images | sed 's/^/left /'";
     let Some(shown) = with_mounts(&world, script) else { return };
     let ends: Vec<&str> = shown.stdout.lines().filter_map(|line| line.strip_prefix("exit ")).collect();
-    assert_eq!(ends, ["255", "255"], "{shown:#?}");
+    assert_eq!(ends, ["255", "255", "255"], "{shown:#?}");
     assert!(!shown.stdout.contains("left "), "{shown:#?}");
-    shown.says("bytes, and there is room for ").says("No space left on device").never_shows("canary");
+    shown
+        .says("bytes, and there is room for ")
+        .says("lying_v1.sif: the image has 7")
+        .says("endless_v1.sif: the server does not say how long the image is, and it fills the free space")
+        .never_shows("canary");
+}
+
+#[test]
+fn a_transfer_may_not_crawl() {
+    let (mut world, library) = lab();
+    let slow = || Fault::Drip(10, Duration::from_millis(50));
+    let words = "the transfer is too slow: fewer than 1024 bytes a second for 3 s";
+    for fault in [slow(), Fault::IgnoreRange] {
+        library.clear_faults();
+        library.fault(When::get("/data"), fault.clone());
+        if matches!(fault, Fault::IgnoreRange) {
+            // One stream.
+            library.clear_faults();
+            library.set(|settings| settings.download = Download::Direct);
+            library.fault(When::get("/library/v1/imagefile"), slow());
+        }
+        pull(&world, &["--disable-cache", REFERENCE])
+            .exits(255)
+            .says(words)
+            .says("hint:    to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE");
+        assert_eq!(names_in(&world), Vec::<String>::new());
+    }
+    // A slow one that is fast enough.
+    world.set_env("APPTAINER_DOWNLOAD_MIN_RATE", "0");
+    library.clear_faults();
+    library.fault(When::get("/library/v1/imagefile").nth(1), Fault::Drip(1000, Duration::from_millis(80)));
+    pull(&world, &["--disable-cache", REFERENCE]).exits(0);
 }
 
 /// A pull that hangs in the middle, as a process of its own.

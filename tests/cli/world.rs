@@ -514,6 +514,7 @@ fn limits(wait: Duration) -> Limits {
         listing: wait,
         helper: wait,
         library: wait,
+        pace: Duration::from_secs(3),
         pause: Duration::from_millis(20),
         ..Limits::default()
     }

@@ -16,6 +16,7 @@ use crate::services::{HttpError, Kind};
 use crate::sif::ARCHITECTURES;
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use target::{Chosen, Login};
 use url::Url;
@@ -43,6 +44,21 @@ fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Resul
             None => Err(Failure::new(format!("{name} is not valid text"))),
         })
         .transpose()
+}
+
+/// A number that the environment may set.
+fn number(suffix: &str, otherwise: u64, allowed: RangeInclusive<u64>, session: &Session) -> Result<u64> {
+    let Some(found) = session.ctx.variable(suffix) else { return Ok(otherwise) };
+    let value = found.value.to_str().and_then(|text| text.parse::<u64>().ok());
+    value.filter(|value| allowed.contains(value)).ok_or_else(|| {
+        let (value, least, most) = (found.value.to_string_lossy(), allowed.start(), allowed.end());
+        Failure::new(format!("{}={value}: this must be a number from {least} to {most}", found.name))
+    })
+}
+
+/// The least speed of a transfer, in bytes a second: 1 KiB unless the environment says otherwise; 0: none.
+fn min_rate(session: &Session) -> Result<u64> {
+    number("DOWNLOAD_MIN_RATE", 1 << 10, 0..=1 << 40, session)
 }
 
 /// The architecture that is asked for, this machine's where none is.

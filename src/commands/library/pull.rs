@@ -3,7 +3,7 @@
 use super::cache::{Cache, copy_hashed};
 use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
-use super::{architecture, one_tag};
+use super::{architecture, min_rate, number, one_tag};
 use crate::cli;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
@@ -14,7 +14,7 @@ use crate::services::library::Image;
 use crate::sif::{self, Sif};
 use crate::transfer::download::Download;
 use crate::transfer::upload::hex;
-use crate::transfer::{Progress, Storage};
+use crate::transfer::{Progress, Speed, Storage};
 use crate::uri::LibraryRef;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -125,6 +125,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     one_tag(&reference, "pull", session)?;
     let arch = architecture(options.arch.as_ref(), "PULL_ARCH", session)?;
     let (at_once, part_size) = parts(session)?;
+    let min_rate = min_rate(session)?;
     let force = session.ctx.switch(options.force, &["FORCE"])?;
     let output = output(options, &reference, force, session)?;
     let http = session.ctx.switch(options.no_https, &["NO_HTTPS", "NOHTTPS"])?;
@@ -145,7 +146,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, image.size), session)? {
         Ok(new) => (new, true),
         Err(new) => {
-            pull.download(&new, &image, &hash, at_once, part_size, session)?;
+            let how = How { at_once, part_size, min_rate };
+            pull.download(&new, &image, &hash, &how, session)?;
             (new, false)
         }
     };
@@ -162,18 +164,17 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
+/// How an image is to come.
+struct How {
+    at_once: usize,
+    part_size: u64,
+    min_rate: u64,
+}
+
 /// How many parts side by side, and how many bytes in each.
 fn parts(session: &Session) -> Result<(usize, u64)> {
-    let number = |suffix: &str, otherwise: u64, most: u64| {
-        let Some(found) = session.ctx.variable(suffix) else { return Ok(otherwise) };
-        let value = found.value.to_str().and_then(|text| text.parse::<u64>().ok());
-        value.filter(|value| (1..=most).contains(value)).ok_or_else(|| {
-            let value = found.value.to_string_lossy();
-            Failure::new(format!("{}={value}: this must be a number from 1 to {most}", found.name))
-        })
-    };
-    let at_once = number("DOWNLOAD_CONCURRENCY", AT_ONCE, 64)?;
-    let part_size = number("DOWNLOAD_PART_SIZE", PART_SIZE, 1 << 40)?;
+    let at_once = number("DOWNLOAD_CONCURRENCY", AT_ONCE, 1..=64, session)?;
+    let part_size = number("DOWNLOAD_PART_SIZE", PART_SIZE, 1..=1 << 40, session)?;
     Ok((at_once as usize, part_size.max(64 << 10)))
 }
 
@@ -262,15 +263,7 @@ impl Pull {
         self.output.begin().map(Err)
     }
 
-    fn download(
-        &self,
-        new: &NewFile,
-        image: &Image,
-        hash: &str,
-        at_once: usize,
-        part_size: u64,
-        session: &Session,
-    ) -> Result<()> {
+    fn download(&self, new: &NewFile, image: &Image, hash: &str, how: &How, session: &Session) -> Result<()> {
         let talk = &session.ctx.talk;
         talk.info("Downloading library image");
         let begun = Instant::now();
@@ -280,8 +273,10 @@ impl Pull {
             library,
             url: library.file_url(&self.reference.image(), &self.arch),
             size: image.size.filter(|size| *size > 0),
-            part_size,
-            at_once,
+            part_size: how.part_size,
+            at_once: how.at_once,
+            speed: Speed::new(how.min_rate, library.http.limits().pace),
+            room: new.room(),
             file: &new.file,
             progress: &progress,
             talk,

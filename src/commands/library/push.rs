@@ -1,5 +1,6 @@
 //! `push IMAGE URI`
 
+use super::min_rate;
 use super::target::{Choice, Host, Login, choose};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
@@ -9,7 +10,7 @@ use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, UploadQuota};
 use crate::sif::{self, Sif};
 use crate::transfer::upload::{Upload, hex};
-use crate::transfer::{Progress, Storage, TransferError, hash_file};
+use crate::transfer::{Progress, Speed, Storage, TransferError, hash_file};
 use crate::uri::LibraryRef;
 use clap::Args;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -80,6 +81,7 @@ struct Payload<'a> {
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
     let names = reference.full().map_err(Failure::from)?;
+    let min_rate = min_rate(session)?;
     let payload = Payload::open(&options.image)?;
     let sif = sif::read(&mut &*payload.file).map_err(|error| payload.failure(error.into()))?;
     let Some(arch) = sif.arch else {
@@ -99,7 +101,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(why.context("cannot push image to library"));
     }
     let hash = payload.hash(session)?;
-    let push = Push { library: &chosen.library, reference: &reference, payload: &payload, hash: &hash };
+    let push =
+        Push { library: &chosen.library, reference: &reference, payload: &payload, hash: &hash, min_rate };
     let finished = wait(push.run(names, &options.description, session))?.map_err(|error| {
         chosen.transfer_failure(error, &options.image).context("unable to push image to library")
     })?;
@@ -163,6 +166,7 @@ struct Push<'a> {
     reference: &'a LibraryRef,
     payload: &'a Payload<'a>,
     hash: &'a str,
+    min_rate: u64,
 }
 
 impl Push<'_> {
@@ -208,6 +212,7 @@ impl Push<'_> {
             length,
             sha256: self.hash,
             v2,
+            speed: Speed::new(self.min_rate, self.library.http.limits().pace),
             progress: &progress,
             talk,
             storage: Storage::default(),

@@ -29,6 +29,7 @@ fn limits(time: Duration) -> Limits {
         listing: time,
         helper: time,
         library: time,
+        pace: PATIENT,
         pause: Duration::from_millis(10),
         discovery_bytes: 20_000,
         version_bytes: 1 << 16,
