@@ -259,7 +259,7 @@ mod tests {
         let world = tempfile::tempdir().unwrap();
         let home = world.path().join("home");
         if !who.is_root() || chown(world.path(), Some(54_321), Some(54_321)).is_err() {
-            return eprintln!("skipped: needs root");
+            return crate::skip::skipped("needs root: a directory of another user");
         }
         let of = |path: &Path| {
             let found = fs::metadata(path).unwrap();

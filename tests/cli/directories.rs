@@ -2,10 +2,11 @@
 //! removed where the links lead, however the directories change while a server answers.
 
 use crate::disk::{behind, chmod, give, names};
+use crate::machine::{can_unshare, is_root, skipped};
 use crate::peers::library::{Fault, Library, NewImage, When};
 use crate::peers::sif::Sif;
 use crate::pull;
-use crate::world::{As, Shown, USER, World, can_unshare, finish, is_root, skipped};
+use crate::world::{As, Shown, USER, World, finish};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ const OLD: &str = "root's own";
 /// `None` where only root could make these.
 fn lab() -> Option<(World, Library)> {
     if !is_root() {
-        skipped("directories of two users: only root can make them");
+        skipped("needs root: directories of two users");
         return None;
     }
     let (world, library) = pull::lab();
@@ -226,7 +227,7 @@ fn a_relative_cache_directory_counts_from_the_working_directory() {
 fn root_of_a_user_namespace_pulls_into_a_shared_directory() {
     let (world, library) = pull::lab();
     if !can_unshare() {
-        return skipped("a user namespace: not allowed here");
+        return skipped("needs user namespaces: root of one");
     }
     library.add(NewImage::new("lab/tools/small:v1", Sif::new("amd64").filled(1000).bytes()));
     fs::create_dir(world.path("shared")).unwrap();

@@ -54,7 +54,7 @@ fn nothing_needs_a_chmod_that_changes_nothing() {
 #[test]
 fn a_group_that_maintains_the_installation_may_write_the_global_file() {
     if !is_root() {
-        return skipped("files of other groups: only root can make them");
+        return skipped("needs root: files of other groups");
     }
     const GROUP: u32 = 54_400;
     let world = World::new();

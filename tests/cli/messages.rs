@@ -154,7 +154,7 @@ fn hints_that_take_root_name_a_file_that_root_can_run() {
         world.run(As::Root, &crate::world::words(line)).never_shows("sudo ");
     }
     if !roots {
-        return crate::world::skipped("a program of another user: only root can make one");
+        return crate::machine::skipped("needs root: a program of another user");
     }
     std::os::unix::fs::chown(&exe, Some(crate::world::USER), None).unwrap();
     for line in lines {

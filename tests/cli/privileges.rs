@@ -49,7 +49,7 @@ impl Mark {
 #[test]
 fn privileges_of_the_file_are_refused_with_and_without_proc() {
     if !is_root() {
-        return skipped("set-uid files and file capabilities: only root can make them");
+        return skipped("needs root: set-uid files and file capabilities");
     }
     let mut wrong = Vec::new();
     for mark in
@@ -57,7 +57,7 @@ fn privileges_of_the_file_are_refused_with_and_without_proc() {
     {
         let world = World::new();
         if statvfs(world.path("")).unwrap().f_flag.contains(StatVfsMountFlags::NOSUID) {
-            return skipped("set-uid files: the temporary directory is mounted nosuid");
+            return skipped("needs set-uid files: the temporary directory is mounted nosuid");
         }
         world.install();
         mark.put_on(&world);

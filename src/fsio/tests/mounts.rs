@@ -33,7 +33,7 @@ fn reasons(path: &Path) -> Vec<Option<String>> {
 
 #[test]
 fn a_read_only_volume_of_roots_is_trusted_whatever_its_modes() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -55,7 +55,7 @@ fn a_read_only_volume_of_roots_is_trusted_whatever_its_modes() {
 
 #[test]
 fn a_read_only_volume_with_a_file_of_a_stranger_is_not_trusted() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -71,7 +71,7 @@ fn a_read_only_volume_with_a_file_of_a_stranger_is_not_trusted() {
 
 #[test]
 fn what_is_mounted_read_only_is_named_with_the_way_round_it() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
@@ -105,7 +105,7 @@ fn what_is_mounted_read_only_is_named_with_the_way_round_it() {
 
 #[test]
 fn a_readers_lock_on_the_global_file_does_not_keep_root_from_writing() {
-    if !root() {
+    if !mounts() {
         return;
     }
     let world = World::new();
