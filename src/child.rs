@@ -49,11 +49,12 @@ pub fn run(command: &mut Command, input: &str, bounds: Bounds) -> Result<Output,
     let child = spawn(command).map_err(Trouble::Start)?;
     let mut running = Running::new(child, bounds.patience);
     let stdin = running.child.stdin.take();
-    let out = Collected::of(running.child.stdout.take(), bounds.longest);
-    let err = Collected::of(running.child.stderr.take(), bounds.longest);
+    let out = Collected::of(running.child.stdout.take(), bounds.longest).map_err(Trouble::Start)?;
+    let err = Collected::of(running.child.stderr.take(), bounds.longest).map_err(Trouble::Start)?;
     // In a thread of its own, since a program need not read; that it did not is no failure in itself.
     let input = Zeroizing::new(input.to_string());
-    let _ = std::thread::spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
+    let write = move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes()));
+    std::thread::Builder::new().spawn(write).map_err(Trouble::Start)?;
     let status = loop {
         match running.child.try_wait().map_err(Trouble::Start)? {
             Some(status) => break status,
@@ -99,10 +100,10 @@ struct Collected {
 
 impl Collected {
     /// Reads to the end, or a little further than may be.
-    fn of(stream: Option<impl Read + Send + 'static>, longest: usize) -> Self {
+    fn of(stream: Option<impl Read + Send + 'static>, longest: usize) -> std::io::Result<Self> {
         let collected = Self { bytes: Arc::default(), complete: Arc::default(), longest };
         let (bytes, complete) = (Arc::clone(&collected.bytes), Arc::clone(&collected.complete));
-        std::thread::spawn(move || {
+        std::thread::Builder::new().spawn(move || {
             let mut buffer = Zeroizing::new([0; 4096]);
             let mut stream = stream;
             while let Some(Ok(read @ 1..)) = stream.as_mut().map(|stream| stream.read(&mut *buffer)) {
@@ -113,8 +114,8 @@ impl Collected {
                 }
             }
             complete.store(true, Ordering::Release);
-        });
-        collected
+        })?;
+        Ok(collected)
     }
 
     fn is_complete(&self) -> bool {

@@ -128,8 +128,10 @@ fn watch() -> io::Result<()> {
     let ignored = ignored_mask();
     let kept = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
     let kept: Vec<c_int> = kept.collect();
-    let mut signals = Signals::new(kept.iter().copied().chain([SIGXFSZ]))?;
+    // First the thread: without it a signal that is caught would have no effect at all.
+    let (hand_over, taken) = channel::<Signals>();
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
+        let Ok(mut signals) = taken.recv() else { return };
         loop {
             let ending = signals.wait().find(|&signal| signal != SIGXFSZ);
             if let Some(signal) = ending {
@@ -137,6 +139,10 @@ fn watch() -> io::Result<()> {
             }
         }
     })?;
+    let signals = Signals::new(kept.iter().copied().chain([SIGXFSZ]))?;
+    if hand_over.send(signals).is_err() {
+        return Err(io::Error::other("the thread of the signals has ended"));
+    }
     // Only now: a signal that came before this is the thread's already, and one that comes after it is
     // noted as well.
     let arrived = Arc::clone(ARRIVED.get_or_init(Arc::default));

@@ -1,5 +1,6 @@
 //! Why a request failed, in the words of a person: the URL, what happened, and what the server said.
 
+use super::resolver::NoThread;
 use crate::message::cut;
 use std::error::Error as StdError;
 use std::fmt;
@@ -321,6 +322,9 @@ fn classify(error: &reqwest::Error, connect: Duration) -> Kind {
     }
     if error.is_timeout() {
         return Kind::ConnectTimeout(connect);
+    }
+    if let Some(cause) = causes.iter().find_map(|cause| cause.downcast_ref::<NoThread>()) {
+        return Kind::Setup(cause.to_string());
     }
     if error.is_dns() {
         return Kind::UnknownHost;

@@ -426,6 +426,7 @@ impl Http {
             .user_agent(super::user_agent())
             .redirect(Policy::none())
             .referer(false)
+            .dns_resolver(super::resolver::Resolver)
             .connect_timeout(self.limits().connect)
             .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
             .build()

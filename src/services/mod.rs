@@ -18,6 +18,7 @@ pub mod message;
 pub mod oci;
 pub mod policy;
 pub mod proxy;
+mod resolver;
 pub mod settings;
 pub mod stream;
 pub mod tls;

@@ -66,6 +66,7 @@ impl Download<'_> {
         tokio::select! {
             result = self.whole() => result,
             error = self.speed.crawls(&self.url) => Err(error.into()),
+            never = self.progress.keep_drawing() => never,
         }
     }
 

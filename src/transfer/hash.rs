@@ -63,11 +63,18 @@ impl Hasher {
     ///
     /// # Errors
     ///
-    /// There can be no thread.
+    /// There can be no thread, or no memory for it.
     pub fn start(file: Arc<File>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
-        let thread = std::thread::Builder::new().name("hash".into()).spawn(move || follow(&file, &theirs))?;
+        let mut block = Vec::new();
+        block.try_reserve_exact(BLOCK)?;
+        block.resize(BLOCK, 0);
+        let follow = move || follow(&file, &theirs, &mut block);
+        let thread = std::thread::Builder::new().name("hash".into()).spawn(follow).map_err(|error| {
+            let text = format!("no thread can be created to hash the image: {error}");
+            io::Error::new(error.kind(), text)
+        })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
@@ -108,9 +115,8 @@ impl Drop for Hasher {
     }
 }
 
-fn follow(file: &File, shared: &Shared) -> io::Result<[u8; 32]> {
+fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<[u8; 32]> {
     let mut context = Context::new(&SHA256);
-    let mut block = vec![0; BLOCK];
     let mut at = 0;
     loop {
         let until = {

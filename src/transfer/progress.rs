@@ -38,16 +38,20 @@ impl Progress {
             })
             .progress_chars("=> ");
         bar.set_style(style);
-        if shown {
-            // So that speed and rest tell of a server that has gone quiet.
-            bar.enable_steady_tick(Duration::from_millis(500));
-        }
         Self(bar)
     }
 
     /// The whole length, once it is known.
     pub fn set_total(&self, total: u64) {
         self.0.set_length(total);
+    }
+
+    /// Draws the bar anew for ever, so that speed and rest tell of a server that has gone quiet.
+    pub async fn keep_drawing<T>(&self) -> T {
+        loop {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            self.0.tick();
+        }
     }
 
     /// So many bytes more.

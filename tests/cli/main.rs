@@ -42,6 +42,7 @@ mod real;
 mod reference;
 mod references;
 mod registry;
+mod scarce;
 mod scripting;
 mod search_and_delete;
 mod secrets;

@@ -141,6 +141,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
     let mut cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
+    require_memory(at_once)?;
     let new = pull.output.begin()?;
     pull.require_room(&new, &image)?;
     let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, image.size), session)? {
@@ -169,6 +170,19 @@ struct How {
     at_once: usize,
     part_size: u64,
     min_rate: u64,
+}
+
+/// Makes sure that there is memory for a transfer before its file is begun: what cannot be had later ends the
+/// program without a chance to remove it.
+fn require_memory(at_once: usize) -> Result<()> {
+    /// For the stacks of threads and the buffers of connections, in bytes.
+    const BASE: usize = 16 << 20;
+    const EACH: usize = 1 << 20;
+    let mut memory: Vec<u8> = Vec::new();
+    let reserved = memory.try_reserve_exact(BASE + at_once * EACH);
+    // Else the compiler may leave the allocation out.
+    std::hint::black_box(&memory);
+    reserved.fail_context(|| "there is not enough memory for a download")
 }
 
 /// How many parts side by side, and how many bytes in each.
