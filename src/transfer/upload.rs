@@ -143,14 +143,16 @@ impl Upload<'_> {
     async fn abort(&self, parts: &Parts) -> Option<String> {
         let mut pause = self.library.http.limits().pause;
         let mut failed = None;
-        for _ in 0..ABORTS {
+        for attempt in 0..ABORTS {
+            if attempt > 0 {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
             match self.library.abort_parts(self.image, parts).await {
                 Ok(()) => failed = None,
                 Err(error) if error.status() == Some(404) => return None,
                 Err(error) => failed = Some(error.to_string()),
             }
-            tokio::time::sleep(pause).await;
-            pause *= 2;
         }
         failed
     }
