@@ -227,7 +227,7 @@ fn a_relative_cache_directory_counts_from_the_working_directory() {
 fn root_of_a_user_namespace_pulls_into_a_shared_directory() {
     let (world, library) = pull::lab();
     if !can_unshare() {
-        return skipped("needs user namespaces: root of one");
+        return skipped("needs a user namespace: root of one");
     }
     library.add(NewImage::new("lab/tools/small:v1", Sif::new("amd64").filled(1000).bytes()));
     fs::create_dir(world.path("shared")).unwrap();

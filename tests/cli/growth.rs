@@ -2,6 +2,7 @@
 //! holds, reading it takes bounded memory. The figures are printed.
 
 use crate::hostile::MEASURE;
+use crate::real::daemon::installed;
 use crate::world::{Shown, World, finish};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -55,6 +56,9 @@ fn each(count: usize, item: impl Fn(usize) -> String) -> String {
 
 #[test]
 fn aliases_of_long_texts_are_refused_before_they_are_copied() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let long = "x".repeat(300_000);
     let remotes =
         |count, item: &str| each(count, |n| format!("  r{n}: {}\n", item.replace('#', &n.to_string())));
@@ -98,6 +102,9 @@ fn aliases_of_long_texts_are_refused_before_they_are_copied() {
 
 #[test]
 fn what_is_repeated_but_never_used_is_accepted() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let laughs = each(29, |n| format!("a{}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1, n + 1));
     play(&[("laughs", format!("a0: &a0 [x, x, x]\n{laughs}"), 0, "unknown key a29")]);
 }
@@ -116,12 +123,18 @@ fn filled(size: usize, before: &str, item: impl Fn(usize) -> String, after: &str
 
 #[test]
 fn nodes_in_the_fewest_bytes_take_little_memory() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let many = filled(1_450_000, "x: [", |_| "a,".into(), "]\n");
     play(&[("scalars", many, 0, "unknown key x")]);
 }
 
 #[test]
 fn many_nodes_of_every_kind_are_counted() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let same = |before: &str, item: &str, after: &str| filled(900_000, before, |_| item.into(), after);
     let numbered =
         |before: &str, item: fn(usize) -> String, after: &str| filled(900_000, before, item, after);
