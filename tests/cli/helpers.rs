@@ -20,6 +20,7 @@ fn world_with(auth: &str) -> World {
     fs::create_dir(world.home().join(".docker")).unwrap();
     fs::set_permissions(world.home().join(".docker"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::write(world.home().join(".docker/config.json"), auth).unwrap();
+    crate::disk::chmod(&world.home().join(".docker/config.json"), 0o600);
     let path = format!("{}:/usr/bin:/bin", world.path("helpers").display());
     world.with_env("PATH", path)
 }
