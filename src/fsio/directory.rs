@@ -2,11 +2,15 @@
 //! whatever becomes of the path meanwhile. And how a directory is made, with its mode and owner.
 
 use super::place::{self, FILE, Missing, Way};
+use super::replace::temporary_name;
 use super::trust::{self, quoted};
 use super::{Identity, meta};
 use crate::error::{Failure, Result, ResultExt};
+use crate::signals;
 use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, Stat, fstat, mkdirat, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, Dir, Mode, OFlags, RenameFlags, Stat, fstat, mkdirat, openat, renameat, renameat_with, unlinkat,
+};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -104,57 +108,84 @@ pub(super) fn make(
     mode: u32,
     who: Identity,
 ) -> rustix::io::Result<()> {
-    mkdirat(parent, leaf, Mode::from_raw_mode(mode))?;
-    finish(parent, parent_stat, leaf, mode, who)?;
+    if meta::is_handed_over(parent_stat, who) {
+        make_for(parent, parent_stat, leaf, mode)?;
+    } else {
+        mkdirat(parent, leaf, Mode::from_raw_mode(mode))?;
+        set_mode(parent, leaf, mode, who)?;
+    }
     let _ = readable(parent).and_then(rustix::fs::fsync);
     Ok(())
 }
 
-/// Gives a directory that was just made its mode and owner.
-fn finish(
-    parent: &OwnedFd,
-    parent_stat: &Stat,
-    leaf: &OsStr,
-    mode: u32,
-    who: Identity,
-) -> rustix::io::Result<()> {
+/// Makes it for the owner of `parent`. It takes its name when it is theirs: another process of root's, which
+/// would put its own files into it, does not see it before.
+fn make_for(parent: &OwnedFd, owner: &Stat, leaf: &OsStr, mode: u32) -> rustix::io::Result<()> {
+    let name = temporary_name(leaf);
+    let (held, removed) = (rustix::io::fcntl_dupfd_cloexec(parent, 0)?, name.clone());
+    let remove = move || {
+        let _ = unlinkat(&held, &removed, AtFlags::REMOVEDIR);
+    };
+    mkdirat(parent, &name, Mode::from_raw_mode(mode))?;
+    let _guard = signals::guard(remove);
+    let made = give_away(parent, owner, &name, mode).and_then(|()| take_name(parent, &name, leaf));
+    made.inspect_err(|_| {
+        let _ = unlinkat(parent, &name, AtFlags::REMOVEDIR);
+    })
+}
+
+fn take_name(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
+    match renameat_with(parent, from, parent, to, RenameFlags::NOREPLACE) {
+        // Filesystems of the network know no such renaming. The other one replaces an empty directory alone.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match renameat(parent, from, parent, to) {
+            Err(Errno::NOTEMPTY | Errno::NOTDIR) => Err(Errno::EXIST),
+            renamed => renamed,
+        },
+        renamed => renamed,
+    }
+}
+
+/// Gives root's new directory its mode and owner. Whoever owns the parent could have put another one in its
+/// place: what is given away must be root's and empty, which is no loss.
+fn give_away(parent: &OwnedFd, owner: &Stat, name: &OsStr, mode: u32) -> rustix::io::Result<()> {
+    let dir = openat(parent, name, OPENED, Mode::empty())?;
+    let made = fstat(&dir)?;
+    if made.st_uid != 0 {
+        return Err(Errno::PERM);
+    }
+    require_empty(&dir)?;
+    if made.st_mode & 0o777 != mode {
+        rustix::fs::fchmod(&dir, Mode::from_raw_mode(mode))?;
+    }
+    meta::own(dir.as_fd(), owner.st_uid, owner.st_gid)
+}
+
+/// Gives a new directory the mode that a umask kept from it. Root looks first: who can write the parent could
+/// have put another of root's directories in its place.
+fn set_mode(parent: &OwnedFd, leaf: &OsStr, mode: u32, who: Identity) -> rustix::io::Result<()> {
     let bits = Mode::from_raw_mode(mode);
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let dir = match openat(parent, leaf, flags, Mode::empty()) {
+    let dir = match openat(parent, leaf, OPENED, Mode::empty()) {
         // A umask that shut ourselves out. Never root's case, whom a link put in its place could mislead.
         Err(Errno::ACCESS) if !who.is_root() => {
-            rustix::fs::chmodat(parent, leaf, bits, AtFlags::empty())?;
-            openat(parent, leaf, flags, Mode::empty())?
+            return rustix::fs::chmodat(parent, leaf, bits, AtFlags::empty());
         }
         opened => opened?,
     };
-    let made = fstat(&dir)?;
-    let handed_over = meta::is_handed_over(parent_stat, who);
-    if who.is_root() {
-        require_new(&dir, &made, handed_over)?;
-    }
-    if made.st_mode & 0o7777 != mode {
-        rustix::fs::fchmod(&dir, bits)?;
-    }
-    if handed_over {
-        meta::own(dir.as_fd(), parent_stat.st_uid, parent_stat.st_gid).inspect_err(|_| {
-            let _ = unlinkat(parent, leaf, AtFlags::REMOVEDIR);
-        })?;
-    }
-    Ok(())
-}
-
-/// Whoever can write the parent could have put another of root's directories here since this one was made.
-/// An empty one is no loss. What is given away must be root's: a user could not have made it otherwise.
-fn require_new(dir: &OwnedFd, made: &Stat, handed_over: bool) -> rustix::io::Result<()> {
-    if handed_over && made.st_uid != 0 {
-        return Err(Errno::PERM);
-    }
-    let mut entries = Dir::read_from(dir)?.flatten();
-    if entries.all(|entry| [c".", c".."].contains(&entry.file_name())) {
+    if fstat(&dir)?.st_mode & 0o777 == mode {
         return Ok(());
     }
-    Err(Errno::NOTEMPTY)
+    if who.is_root() {
+        require_empty(&dir)?;
+    }
+    rustix::fs::fchmod(&dir, bits)
+}
+
+const OPENED: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+fn require_empty(dir: &OwnedFd) -> rustix::io::Result<()> {
+    let mut entries = Dir::read_from(dir)?.flatten();
+    let is_empty = entries.all(|entry| [c".", c".."].contains(&entry.file_name()));
+    if is_empty { Ok(()) } else { Err(Errno::NOTEMPTY) }
 }
 
 /// Where a file can be placed: an open directory, and a name in it.
@@ -246,33 +277,55 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-    /// As if the directory that was just made had been exchanged for another one.
-    fn finished(found: &Path, who: Identity) -> rustix::io::Result<()> {
-        let (parent, leaf) = (found.parent().unwrap(), found.file_name().unwrap());
-        let parent = Directory::open(parent, who).unwrap().unwrap();
-        finish(&parent.open, &parent.stat, leaf, 0o700, who)
+    /// Directories as they could be found in the place of one that was just made.
+    fn found(world: &Path, mode: u32, file: bool, owner: u32) -> PathBuf {
+        let home = world.join(format!("{mode:o}{file}{owner}"));
+        fs::create_dir(&home).unwrap();
+        if file {
+            fs::write(home.join("file"), "x").unwrap();
+        }
+        chown(&home, Some(owner), None).unwrap();
+        fs::set_permissions(&home, fs::Permissions::from_mode(mode)).unwrap();
+        home
     }
 
     #[test]
-    fn root_gives_away_only_an_empty_directory_of_its_own() {
+    fn root_changes_and_gives_away_only_an_empty_directory_of_its_own() {
         let who = Identity { uid: rustix::process::geteuid().as_raw() };
         let world = tempfile::tempdir().unwrap();
-        let home = world.path().join("home");
         if !who.is_root() || chown(world.path(), Some(54_321), Some(54_321)).is_err() {
             return crate::skip::skipped("needs root: a directory of another user");
         }
-        let of = |path: &Path| {
+        let parent = Directory::open(world.path(), who).unwrap().unwrap();
+        let given = |path: &Path| give_away(&parent.open, &parent.stat, path.file_name().unwrap(), 0o700);
+        let set = |path: &Path| set_mode(&parent.open, path.file_name().unwrap(), 0o700, who);
+        let now = |path: &Path| {
             let found = fs::metadata(path).unwrap();
             (found.uid(), found.mode() & 0o777)
         };
-        fs::create_dir(&home).unwrap();
-        fs::set_permissions(&home, fs::Permissions::from_mode(0o755)).unwrap();
-        fs::write(home.join("file"), "x").unwrap();
-        assert_eq!((finished(&home, who), of(&home)), (Err(Errno::NOTEMPTY), (0, 0o755)));
-        fs::remove_file(home.join("file")).unwrap();
-        chown(&home, Some(54_322), None).unwrap();
-        assert_eq!((finished(&home, who), of(&home)), (Err(Errno::PERM), (54_322, 0o755)));
-        chown(&home, Some(0), None).unwrap();
-        assert_eq!((finished(&home, who), of(&home)), (Ok(()), (54_321, 0o700)));
+        for (file, owner, gives, sets, after) in [
+            (true, 0, Err(Errno::NOTEMPTY), Err(Errno::NOTEMPTY), (0, 0o755)),
+            (false, 54_322, Err(Errno::PERM), Ok(()), (54_322, 0o755)),
+            (false, 0, Ok(()), Ok(()), (54_321, 0o700)),
+        ] {
+            let home = found(world.path(), 0o755, file, owner);
+            assert_eq!((given(&home), now(&home)), (gives, after), "{file} {owner}");
+            let home = found(world.path(), 0o750, file, owner);
+            assert_eq!(set(&home), sets, "{file} {owner}");
+            // What needs no change gets none.
+            assert_eq!(set(&found(world.path(), 0o700, file, owner)), Ok(()), "{file} {owner}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_taken_stays() {
+        let world = tempfile::tempdir().unwrap();
+        let who = Identity { uid: rustix::process::geteuid().as_raw() };
+        let parent = Directory::open(world.path(), who).unwrap().unwrap();
+        let taken = world.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        fs::write(taken.join("file"), "x").unwrap();
+        assert_eq!(make_for(&parent.open, &parent.stat, OsStr::new("taken"), 0o700), Err(Errno::EXIST));
+        assert!(taken.join("file").exists() && fs::read_dir(world.path()).unwrap().count() == 1);
     }
 }

@@ -92,6 +92,14 @@ impl Drop for Temporary {
     }
 }
 
+/// A name beside `name` that nobody else can guess, hidden.
+pub(super) fn temporary_name(name: &OsStr) -> OsString {
+    let mut temporary = OsString::from(".");
+    temporary.push(name);
+    temporary.push(format!("{SUFFIX}{:0DIGITS$x}", random()));
+    temporary
+}
+
 /// A number that nobody else can guess: what seeds the standard library's hash maps.
 fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()

@@ -207,6 +207,27 @@ fn a_default_acl_of_the_directory_opens_nothing() {
 }
 
 #[test]
+fn what_processes_of_root_make_at_once_in_a_users_home_is_that_users() {
+    if !root() {
+        return;
+    }
+    for _ in 0..10 {
+        let world = World::of(SOMEBODY);
+        let path = world.path(".apptainer/remote.yaml");
+        std::thread::scope(|scope| {
+            for text in ["a", "b", "c", "d", "e", "f", "g", "h"] {
+                let path = &path;
+                scope.spawn(move || set(path, text).unwrap());
+            }
+        });
+        assert_eq!(world.names(""), [".apptainer"]);
+        for name in [".apptainer", ".apptainer/remote.yaml", ".apptainer/.remote.yaml.lock"] {
+            assert_eq!(owner(&world.path(name)).0, SOMEBODY, "{name}");
+        }
+    }
+}
+
+#[test]
 fn two_hundred_writers_lose_nothing() {
     let world = World::new();
     let path = world.path(".apptainer/remote.yaml");
