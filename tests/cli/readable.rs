@@ -75,8 +75,8 @@ fn every_command_says_that_a_token_is_held_back_and_what_mends_it() {
     chmod(&world.user_dir(), 0o777);
     let (dir, file) = (world.user_dir().display().to_string(), world.user_file().display().to_string());
     // The home of this world is root's where root runs the tests.
-    let sudo = if is_root() { "sudo " } else { "" };
-    let mend = format!("hint:    {sudo}chmod go-w {dir} && {sudo}chmod go-w {file}\n");
+    let ask = if is_root() { "ask your administrator to run: " } else { "" };
+    let mend = format!("hint:    {ask}chmod go-w {dir} && chmod go-w {file}\n");
     let held = format!(
         "the token for lab is not sent: {dir} can be written by others (mode 0777), and {file} can be"
     );
