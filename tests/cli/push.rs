@@ -5,7 +5,7 @@ use crate::peers::library::{Fault, Library, NewImage, Port, Progress, When};
 use crate::peers::sif::Sif;
 use crate::peers::wire::PATIENT;
 use crate::pull::world;
-use crate::world::{As, Shown, World};
+use crate::world::{As, SHORT, Shown, World};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::path::PathBuf;
@@ -299,6 +299,7 @@ fn a_part_that_arrives_after_the_abort_does_not_stay() {
     let (world, library) = lab(Some(TAGS));
     large(&world, &library);
     library.set(|settings| settings.late_parts = true);
+    world.patience.set(SHORT);
     push(&world, &["IMAGE", REFERENCE]).exits(255).says("within 1.5 s").never_shows("may remain");
     assert_eq!((library.uploads()[0].kept(), aborts(&library).len()), (0, 3));
 }
@@ -331,7 +332,9 @@ fn a_library_that_cannot_forget_is_told_so_a_few_times() {
     for (status, says) in [(500, true), (200, false)] {
         let (world, library) = lab(Some(TAGS));
         large(&world, &library);
-        library.fault(When::put("/data").nth(1), Fault::StallUpload(1000));
+        let stall = Fault::StallUpload(1000);
+        world.waits_for(&stall);
+        library.fault(When::put("/data").nth(1), stall);
         library.fault(When::put("/data"), Fault::status(400));
         library.fault(When::put("/library/v2/imagefile").nth(3).times(99), Fault::json(status, "{}"));
         let shown = push(&world, &["IMAGE", REFERENCE]).exits(255);
