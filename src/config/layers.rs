@@ -5,7 +5,7 @@ use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret::Secret;
-use crate::uri::{EndpointUri, is_plain_http, shown};
+use crate::uri::{EndpointUri, ServiceUri, is_plain_http, shown};
 use std::collections::BTreeMap;
 
 /// Where a remote comes from.
@@ -54,6 +54,9 @@ pub enum Note {
     TokenForOther(String, String),
     /// The remote has no address.
     NoUri(String, Origin),
+    /// What the stored address of the remote, or of one of its keyservers, holds and no request gets; then the
+    /// address as it is used.
+    LeftOut(String, &'static str, String),
 }
 
 impl Note {
@@ -66,7 +69,8 @@ impl Note {
             | Self::Leftover(name)
             | Self::DanglingActive(name, _)
             | Self::TokenForOther(name, _)
-            | Self::NoUri(name, _) => name,
+            | Self::NoUri(name, _)
+            | Self::LeftOut(name, ..) => name,
         }
     }
 
@@ -106,6 +110,11 @@ impl Note {
                 let global = if *origin == Origin::Global { " --global" } else { "" };
                 format!(
                     "{name} has no URI; remove it and add it again: {program} remote remove{global} {word}; {program} remote add{global} {word} URI"
+                )
+            }
+            Self::LeftOut(name, what, used) => {
+                format!(
+                    "an address of {name} in the file contains a {what}, which is left out: {used} is used"
                 )
             }
         }
@@ -161,6 +170,7 @@ pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
         if remote.uri.is_empty() {
             notes.push(Note::NoUri(name.clone(), remote.origin));
         }
+        notes.extend(left_out(name, remote));
     }
     let mut choose = |active: String, is_global: bool| match active {
         active if active.is_empty() => None,
@@ -174,6 +184,21 @@ pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     let default = exclusive.clone().or(users).or(globals);
     notes.sort_by(|a, b| a.remote().cmp(b.remote()));
     Effective { remotes, default, exclusive, credentials: user.credentials, notes }
+}
+
+/// Queries and fragments in the addresses of a remote: no request contains them. User info is left out of these
+/// notes, since it is left out of everything that is shown.
+fn left_out(name: &str, remote: &Remote) -> Vec<Note> {
+    let own = EndpointUri::parse_typed(&remote.uri).ok();
+    let own = own.map(|typed| (typed.dropped, typed.uri.to_string()));
+    let keyservers = remote.keyservers.iter().filter_map(|keyserver| ServiceUri::parse(&keyserver.uri).ok());
+    let keyservers = keyservers.map(|typed| (typed.dropped, typed.uri.to_string()));
+    let all = own.into_iter().chain(keyservers);
+    all.flat_map(|(dropped, used)| {
+        let parts = dropped.into_iter().filter(|what| *what != "user info");
+        parts.map(|what| Note::LeftOut(name.into(), what, used.clone())).collect::<Vec<_>>()
+    })
+    .collect()
 }
 
 /// What an entry of the user's file means beside the global remote of the same name: a remote of its own,

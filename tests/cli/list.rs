@@ -85,6 +85,24 @@ fn another_user_layer_by_config_before_or_after_the_command() {
 }
 
 #[test]
+fn a_stored_address_with_a_fragment_or_query_warns() {
+    let world = World::new();
+    world.write_user("Active: lab\nRemotes:\n  lab: {URI: host/a#b}\n  odd: {URI: \"host/a?b\"}\n");
+    let warning =
+        "WARNING: an address of lab in the file contains a fragment, which is left out: host/a is used\n";
+    for line in ["list", "check"] {
+        let shown = world.remote(line).exits(0).says(warning);
+        shown.says(
+            "WARNING: an address of odd in the file contains a query, which is left out: host/a is used\n",
+        );
+    }
+    world.write_global("Active: g\nRemotes:\n  g: {URI: h, System: true, Keyservers: [{URI: \"https://k.example/a#b\", External: true}]}\n");
+    world.remote("list").exits(0).says(
+        "WARNING: an address of g in the file contains a fragment, which is left out: https://k.example/a is used\n",
+    );
+}
+
+#[test]
 fn odd_layers_are_shown_with_what_to_do() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
