@@ -55,7 +55,9 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
             }
         }
     }
-    let mut text: Vec<_> = text.trim_end().split('\n').map(|line| escape(line).into_owned()).collect();
+    // The tree that reads has no help option, so clap points to the command `help` instead, and only for groups.
+    let text = text.trim_end().trim_end_matches("For more information, try 'help'.").trim_end();
+    let mut text: Vec<_> = text.split('\n').map(|line| escape(line).into_owned()).collect();
     if !text.iter().any(|line| line.starts_with("Usage:")) {
         // clap leaves it out if a value is wrong.
         let usage = named(&mut built(ctx), args).render_usage().to_string();

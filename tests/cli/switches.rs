@@ -118,6 +118,10 @@ fn help_is_a_switch_too() {
         let shown = run(&world, line).exits(1).says("\n\nUsage: apptainer remote add ");
         assert!(shown.stderr.ends_with("\n\nFor more information, try '--help'.\n"), "{shown:?}");
     }
+    for line in ["remote nosuch", "remote --nosuch", "keyserver nosuch"] {
+        let stderr = run(&world, line).exits(1).stderr;
+        assert_eq!(stderr.matches("For more information").count(), 1, "{stderr}");
+    }
     let errors = run(&world, "remote add -g --nosuch").exits(1).stderr;
     assert!(!errors.contains("BOOL"), "{errors}");
 }

@@ -7,7 +7,7 @@
 use super::{known, other};
 use crate::cli::{self, GROUPS};
 use crate::commands::library::{COMMANDS, SHARED};
-use crate::context::Context;
+use crate::context::{Context, truth};
 use crate::error::Result;
 use crate::message::escape;
 use clap::{Arg, Command};
@@ -239,10 +239,13 @@ impl<'a> Walk<'a> {
         if word == "--" {
             self.only_positionals = true;
         } else if word.starts_with('-') && word.len() > 1 && !self.only_positionals {
+            self.note_given(word);
             if let Some(arg) = find_option(self.command, word) {
-                self.given.push(arg.get_id().as_str());
                 if let Some((_, value)) = word.split_once('=') {
                     self.keep(arg, value);
+                    if !arg.get_action().takes_values() && truth(value) == Some(false) {
+                        self.given.retain(|given| *given != arg.get_id().as_str());
+                    }
                 }
                 let alone = !word.contains('=') && (word.starts_with("--") || word.len() == 2);
                 self.pending = (arg.get_action().takes_values() && alone).then_some(arg);
@@ -253,6 +256,19 @@ impl<'a> Walk<'a> {
             self.given.clear();
         } else {
             self.positionals.push(word);
+        }
+    }
+
+    /// Notes every option of `word`, which may be several letters (`-gj`).
+    fn note_given(&mut self, word: &str) {
+        let name = word.split_once('=').map_or(word, |(name, _)| name);
+        if name.starts_with("--") {
+            self.given.extend(find_option(self.command, name).map(|arg| arg.get_id().as_str()));
+            return;
+        }
+        for letter in name.chars().skip(1) {
+            let arg = self.command.get_arguments().find(|arg| arg.get_short() == Some(letter));
+            self.given.extend(arg.map(|arg| arg.get_id().as_str()));
         }
     }
 
