@@ -687,6 +687,7 @@ fn a_full_disk_is_told_before_and_in_the_middle() {
 #[test]
 fn a_transfer_may_not_crawl() {
     let (mut world, library) = lab();
+    world.pace.set(Duration::from_secs(3));
     let slow = || Fault::Drip(10, Duration::from_millis(50));
     let words = "the transfer is too slow: fewer than 1024 bytes a second for 3 s";
     for fault in [slow(), Fault::IgnoreRange] {

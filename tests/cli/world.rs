@@ -140,6 +140,8 @@ pub struct World {
     pub terminals: Terminals,
     /// How long in-process runs wait for an answer.
     pub patience: Cell<Duration>,
+    /// Over which time in-process runs look at the speed of a transfer.
+    pub pace: Cell<Duration>,
 }
 
 impl World {
@@ -163,6 +165,7 @@ impl World {
             answers: RefCell::default(),
             terminals: Terminals::default(),
             patience: Cell::new(PATIENT),
+            pace: Cell::new(PATIENT),
         };
         fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(world.path("bin")).unwrap();
@@ -350,7 +353,7 @@ impl World {
             terminals: self.terminals.asked(),
             width: || 100,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
-            limits: limits(self.patience.get()),
+            limits: Limits { pace: self.pace.get(), ..limits(self.patience.get()) },
             exec: Box::new(|program, args| {
                 io::Error::other(format!("would run {} {args:?}", program.display()))
             }),
@@ -514,7 +517,6 @@ fn limits(wait: Duration) -> Limits {
         listing: wait,
         helper: wait,
         library: wait,
-        pace: Duration::from_secs(3),
         pause: Duration::from_millis(20),
         ..Limits::default()
     }
