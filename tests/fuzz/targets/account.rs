@@ -2,6 +2,7 @@
 //! token that it gives, a service of its version.
 
 use crate::target::{Outcome, Target, some};
+use apptainer_remote::message::LONGEST;
 use apptainer_remote::secret::Secret;
 use apptainer_remote::services::account::{Account, jwt_expiry};
 use apptainer_remote::services::health::{Row, parse_version};
@@ -59,7 +60,7 @@ fn check(input: &[u8]) -> Outcome {
     }
     let version = parse_version(input);
     if let Some(version) = &version {
-        assert!(version.chars().count() <= 65, "{version}");
+        assert!(version.chars().count() <= LONGEST + 1, "{version}");
         let row = Row::new(version, "https://h.example", Ok(version.clone()));
         assert!(row.is_ok() && row.service.chars().count() == version.chars().count(), "{}", row.service);
     }

@@ -92,6 +92,8 @@ fn realms(challenge: &Challenge) -> Outcome {
                 Ok(url) => url,
                 Err(why) => {
                     let realm = why.strip_prefix("its realm ").and_then(|rest| rest.split(' ').next());
+                    // A long one is cut, and then it need not be one any more.
+                    let realm = realm.filter(|text| !text.ends_with('…'));
                     let realm = realm.map(|text| Url::parse(text).expect("an address is shown as one"));
                     assert!(realm.is_none_or(|url| url.username().is_empty() && url.password().is_none()));
                     kinds.push(None);
