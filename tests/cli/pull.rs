@@ -450,6 +450,16 @@ fn the_cache_is_used_and_proved() {
             (sif(), sif())
         );
     }
+    // One that is longer than the disk is not copied to be compared, also if the library tells no size.
+    fs::File::options().write(true).open(&entry).unwrap().set_len(8 << 40).unwrap();
+    let hash = entry.file_name().unwrap().to_str().unwrap();
+    let image = format!(r#"{{"data":{{"id":"1","hash":"{hash}"}}}}"#);
+    library.fault(When::get("/library/v1/images/").nth(1), Fault::json(200, &image));
+    pull(&world, &["-F", "second.sif", REFERENCE])
+        .exits(0)
+        .says("is not what its name says")
+        .says("Downloaded ");
+    assert_eq!((library.faults_hit(), fs::metadata(&entry).unwrap().len()), (1, sif().len() as u64));
     // A link is not followed, whatever it leads to, and neither is a FIFO waited for.
     fs::rename(&entry, world.home().join("moved")).unwrap();
     symlink(world.home().join("moved"), &entry).unwrap();

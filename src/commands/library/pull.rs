@@ -263,13 +263,18 @@ impl Pull {
         let Some((cache, entry)) = cache.and_then(|cache| cache.open().map(|entry| (cache, entry))) else {
             return Ok(Err(new));
         };
-        let progress = progress(entry.metadata()?.len(), session);
-        let copied = copy_hashed(&entry, &new.file, size, &|bytes| progress.add(bytes));
-        progress.finish();
-        let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
-        if hex(&found) == hash {
-            session.ctx.talk.info("Using cached image");
-            return Ok(Ok(new));
+        let length = entry.metadata()?.len();
+        // Whoever can write the cache could fill the disk with an entry of any length.
+        let fits = new.room().is_none_or(|room| length <= room);
+        if fits && size.is_none_or(|size| size == length) {
+            let progress = progress(length, session);
+            let copied = copy_hashed(&entry, &new.file, Some(length), &|bytes| progress.add(bytes));
+            progress.finish();
+            let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
+            if hex(&found) == hash {
+                session.ctx.talk.info("Using cached image");
+                return Ok(Ok(new));
+            }
         }
         let path = cache.path();
         session.ctx.talk.warning(format!("{} is not what its name says, and is replaced", path.display()));
