@@ -171,6 +171,13 @@ fn of_two_that_fit_a_verified_one_counts_before_an_insecure_one() {
     other.forget();
     pull(&world, &other, &[]).exits(0);
     assert_eq!(tokens(&other), ["canary-b"]);
+    // Nor is the server asked without verification where the verified one has no token.
+    let a = format!("    a: {{URI: //{}, Insecure: true, Token: canary-a}}\n", claiming.host());
+    let b = format!("    b: {{URI: //{}}}\n", other.host());
+    remotes(&world, &[entry("lab", &own, "canary-1"), a, b]);
+    other.forget();
+    pull(&world, &other, &[]).exits(255).says("no token was sent: not logged in to b");
+    assert_eq!(tokens(&other), [""; 0]);
 }
 
 #[test]

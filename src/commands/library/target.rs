@@ -207,7 +207,11 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
         return only_of(exclusive, named, layers, session);
     }
     let fitting = owners(&named, layers, session);
-    let owner = fitting.iter().find(|owner| has_token(owner.remote, session)).or(fitting.first());
+    // Nor does a token of an unverified one count more than a verified one without a token.
+    let first_is_insecure = fitting.first().is_some_and(|owner| owner.remote.insecure);
+    let counts =
+        |owner: &&Owner| has_token(owner.remote, session) && (first_is_insecure || !owner.remote.insecure);
+    let owner = fitting.iter().find(counts).or(fitting.first());
     let Some(owner) = owner else {
         let why = stranger(&named, layers, session);
         let library = library(session.http(None), named.base, false, None);
