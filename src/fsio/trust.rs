@@ -143,7 +143,9 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
             (false, false) => return None,
         };
         let path = quoted(&link.path);
-        let remedy = match who.is_root() && owner != 0 && !planted {
+        // In a user's directory a link of root's counts as that user's, too.
+        let helps = link.dir.st_uid == 0 && owner != 0 && !planted;
+        let remedy = match who.is_root() && helps {
             true => Remedy::Run(format!("chown -h root {path}")),
             false => Remedy::Do(format!("use the path that it leads to: readlink -f {path}")),
         };
