@@ -474,6 +474,15 @@ fn the_cache_is_used_and_proved() {
 }
 
 #[test]
+fn the_cache_is_used_where_the_library_tells_no_size() {
+    let (world, library) = lab();
+    let image = NewImage::new("lab/tools/nameless:v1", sif()).signed(KEY);
+    library.add(NewImage { wrong_size: Some(0), ..image });
+    pull(&world, &["first.sif", "library://lab/tools/nameless:v1"]).exits(0).says("Downloaded ");
+    pull(&world, &["second.sif", "library://lab/tools/nameless:v1"]).exits(0).says("Using cached image");
+}
+
+#[test]
 fn the_cache_can_be_elsewhere_or_nowhere() {
     let (mut world, library) = lab();
     pull(&world, &["--disable-cache", REFERENCE]).exits(0);

@@ -144,7 +144,9 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     require_memory(at_once)?;
     let new = pull.output.begin()?;
     pull.require_room(&new, &image)?;
-    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, image.size), session)? {
+    // As for the download: a size of 0 is none.
+    let size = image.size.filter(|size| *size > 0);
+    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, size), session)? {
         Ok(new) => (new, true),
         Err(new) => {
             let how = How { at_once, part_size, min_rate };
