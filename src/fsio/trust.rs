@@ -135,6 +135,9 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
         let planted = link.dir.st_mode & 0o1002 == 0o1002 && owner != who.uid && owner != 0;
         let elsewhere = who.is_root() && leads_elsewhere(link, dir, file);
         let reason = match (planted, elsewhere) {
+            (_, true) if owner == 0 && link.dir.st_uid == 0 => {
+                "is a link that anybody could place here: everybody can write its directory".to_string()
+            }
             (_, true) if owner == 0 => {
                 format!("is a link that uid {} could place here, to what is not theirs", link.dir.st_uid)
             }
@@ -158,7 +161,9 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
 fn leads_elsewhere(link: &Link, dir: &Stat, file: Option<&Stat>) -> bool {
     let author = if link.stat.st_uid == 0 { link.dir.st_uid } else { link.stat.st_uid };
     let theirs = dir.st_uid == author && file.is_none_or(|file| file.st_uid == author);
-    author != 0 && !theirs && !is_unmapped_root(author)
+    // Where everybody can rename what is there, root's link was placed by anybody.
+    let by_anybody = author == 0 && link.dir.st_mode & 0o1002 == 0o002;
+    by_anybody || author != 0 && !theirs && !is_unmapped_root(author)
 }
 
 struct Judge {

@@ -154,8 +154,12 @@ fn an_output_is_not_where_a_strangers_link_leads() {
     chmod(&world.path("theirs"), 0o777);
     plant(&world.path("theirs"), &world.path("shared/out"), STRANGER);
     plant(&world.home(), &world.path("shared/home"), STRANGER);
+    make(&world.path("open"), 0);
+    chmod(&world.path("open"), 0o777);
+    plant(&roots(&world), &world.path("open/out"), 0);
     library.forget();
     for (who, output, reason) in [
+        (As::Root, "open/out/x.sif", "is a link that anybody could place here"),
         (As::Root, "home/out/x.sif", "is a link of uid 54321 to what is not theirs"),
         (As::Root, "home/out/new.sif", "is a link of uid 54321 to what is not theirs"),
         (As::Root, "home/moved/x.sif", "uid 54321 could place here, to what is not theirs"),
