@@ -188,8 +188,7 @@ impl Response {
             schemes.into_iter().any(|found| found.eq_ignore_ascii_case(scheme))
         };
         if self.status == 401 && wants("basic") && !wants("bearer") {
-            let note =
-                "it asks for a name and a password (Basic), which endpoints and libraries are not sent";
+            let note = "it asks for a user name and password (Basic), which this program does not send to endpoints and libraries";
             return self.failure().noting(note);
         }
         self.failure()

@@ -344,6 +344,24 @@ fn a_library_that_cannot_forget_is_told_so_a_few_times() {
 }
 
 #[test]
+fn a_library_that_always_agrees_to_forget_is_believed() {
+    let (world, library) = lab(Some(TAGS));
+    large(&world, &library);
+    library.fault(When::put("/data").nth(1), Fault::StallUpload(1000));
+    let Some(mut command) = world.command(As::User) else { return };
+    let child = command.arg("push").arg(image(&world)).arg(REFERENCE).spawn().unwrap();
+    until("a part in flight", || library.faults_hit() > 0);
+    let id = &library.images()[0].id;
+    let abort = When::put(&format!("/library/v2/imagefile/{id}/_multipart_abort")).times(99);
+    library.fault(abort, Fault::json(200, "{}"));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("INFO:    Stopped: ") && !said.contains("may remain"), "{said}");
+    assert_eq!(aborts(&library).len(), 5);
+}
+
+#[test]
 fn what_is_not_sent_at_all() {
     let (world, library) = lab(Some(TAGS));
     let home = world.home();

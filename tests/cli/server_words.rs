@@ -69,7 +69,7 @@ fn a_server_says_when_to_come_back() {
 fn a_login_by_password_in_front_of_an_endpoint_is_named() {
     let (world, endpoint) = endpoint();
     let head = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
-    let words = "401 Unauthorized; it asks for a name and a password (Basic)";
+    let words = "401 Unauthorized; it asks for a user name and password (Basic)";
     endpoint.set(IDENTITY, Behaviour::Raw(head.into()));
     world.remote("get-login-password").exits(255).says(words);
     endpoint.set(DISCOVERY, Behaviour::Raw(head.into()));
@@ -134,6 +134,14 @@ fn a_tag_that_fails_after_the_upload() {
         push(&world).exits(255).says("; the image is in the library, but the tag \"v1\" was not set\n");
         assert!(library.images()[0].uploaded);
     }
+    let (world, library) = lab();
+    library.fault(When::post("/library/v2/tags").nth(2), Fault::error(500, "oops"));
+    let file = world.home().join("x.sif").display().to_string();
+    world
+        .run(As::User, &["push", "-U", &file, "library://lab/tools/blast:v1,v2,v3"])
+        .exits(255)
+        .says("; the image is in the library, but the tags \"v2\", \"v3\" were not set\n");
+    assert_eq!(library.tags("lab/tools/blast").len(), 1);
 }
 
 #[test]

@@ -189,8 +189,10 @@ impl Push<'_> {
         } else {
             self.upload(&image, abilities.v2_upload, session).await?
         };
-        for tag in self.reference.tags() {
-            self.library.tag(&container, &image, tag, abilities.arch_tags.then_some(arch)).await?;
+        let tags = self.reference.tags();
+        for (at, tag) in tags.iter().enumerate() {
+            let set = self.library.tag(&container, &image, tag, abilities.arch_tags.then_some(arch)).await;
+            set.map_err(|error| error.noting(not_set(&tags[at..])))?;
             talk.verbose(format!("{path}:{tag} is this image now"));
         }
         Ok(finished)
@@ -229,6 +231,13 @@ impl Push<'_> {
         }
         Ok(finished)
     }
+}
+
+/// What a failing tag call leaves: the first of `tags` failed, and the others were not tried.
+fn not_set(tags: &[String]) -> String {
+    let (s, were) = if tags.len() == 1 { ("", "was") } else { ("s", "were") };
+    let names: Vec<String> = tags.iter().map(|tag| format!("{tag:?}")).collect();
+    format!("the image is in the library, but the tag{s} {} {were} not set", names.join(", "))
 }
 
 /// What the library told at the end: the quota, and where the container's page is.

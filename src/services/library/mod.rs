@@ -217,10 +217,7 @@ impl Library {
             Some(arch) => self.post(&format!("v2/tags/{container}"), &TagByArch { arch, tag, image }).await,
             None => self.post(&format!("v1/tags/{container}"), &TagOnly { tag, image }).await,
         };
-        let there = |error: HttpError| {
-            error.noting(format!("the image is in the library, but the tag {tag:?} was not set"))
-        };
-        answer.map(drop).map_err(there)
+        answer.map(drop)
     }
 
     /// Makes something; any 2xx will do.
