@@ -33,7 +33,7 @@ impl Directory {
     /// above it, does not exist.
     ///
     /// # Errors
-    /// Something on the way is no directory, may not be searched, or is a link that must not be followed.
+    /// A part of the path is not a directory, may not be searched, or is a link that must not be followed.
     pub fn open(path: &Path, who: Identity) -> Result<Option<Self>> {
         match place::directory(path).map_err(|blocked| Failure::new(blocked.sentence()))? {
             Ok(way) => Self::of(way, who).map(Some),
@@ -146,7 +146,7 @@ fn take_name(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<(
 }
 
 /// Gives root's new directory its mode and owner. Whoever owns the parent could have put another one in its
-/// place: what is given away must be root's and empty, which is no loss.
+/// place: what is given away must be root's and empty, so that nothing is lost.
 fn give_away(parent: &OwnedFd, owner: &Stat, name: &OsStr, mode: u32) -> rustix::io::Result<()> {
     let dir = openat(parent, name, OPENED, Mode::empty())?;
     let made = fstat(&dir)?;
