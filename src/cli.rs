@@ -152,13 +152,19 @@ impl Line {
     /// # Errors
     /// One of them is not ours or has a wrong value, or asks for help.
     fn begin(args: &[OsString], persona: Persona) -> std::result::Result<Self, clap::Error> {
-        let mut matches = tree::beginning(persona).try_get_matches_from(args)?;
+        let words = args.iter().skip(1).skip_while(|word| word.is_empty());
+        // The usual case, for which no tree has to be made.
+        if words.clone().next().and_then(|word| word.to_str()).is_some_and(|word| !word.starts_with('-')) {
+            return Ok(Self { global: GlobalOptions::default(), words: words.cloned().collect() });
+        }
+        let mut matches = tree::beginning(persona).try_get_matches_from(args.iter().take(1).chain(words))?;
         let global = GlobalOptions::from_arg_matches_mut(&mut matches)?;
         let Some((command, mut rest)) = matches.remove_subcommand() else {
             return Ok(Self { global, words: Vec::new() });
         };
         let rest = rest.remove_many::<OsString>("").into_iter().flatten();
-        Ok(Self { global, words: std::iter::once(command.into()).chain(rest).collect() })
+        let words = std::iter::once(OsString::from(command)).chain(rest);
+        Ok(Self { global, words: words.skip_while(|word| word.is_empty()).collect() })
     }
 
     fn command(&self) -> &str {

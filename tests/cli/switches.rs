@@ -195,6 +195,8 @@ fn empty_words_are_absent() {
     for args in [
         &["remote", "list", ""][..],
         &["remote", "", "list"],
+        &["", "remote", "list"],
+        &["", "-q=false", "", "remote", "list"],
         &["remote", "-c", "", "list"],
         &["remote", "list", "--config="],
         &["-c", "", "remote", "list"],
