@@ -59,6 +59,8 @@ struct World(tempfile::TempDir);
 
 impl World {
     fn new() -> Self {
+        // Directories on the way have the usual modes, whatever the umask of whoever runs the tests.
+        rustix::process::umask(Mode::from_raw_mode(0o022));
         Self(tempfile::tempdir().unwrap())
     }
 
