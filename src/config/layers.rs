@@ -297,6 +297,56 @@ mod tests {
     }
 
     #[test]
+    fn a_note_names_the_remote_and_the_command_of_its_layer() {
+        let name = || "my lab".to_string();
+        for (note, says) in [
+            (Note::OwnFirst(name()), "my lab is defined both globally and by you: your own is used"),
+            (Note::OwnBehindExclusive(name()), "run: apptainer remote remove 'my lab'"),
+            (Note::BreaksSingularity(name()), "run: apptainer remote remove 'my lab'"),
+            (Note::Leftover(name()), "it counts as your own"),
+            (
+                Note::DanglingActive(name(), false),
+                "the default remote my lab does not exist; run: apptainer remote use NAME",
+            ),
+            (
+                Note::DanglingActive(name(), true),
+                "the global default remote my lab does not exist; run: apptainer remote use --global NAME",
+            ),
+            (
+                Note::TokenForOther(name(), "old.example".into()),
+                "was given to old.example; run: apptainer remote login 'my lab'",
+            ),
+            (
+                Note::NoUri(name(), Origin::Own),
+                "apptainer remote remove 'my lab'; apptainer remote add 'my lab' URI",
+            ),
+            (
+                Note::NoUri(name(), Origin::Global),
+                "apptainer remote remove --global 'my lab'; apptainer remote add --global 'my lab' URI",
+            ),
+        ] {
+            let text = note.text("apptainer");
+            assert!(text.contains(says) && text.contains("my lab"), "{note:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn an_exclusive_remote_is_the_only_one_that_is_usable() {
+        let global =
+            config("", &[("g", endpoint("g.example", true, "")), ("h", endpoint("h.example", true, ""))]);
+        assert!(merged(&config("", &[]), &global).require_usable("h").is_ok());
+        let mut exclusive = global.clone();
+        exclusive.remotes.get_mut("g").unwrap().exclusive = true;
+        let effective = merged(&config("", &[]), &exclusive);
+        assert!(effective.require_usable("g").is_ok());
+        let refused = effective.require_usable("h").unwrap_err();
+        assert_eq!(
+            refused.message(),
+            "could not use h: remote g has been set exclusive by the system administrator"
+        );
+    }
+
+    #[test]
     fn the_users_choice_of_default_comes_before_the_global_one() {
         let global = config("g", &[("g", endpoint("g.example", true, ""))]);
         assert_eq!(merged(&config("", &[]), &global).default.as_deref(), Some("g"));
