@@ -78,7 +78,7 @@ fn no_memory_can_be_had() {
     let (world, _library) = lab();
     let dir = world.home().join("images").display().to_string();
     let mut ended = Vec::new();
-    for mib in (16..=128).step_by(2) {
+    for mib in (16..=320).step_by(2) {
         let limit = format!("--as={}", mib << 20);
         let words = ["pull", "-F", "--disable-cache", "--dir", &dir, REFERENCE];
         let Some(shown) = within(&world, &limit, &words) else { return };

@@ -177,8 +177,9 @@ struct How {
 /// Makes sure that there is memory for a transfer before its file is begun: what cannot be had later ends the
 /// program without a chance to remove it.
 fn require_memory(at_once: usize) -> Result<()> {
-    /// For the stacks of threads and the buffers of connections, in bytes.
-    const BASE: usize = 16 << 20;
+    /// For the stacks of threads and the buffers of connections, in bytes; and twice 64 MiB of addresses, which
+    /// glibc takes for the allocations of a thread, if it gets them: one thread hashes, one looks up names.
+    const BASE: usize = (16 + 2 * 64) << 20;
     const EACH: usize = 1 << 20;
     let mut memory: Vec<u8> = Vec::new();
     let reserved = memory.try_reserve_exact(BASE + at_once * EACH);
