@@ -30,6 +30,12 @@ fn me() -> Identity {
     Identity { uid: rustix::process::geteuid().as_raw() }
 }
 
+/// A directory that nobody else can write, whatever the umask of whoever runs the tests.
+fn directory() -> tempfile::TempDir {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    tempfile::tempdir().unwrap()
+}
+
 fn set(path: &Path, letter: u8) {
     let who = me();
     let talk = Talk::new(Box::new(std::io::sink()), 1, false);
@@ -138,7 +144,7 @@ fn names(dir: &Path) -> Vec<String> {
 
 #[test]
 fn a_signal_removes_the_temporary_and_is_raised_again() {
-    let world = tempfile::tempdir().unwrap();
+    let world = directory();
     let path = world.path().join("remote.yaml");
     let signals = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
     for (round, signal) in signals.into_iter().cycle().take(40).enumerate() {
@@ -151,7 +157,7 @@ fn a_signal_removes_the_temporary_and_is_raised_again() {
 
 #[test]
 fn kill_9_leaves_the_old_or_the_new_content() {
-    let world = tempfile::tempdir().unwrap();
+    let world = directory();
     let path = world.path().join("remote.yaml");
     for round in 0..40 {
         assert_eq!(end(start(&path, ""), Signal::KILL, round).signal(), Some(Signal::KILL.as_raw()));
@@ -163,7 +169,7 @@ fn kill_9_leaves_the_old_or_the_new_content() {
 
 #[test]
 fn an_ignored_signal_stays_ignored() {
-    let world = tempfile::tempdir().unwrap();
+    let world = directory();
     let path = world.path().join("remote.yaml");
     let mut child = start(&path, "trap '' HUP;");
     send(&child, Signal::HUP);
@@ -173,7 +179,7 @@ fn an_ignored_signal_stays_ignored() {
 
 #[test]
 fn a_file_size_limit_is_an_error_and_no_death() {
-    let world = tempfile::tempdir().unwrap();
+    let world = directory();
     let path = world.path().join("remote.yaml");
     set(&path, b'!');
     let output = Command::new("sh")
@@ -194,7 +200,7 @@ fn with_fault(inject: &str) -> Option<(String, String)> {
     let inject = format!("inject={inject}");
     let strace = ["strace", "-f", "-o", "/dev/null", "-e", &inject];
     works(&strace[..4]).then(|| {
-        let world = tempfile::tempdir().unwrap();
+        let world = directory();
         let path = world.path().join("remote.yaml");
         std::fs::write(&path, "old").unwrap();
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
@@ -246,7 +252,7 @@ fn in_a_user_namespace_the_overflow_uid_stands_for_root() {
     if !works(&unshare) {
         return;
     }
-    let world = tempfile::tempdir().unwrap();
+    let world = directory();
     let path = world.path().join("remote.yaml");
     std::fs::write(&path, "x").unwrap();
     for (mode, told) in [(0o644, "distrust: None"), (0o666, "distrust: Some(\"can be written by others")] {
