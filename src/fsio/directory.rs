@@ -150,7 +150,7 @@ fn take_name(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<(
 fn give_away(parent: &OwnedFd, owner: &Stat, name: &OsStr, mode: u32) -> rustix::io::Result<()> {
     let dir = openat(parent, name, OPENED, Mode::empty())?;
     let made = fstat(&dir)?;
-    if made.st_uid != 0 {
+    if made.st_uid != rustix::process::geteuid().as_raw() {
         return Err(Errno::PERM);
     }
     require_empty(&dir)?;

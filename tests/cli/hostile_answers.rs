@@ -4,6 +4,7 @@
 use crate::hostile::{figures, measured};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, Request, TOKEN_STATUS};
 use crate::peers::sif::Sif;
+use crate::real::daemon::installed;
 use crate::world::{Shown, World};
 use std::io::Write;
 use std::process::Stdio;
@@ -104,6 +105,9 @@ const LARGEST: usize = (16 << 20) - 64;
 
 #[test]
 fn answers_to_a_search_and_to_a_pull() {
+    if !installed(&["python3"]) {
+        return;
+    }
     for (name, content) in contents(LARGEST) {
         let odd = format!(r#"{{"data":{{{content}}}}}"#);
         // Each answer to the command that reads such a thing, and nonsense to both.
@@ -123,6 +127,9 @@ fn answers_to_a_search_and_to_a_pull() {
 
 #[test]
 fn an_answer_that_is_too_long() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let odd = filled(LARGEST + 1000, r#"{"data":{"image":["#, "{},", "{}]}}");
     let endpoint = library("GET", "/v1/search", odd);
     judge("search: too long", &world(&endpoint), &["search", "blast"])
@@ -132,6 +139,9 @@ fn an_answer_that_is_too_long() {
 
 #[test]
 fn answers_to_a_push() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let unknown = || filled(LARGEST, "", r#""a":{},"#, r#""id":"1""#);
     let known = |begin: &str, entry: &str, end: &str| filled(LARGEST, begin, entry, end);
     let parts = r#""uploadID":"u","totalParts":2,"partSize":67108864"#;
@@ -172,6 +182,9 @@ fn answers_to_a_push() {
 
 #[test]
 fn answers_of_an_endpoint() {
+    if !installed(&["python3"]) {
+        return;
+    }
     const MOST: usize = (1 << 20) - 64;
     let object = |begin: &str, entry: &str, end: &str| filled(MOST, begin, entry, end);
     let numbered = |entry: fn(usize) -> String, count| {
@@ -210,6 +223,9 @@ fn answers_of_an_endpoint() {
 
 #[test]
 fn long_answers_of_many_services_and_failures() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let (endpoint, full) = (Endpoint::http(), "x".repeat((1 << 20) - 64));
     endpoint.accept_token(TOKEN);
     let url = endpoint.url();
@@ -227,6 +243,9 @@ fn long_answers_of_many_services_and_failures() {
 
 #[test]
 fn answers_of_a_registry() {
+    if !installed(&["python3"]) {
+        return;
+    }
     let rows = [
         ("a token", 200, filled(1 << 20, r#"{"token":""#, "a", r#""}"#)),
         ("a list with a token", 200, filled(1 << 20, r#"{"x":["#, r#"{"a":{}},"#, r#"0],"token":"t"}"#)),

@@ -94,7 +94,9 @@ fn memory_stays_private_while_a_token_file_keeps_it_waiting() {
     let endpoint = Endpoint::http();
     let shared = match tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir_in("/dev/shm") {
         Ok(shared) => shared,
-        Err(error) => return skipped(&format!("needs a FIFO in /dev/shm: {error}")),
+        Err(error) => {
+            return skipped(&format!("needs memory as a file system: a FIFO in /dev/shm: {}", error.kind()));
+        }
     };
     let fifo = shared.path().join("token");
     assert!(Command::new("mkfifo").arg("-m").arg("666").arg(&fifo).status().unwrap().success());
