@@ -1,6 +1,9 @@
 //! A user's file with a secret that others can read, and what every command says where a token is held back.
 
 use crate::peers::endpoint::Endpoint;
+use crate::peers::library::{Library, NewImage};
+use crate::peers::sif::Sif;
+use crate::pull;
 use crate::world::{As, World, is_root, mode, words};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -98,4 +101,27 @@ fn every_command_says_that_a_token_is_held_back_and_what_mends_it() {
     chmod(&world.user_dir(), 0o700);
     chmod(&world.user_file(), 0o600);
     world.remote("status --json").prints("\"valid\"");
+}
+
+#[test]
+fn a_private_image_whose_token_is_held_back() {
+    let library = Library::http();
+    library.accept_token("t0ken");
+    library.set(|settings| settings.public = false);
+    library.add(NewImage::new("lab/tools/blast:v1", Sif::new("amd64").filled(9).bytes()));
+    let world = World::new();
+    world.write_user(pull::remote(&library, "t0ken"));
+    let output = world.home().join("x.sif").display().to_string();
+    let pull = ["pull", "-F", "--disable-cache", &output, "library://lab/tools/blast:v1"];
+    world.run(As::User, &pull).exits(0);
+    chmod(&world.user_file(), 0o666);
+    let shown = world
+        .run(As::User, &pull)
+        .exits(255)
+        .says("401 Unauthorized")
+        .says("is not sent: ")
+        .says(&format!("chmod go-w {}\n", world.user_file().display()))
+        .never_shows("remote login")
+        .never_shows("t0ken");
+    assert_eq!(shown.stderr.matches("hint:").count(), 1, "{shown:?}");
 }
