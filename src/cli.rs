@@ -6,7 +6,7 @@
 mod answer;
 mod tree;
 
-pub use answer::{exclusive, usage_error};
+pub use answer::usage_text;
 pub use tree::tree;
 
 use crate::commands::completion::{self, Shell};
@@ -241,7 +241,7 @@ impl Line {
             Group::Registry(group) => registry::run(group, ctx),
             Group::Remote(group) => remote::run(group, ctx),
             Group::Pull(options) if options.uri().is_none() => {
-                Err(usage_error(ctx, &["pull"], "the required argument <URI> was not provided"))
+                Err(Failure::usage(&["pull"], "the required argument <URI> was not provided"))
             }
             _ if !ours => Err(not_a_library(self.command(), ctx)),
             Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, None)),

@@ -5,10 +5,11 @@
 use std::fmt;
 
 /// What a failure means for the exit status.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// The command line is wrong; nothing was done. Exit status 1.
-    Usage,
+    /// The command line is wrong; nothing was done. Exit status 1. With the words of the command (`remote`,
+    /// `login`), whose usage is shown.
+    Usage(Vec<String>),
     /// The command failed. Exit status 255.
     Failed,
     /// The reader of standard output went away. Exit status 141, and no word.
@@ -35,9 +36,13 @@ impl Failure {
         Self { kind: Kind::Failed, source: anyhow::Error::msg(message), hints: Vec::new() }
     }
 
-    /// A failure of kind [`Kind::Usage`] with this message.
-    pub fn usage(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::Usage, ..Self::new(message) }
+    /// A failure of kind [`Kind::Usage`]: clap takes the command line, and the command does not.
+    pub fn usage<M>(command: &[&str], message: M) -> Self
+    where
+        M: fmt::Display + fmt::Debug + Send + Sync + 'static,
+    {
+        let command = command.iter().map(ToString::to_string).collect();
+        Self { kind: Kind::Usage(command), ..Self::new(message) }
     }
 
     /// Adds a hint: a command to type, or where to look.
@@ -63,6 +68,20 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self { kind: Kind::Failed, source: error.into(), hints: Vec::new() }
+    }
+}
+
+/// Refuses two options that exclude each other. clap cannot: it would count `--switch=false` as given.
+///
+/// # Errors
+/// Two of `options`, each with whether it was given, were given; `command` as in [`Kind::Usage`].
+pub fn exclusive(command: &[&str], options: &[(&str, bool)]) -> Result<()> {
+    let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+    match given.as_slice() {
+        [one, other, ..] => {
+            Err(Failure::usage(command, format!("the argument '{one}' cannot be used with '{other}'")))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -94,6 +113,14 @@ mod tests {
         assert_eq!(failure.message(), "opening x: no such file");
         assert_eq!(failure.hints, ["touch x"]);
         assert_eq!(failure.kind, Kind::Failed);
-        assert_eq!(Failure::usage("x").kind, Kind::Usage);
+    }
+
+    #[test]
+    fn two_options_exclude_each_other_only_where_both_were_given() {
+        let options = |all, json| [("--all", all), ("--json", json)];
+        assert!(exclusive(&["remote", "list"], &options(true, false)).is_ok());
+        let refused = exclusive(&["remote", "list"], &options(true, true)).unwrap_err();
+        assert_eq!(refused.message(), "the argument '--all' cannot be used with '--json'");
+        assert_eq!(refused.kind, Kind::Usage(vec!["remote".into(), "list".into()]));
     }
 }

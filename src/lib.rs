@@ -58,15 +58,21 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     status
 }
 
-/// The one reporter: one FATAL line, then the hints. A wrong command line is shown as clap words it.
+/// The one reporter: one FATAL line, then the hints. A wrong command line is shown in clap's layout.
 fn report(failure: &Failure, ctx: &Context) -> u8 {
-    match failure.kind {
+    let status = match &failure.kind {
         Kind::ClosedStdout => return 141,
-        Kind::Usage => ctx.talk.prompt(&format!("{}\n", failure.message())),
-        Kind::Failed => ctx.talk.fatal(failure.message()),
-    }
+        Kind::Usage(command) => {
+            ctx.talk.prompt(&cli::usage_text(command, &failure.message(), ctx));
+            1
+        }
+        Kind::Failed => {
+            ctx.talk.fatal(failure.message());
+            255
+        }
+    };
     for hint in &failure.hints {
         ctx.talk.hint(hint);
     }
-    if failure.kind == Kind::Usage { 1 } else { 255 }
+    status
 }

@@ -9,36 +9,19 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 
-/// A command line that clap takes and the command does not: in clap's layout, with the usage of the
-/// command, named by its words (`remote`, `login`).
-pub fn usage_error(ctx: &Context, words: &[&str], message: &str) -> Failure {
-    let mut tree = built(ctx);
-    let command = words.iter().try_fold(&mut tree, |command, word| command.find_subcommand_mut(word));
-    match command {
-        Some(command) => {
-            let text = command.error(ErrorKind::ArgumentConflict, message).render().to_string();
-            Failure::usage(text.trim_end().to_string())
-        }
-        None => Failure::usage(message.to_string()),
-    }
+/// What is wrong with a command line, in clap's layout: the message, the usage of the command (named by its words,
+/// `remote`, `login`) where the message has none, and where to read more.
+pub fn usage_text(command: &[String], message: &str, ctx: &Context) -> String {
+    let usage = if message.lines().any(|line| line.starts_with("Usage:")) {
+        String::new()
+    } else {
+        let words: Vec<OsString> = command.iter().map(OsString::from).collect();
+        format!("\n\n{}", named(&mut built(ctx), &words).render_usage().to_string().trim_end())
+    };
+    format!("error: {message}{usage}\n\nFor more information, try '--help'.\n")
 }
 
-/// Refuses two options that exclude each other. clap cannot: it would count `--switch=false` as given.
-///
-/// # Errors
-/// Two of `options`, each with whether it was given, were given; `words` as for [`usage_error`].
-pub fn exclusive(ctx: &Context, words: &[&str], options: &[(&str, bool)]) -> Result<()> {
-    let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
-    match given.as_slice() {
-        [one, other, ..] => {
-            let message = format!("the argument '{one}' cannot be used with '{other}'");
-            Err(usage_error(ctx, words, &message))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Help goes to standard output; a wrong command line is a [`Failure`] of kind Usage with clap's words.
+/// Help goes to standard output; a wrong command line is a [`Failure`] of kind `Usage` with clap's words.
 /// `args` are the words that clap read, without the program.
 pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
     if error.kind() == ErrorKind::DisplayHelp {
@@ -57,14 +40,10 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
     }
     // The tree that reads has no help option, so clap points to the command `help` instead, and only for groups.
     let text = text.trim_end().trim_end_matches("For more information, try 'help'.").trim_end();
-    let mut text: Vec<_> = text.split('\n').map(|line| escape(line).into_owned()).collect();
-    if !text.iter().any(|line| line.starts_with("Usage:")) {
-        // clap leaves it out if a value is wrong.
-        let usage = named(&mut built(ctx), args).render_usage().to_string();
-        text.extend([String::new(), usage.trim_end().to_string()]);
-    }
-    text.push("\nFor more information, try '--help'.".into());
-    Err(Failure::usage(text.join("\n")))
+    let text: Vec<_> = text.split('\n').map(escape).collect();
+    let text = text.join("\n");
+    let command: Vec<_> = args.iter().filter_map(|word| word.to_str()).collect();
+    Err(Failure::usage(&command, text.strip_prefix("error: ").unwrap_or(&text).to_string()))
 }
 
 /// The help that `--help`, `-h` or `help` asked for.

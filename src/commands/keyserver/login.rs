@@ -1,10 +1,9 @@
 //! `keyserver login URI`
 
-use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::Session;
-use crate::error::Result;
+use crate::error::{Result, exclusive};
 use clap::Args;
 
 /// Log in to a keyserver
@@ -27,7 +26,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    cli::exclusive(session.ctx, &["keyserver", "login"], &options.login.secret.given())?;
+    exclusive(&["keyserver", "login"], &options.login.secret.given())?;
     let changed = service::login(&options.uri, &options.login, None, session)?;
     options.json.changed(session, changed)
 }

@@ -4,7 +4,6 @@ use super::cache::{Cache, copy_hashed};
 use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, min_rate, number, one_tag};
-use crate::cli;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -115,7 +114,7 @@ struct Pull {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let missing = || cli::usage_error(session.ctx, &["pull"], "the required argument <URI> was not provided");
+    let missing = || Failure::usage(&["pull"], "the required argument <URI> was not provided");
     let uri = options
         .uri()
         .ok_or_else(missing)?

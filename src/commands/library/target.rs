@@ -1,6 +1,5 @@
 //! Which library a command speaks to, and whether it gets a token.
 
-use crate::cli;
 use crate::commands::endpoint::{Access, Keep, expiry_line};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
@@ -99,7 +98,7 @@ fn named(choice: &Choice, session: &Session) -> Result<Option<Named>> {
     if let Some(url) = choice.library {
         if host.is_some() {
             let message = "--library cannot be used with a reference that names its host";
-            return Err(cli::usage_error(session.ctx, &[choice.command], message));
+            return Err(Failure::usage(&[choice.command], message));
         }
         return address(url, "--library").map(Some);
     }

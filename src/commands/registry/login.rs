@@ -1,10 +1,9 @@
 //! `registry login URI`
 
-use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::Session;
-use crate::error::Result;
+use crate::error::{Result, exclusive};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -33,7 +32,7 @@ pub struct Options {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    cli::exclusive(session.ctx, &["registry", "login"], &options.login.secret.given())?;
+    exclusive(&["registry", "login"], &options.login.secret.given())?;
     let changed = service::login(&options.uri, &options.login, options.authfile, session)?;
     options.json.changed(session, changed)
 }

@@ -1,13 +1,12 @@
 //! `remote add NAME URI`
 
 use super::login;
-use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::session::{Layers, Session};
 use crate::config::file::Loaded;
 use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, exclusive};
 use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
@@ -74,7 +73,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
         [tokenfile, ("--no-login", options.no_login)],
         [("--if-absent", options.if_absent), ("--replace", options.replace)],
     ] {
-        cli::exclusive(session.ctx, &["remote", "add"], &pair)?;
+        exclusive(&["remote", "add"], &pair)?;
     }
     let name = RemoteName::parse(&options.name)?;
     let (uri, insecure) = address(&options, session)?;

@@ -1,10 +1,9 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
-use crate::cli;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::Credential;
 use crate::config::layers::{Effective, Origin, Remote};
-use crate::error::Result;
+use crate::error::{Result, exclusive};
 use crate::message::{Level, json_line};
 use crate::passthrough;
 use crate::paths;
@@ -85,7 +84,7 @@ impl LoginRow {
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let options_given = [("--all", options.all), ("--json", options.json)];
-    cli::exclusive(session.ctx, &["remote", "list"], &options_given)?;
+    exclusive(&["remote", "list"], &options_given)?;
     let layers = session.load()?;
     say_more(session, &layers);
     let effective = &layers.effective;

@@ -1,13 +1,12 @@
 //! `remote login [NAME|SERVICE-URI]`
 
-use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::endpoint::{Access, Keep, failure, wait};
 use crate::commands::service::{self, LoginOptions};
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
-use crate::error::{Failure, Result, ResultExt};
+use crate::error::{Failure, Result, ResultExt, exclusive};
 use crate::message::quoted;
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
@@ -52,7 +51,7 @@ enum Outcome {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    cli::exclusive(session.ctx, &["remote", "login"], &options.login.secret.given())?;
+    exclusive(&["remote", "login"], &options.login.secret.given())?;
     let LoginOptions { username, secret, insecure, ca_file } = &options.login;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
         let changed = service::login(uri, &options.login, options.authfile, session)?;
@@ -65,7 +64,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
         let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
-        return Err(cli::usage_error(session.ctx, &["remote", "login"], &message));
+        return Err(Failure::usage(&["remote", "login"], message));
     }
     let layers = session.load()?;
     let name = layers.find(session, options.target.as_deref())?.0;

@@ -1,12 +1,11 @@
 //! `remote logout [NAME|SERVICE-URI]`
 
-use crate::cli;
 use crate::commands::JsonOption;
 use crate::commands::service::{self, registry};
 use crate::commands::session::{Session, no_remote};
 use crate::config::layers::Origin;
 use crate::config::{Config, Credential};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, exclusive};
 use crate::uri::{ServiceUri, is_service, public};
 use clap::Args;
 use std::path::PathBuf;
@@ -36,14 +35,14 @@ pub struct Options {
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let targets = [("[NAME|SERVICE-URI]", options.target.is_some()), ("--all", options.all)];
-    cli::exclusive(session.ctx, &["remote", "logout"], &targets)?;
+    exclusive(&["remote", "logout"], &targets)?;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
         let changed = service::logout(uri, options.authfile, session)?;
         return options.json.changed(session, changed);
     }
     if options.authfile.is_some() {
         let message = "--authfile is for registries, not for a remote endpoint";
-        return Err(cli::usage_error(session.ctx, &["remote", "logout"], message));
+        return Err(Failure::usage(&["remote", "logout"], message));
     }
     if options.all { logout_all(&options, session) } else { logout_one(&options, session) }
 }
