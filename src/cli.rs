@@ -6,7 +6,7 @@
 mod answer;
 mod tree;
 
-pub use answer::usage_text;
+pub(crate) use answer::usage_text;
 pub use tree::tree;
 
 use crate::commands::completion::{self, Shell};
@@ -240,8 +240,9 @@ impl Line {
             Group::Keyserver(group) => keyserver::run(group, ctx),
             Group::Registry(group) => registry::run(group, ctx),
             Group::Remote(group) => remote::run(group, ctx),
+            // It says what is missing, whoever's the image would be.
             Group::Pull(options) if options.uri().is_none() => {
-                Err(Failure::usage(&["pull"], "the required argument <URI> was not provided"))
+                pull::run(&options, &mut Session::new(ctx, None))
             }
             _ if !ours => Err(not_a_library(self.command(), ctx)),
             Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, None)),

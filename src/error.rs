@@ -36,7 +36,8 @@ impl Failure {
         Self { kind: Kind::Failed, source: anyhow::Error::msg(message), hints: Vec::new() }
     }
 
-    /// A failure of kind [`Kind::Usage`]: clap takes the command line, and the command does not.
+    /// A failure of kind [`Kind::Usage`]; `command` are the words that name the command, and no other word that was
+    /// typed, which may be a secret.
     pub fn usage<M>(command: &[&str], message: M) -> Self
     where
         M: fmt::Display + fmt::Debug + Send + Sync + 'static,
@@ -113,6 +114,7 @@ mod tests {
         assert_eq!(failure.message(), "opening x: no such file");
         assert_eq!(failure.hints, ["touch x"]);
         assert_eq!(failure.kind, Kind::Failed);
+        assert_eq!(Failure::usage(&["x"], "x").kind, Kind::Usage(vec!["x".into()]));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What clap says to a person: help, and what is wrong with a command line.
 
-use super::tree::{OPTIONAL_VALUE, tree};
+use super::tree::{OPTIONAL_VALUE, path, tree};
 use super::{GROUPS, who_serves_what};
 use crate::context::Context;
 use crate::error::{Failure, Result};
@@ -11,7 +11,7 @@ use std::ffi::OsString;
 
 /// What is wrong with a command line, in clap's layout: the message, the usage of the command (named by its words,
 /// `remote`, `login`) where the message has none, and where to read more.
-pub fn usage_text(command: &[String], message: &str, ctx: &Context) -> String {
+pub(crate) fn usage_text(command: &[String], message: &str, ctx: &Context) -> String {
     let usage = if message.lines().any(|line| line.starts_with("Usage:")) {
         String::new()
     } else {
@@ -42,7 +42,8 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
     let text = text.trim_end().trim_end_matches("For more information, try 'help'.").trim_end();
     let text: Vec<_> = text.split('\n').map(escape).collect();
     let text = text.join("\n");
-    let command: Vec<_> = args.iter().filter_map(|word| word.to_str()).collect();
+    let mut tree = built(ctx);
+    let command: Vec<_> = path(named(&mut tree, args)).collect();
     Err(Failure::usage(&command, text.strip_prefix("error: ").unwrap_or(&text).to_string()))
 }
 
@@ -57,8 +58,7 @@ fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
     let short =
         matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if name == "-h");
     let help = if short { command.render_help() } else { command.render_long_help() };
-    let bin = command.get_bin_name().unwrap_or_default();
-    match bin.split(' ').count() > 2 {
+    match path(command).count() > 1 {
         true => ctx.print(&help.to_string()),
         false => ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx))),
     }
@@ -84,4 +84,27 @@ fn named<'a>(mut command: &'a mut Command, words: &[OsString]) -> &'a mut Comman
 fn may_be_secret(word: &str, args: &[OsString]) -> bool {
     let login = args.iter().any(|arg| arg == "login");
     word.contains('@') || login && !word.starts_with('-') && word != "login" && !GROUPS.contains(&word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::persona::Persona;
+
+    #[test]
+    fn only_the_words_that_name_a_command_are_kept() {
+        let mut tree = tree(Persona::Apptainer);
+        tree.build();
+        for (typed, kept) in [
+            ("remote login --password hunter2 --bogus", "remote login"),
+            ("help keyserver add x", "keyserver add"),
+            ("remote hunter2", "remote"),
+            ("pull a b c", "pull"),
+            ("hunter2", ""),
+        ] {
+            let words: Vec<OsString> = typed.split(' ').map(OsString::from).collect();
+            let command: Vec<_> = path(named(&mut tree, &words)).collect();
+            assert_eq!(command.join(" "), kept, "{typed}");
+        }
+    }
 }

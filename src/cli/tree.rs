@@ -124,12 +124,17 @@ impl TypedValueParser for HelpSwitch {
         if !TypedValueParser::parse_ref(&switch, command, arg, value)? {
             return Ok(false);
         }
-        let words = command.get_bin_name().unwrap_or_default().split(' ').skip(1).map(String::from);
+        let words = path(command).map(String::from).collect();
         let mut error = clap::Error::new(ErrorKind::DisplayHelp).with_cmd(command);
         error.insert(ContextKind::InvalidArg, ContextValue::String(self.0.into()));
-        error.insert(ContextKind::Custom, ContextValue::Strings(words.collect()));
+        error.insert(ContextKind::Custom, ContextValue::Strings(words));
         Err(error)
     }
+}
+
+/// The words that name a command of a built tree, from the group down: `remote`, `login`.
+pub(super) fn path(command: &Command) -> impl Iterator<Item = &str> {
+    command.get_bin_name().unwrap_or_default().split(' ').skip(1)
 }
 
 /// The words without the empty ones, which count as absent, and without the options whose values they are.
