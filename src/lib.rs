@@ -12,6 +12,7 @@
     )
 )]
 
+pub(crate) mod arch;
 pub mod auth_file;
 pub mod child;
 pub mod cli;
@@ -21,9 +22,13 @@ pub mod context;
 pub mod error;
 pub mod executable;
 pub mod fsio;
+pub mod http;
 pub mod message;
 pub mod passthrough;
 pub mod paths;
+#[cfg(test)]
+#[path = "../tests/peers/mod.rs"]
+pub mod peers;
 pub mod persona;
 pub mod prompt;
 pub mod secret;

@@ -203,7 +203,7 @@ impl Fields<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::services::peers::sif::{JSON, Sif as Writer};
+    use crate::peers::sif::{JSON, Sif as Writer};
     use proptest::prelude::*;
     use std::io::Cursor;
 

@@ -4,11 +4,13 @@ use super::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;
+use crate::http::{self, Http, HttpError, Settings};
 use crate::persona::Persona;
 use crate::secret::Secret;
 use crate::secret_source::check_token;
-use crate::services::policy::{self, Exposure, Freshness, Origin};
-use crate::services::{self, Http, HttpError, Service, Services, Settings, cache};
+use crate::services::endpoint::cache;
+use crate::services::endpoint::discovery::{Service, Services};
+use crate::services::endpoint::policy::{self, Exposure, Freshness, Origin};
 use crate::uri::EndpointUri;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -213,7 +215,7 @@ pub fn failure(error: HttpError) -> Failure {
 /// # Errors
 /// The runtime could not be made.
 pub fn wait<F: Future>(requests: F) -> Result<F::Output> {
-    services::block_on(requests).fail_context(|| "while preparing requests")
+    http::block_on(requests).fail_context(|| "while preparing requests")
 }
 
 /// When a token ends or ended, in round numbers; both times in seconds since 1970.

@@ -2,11 +2,11 @@
 
 use super::retry::{Patience, TRIES};
 use super::{Hasher, Progress, Speed, Storage, TransferError};
+use crate::http::Login;
+use crate::http::stream::{Fetch, Stream};
+use crate::http::{HttpError, Kind};
 use crate::message::Talk;
-use crate::services::error::{HttpError, Kind};
-use crate::services::http::Login;
 use crate::services::library::Library;
-use crate::services::stream::{Fetch, Stream};
 use futures_util::future::try_join_all;
 use std::cell::{Cell, RefCell};
 use std::fs::File;

@@ -13,9 +13,9 @@ pub use hash::{Hasher, hash_file};
 pub use pace::Speed;
 pub use progress::Progress;
 
+use crate::http::HttpError;
+use crate::http::shown;
 use crate::message::Talk;
-use crate::services::HttpError;
-use crate::services::error::shown;
 use crate::services::library::Library;
 use std::cell::Cell;
 use std::fmt;

@@ -1,6 +1,6 @@
 //! A transfer may be slow, but it may not crawl for ever.
 
-use crate::services::{HttpError, Kind};
+use crate::http::{HttpError, Kind};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use url::Url;

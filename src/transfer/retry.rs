@@ -1,8 +1,8 @@
 //! What is worth another try, when, and how often.
 
 use super::Progress;
+use crate::http::{HttpError, Kind};
 use crate::message::Talk;
-use crate::services::{HttpError, Kind};
 use std::time::Duration;
 
 /// After the first failure.

@@ -2,11 +2,11 @@
 
 use super::retry::Patience;
 use super::{Progress, Speed, Storage, TransferError, hash_file};
+use crate::http::HttpError;
+use crate::http::stream::FilePart;
 use crate::message::Talk;
-use crate::services::error::HttpError;
 use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, Parts, Received};
-use crate::services::stream::FilePart;
 use crate::signals::Farewell;
 use md5::{Digest, Md5};
 use std::fs::File;

@@ -7,7 +7,7 @@ use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
-use crate::services::policy::Freshness;
+use crate::services::endpoint::policy::Freshness;
 use crate::uri::{ServiceUri, TypedService, may_hold_password, public};
 use clap::Args;
 

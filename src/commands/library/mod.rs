@@ -11,8 +11,9 @@ mod target;
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
-use crate::services::error::{Administrator, shown};
-use crate::services::{HttpError, Kind};
+use crate::http::error::Administrator;
+use crate::http::shown;
+use crate::http::{HttpError, Kind};
 use crate::sif::ARCHITECTURES;
 use crate::transfer::TransferError;
 use crate::uri::LibraryRef;
@@ -64,7 +65,7 @@ fn min_rate(session: &Session) -> Result<u64> {
 /// The architecture that is asked for, this machine's where none is.
 fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<String> {
     let arch = text(option, &[variable], session)?;
-    let arch = arch.unwrap_or_else(|| crate::services::go_arch().to_string());
+    let arch = arch.unwrap_or_else(|| crate::arch::go_arch().to_string());
     if ARCHITECTURES.iter().any(|(_, name)| *name == arch) {
         return Ok(arch);
     }

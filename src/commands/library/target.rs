@@ -4,12 +4,13 @@ use crate::commands::endpoint::{Access, Keep, expiry_line};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
+use crate::http::Http;
+use crate::http::shown;
 use crate::message::quoted;
 use crate::secret::Secret;
-use crate::services::error::shown;
+use crate::services::endpoint::account;
+use crate::services::endpoint::policy::Freshness;
 use crate::services::library::Library;
-use crate::services::policy::Freshness;
-use crate::services::{Http, account};
 use crate::uri::LibraryRef;
 use url::Url;
 

@@ -6,11 +6,11 @@ use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};
 use crate::error::{Failure, Result};
+use crate::http::Login;
+use crate::http::is_loopback;
 use crate::message::quoted;
 use crate::secret_source::{check_token, source_name};
-use crate::services;
-use crate::services::keyserver::{self, Verdict};
-use crate::services::policy::is_loopback;
+use crate::services::keyserver::check::{Verdict, check};
 use crate::uri::ServiceUri;
 
 /// Checks the login with the keyserver and stores it.
@@ -39,12 +39,12 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
         password = check_token(password, &source_name(&login.secret, session.ctx.terminals.stdin()))?;
     }
     let secret = match username.as_str() {
-        "" => services::Login::Bearer(&password),
-        name => services::Login::Basic(name, &password),
+        "" => Login::Bearer(&password),
+        name => Login::Basic(name, &password),
     };
     let http = session.http(login.ca_file.clone());
     let insecure_request = insecure || url.scheme() == "http";
-    let verdict = wait(keyserver::check(&http, &url, insecure_request, secret))?
+    let verdict = wait(check(&http, &url, insecure_request, secret))?
         .map_err(|error| failure(error).context(format!("while login to {uri}")))?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),

@@ -8,13 +8,13 @@ use crate::commands::migrate::migrate;
 use crate::commands::session::Session;
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, ResultExt};
+use crate::http::basic;
+use crate::http::error::{Kind, Tls};
+use crate::http::is_loopback;
 use crate::message::quoted;
 use crate::paths::AuthPath;
 use crate::secret::Secret;
-use crate::services::error::{Kind, Tls};
-use crate::services::http::basic;
-use crate::services::oci::{self, Verdict};
-use crate::services::policy::is_loopback;
+use crate::services::registry::check::{Verdict, check};
 use crate::uri::{ServiceUri, public};
 use std::path::{Path, PathBuf};
 
@@ -198,7 +198,7 @@ fn verify(
     let directories = CERT_DIRECTORIES.iter().map(|root| Path::new(root).join(uri.authority())).collect();
     let http = session.http_trusting(login.ca_file.clone(), directories);
     let while_login = || format!("while login to {uri}");
-    let verdict = wait(oci::check(&http, uri, insecure, username, password))?.map_err(|error| {
+    let verdict = wait(check(&http, uri, insecure, username, password))?.map_err(|error| {
         let unknown = matches!(error.kind, Kind::Tls(Tls::UnknownIssuer)) && !insecure;
         let (odd, url) = (matches!(error.kind, Kind::Unexpected(_) | Kind::Status { .. }), error.url.clone());
         let failure = failure(error).context(while_login());

@@ -6,10 +6,10 @@
 pub mod upload;
 mod wire;
 
-use super::discovery::below;
-use super::error::{HttpError, Kind};
-use super::http::{Get, Http, Login, Response};
-use super::stream::{Call, Content};
+use crate::http::below;
+use crate::http::stream::{Call, Content};
+use crate::http::{Get, Http, Login, Response};
+use crate::http::{HttpError, Kind};
 use crate::secret::Secret;
 use reqwest::Method;
 use semver::Version;

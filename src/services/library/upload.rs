@@ -3,9 +3,9 @@
 use super::wire::{CompletedPart, Finished, PartStart, PartStarted, PartsAbort, PartsEnd, PartsStart};
 use super::wire::{PartsStarted, SingleStart, SingleStarted};
 use super::{Library, made_address, read};
-use crate::services::error::{HttpError, Kind, shown};
-use crate::services::http::Response;
-use crate::services::stream::{Call, Content, FilePart};
+use crate::http::Response;
+use crate::http::stream::{Call, Content, FilePart};
+use crate::http::{HttpError, Kind, shown};
 use reqwest::Method;
 use std::time::Duration;
 use url::Url;

@@ -1,9 +1,9 @@
 //! The library's documents as they stand on the wire.
 
 use super::Level;
-use crate::services::bounded::{self, List, Names};
-use crate::services::error::HttpError;
-use crate::services::http::Response;
+use crate::http::HttpError;
+use crate::http::Response;
+use crate::http::bounded::{self, List, Names};
 use serde::{Deserialize, Serialize};
 
 /// What every document stands in.

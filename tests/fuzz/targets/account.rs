@@ -4,9 +4,9 @@
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::message::LONGEST;
 use apptainer_remote::secret::Secret;
-use apptainer_remote::services::account::{Account, jwt_expiry};
-use apptainer_remote::services::health::{Row, parse_version};
-use apptainer_remote::services::oci::parse_token;
+use apptainer_remote::services::endpoint::account::{Account, jwt_expiry};
+use apptainer_remote::services::endpoint::health::{Row, parse_version};
+use apptainer_remote::services::registry::check::parse_token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;

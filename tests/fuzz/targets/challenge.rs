@@ -1,8 +1,8 @@
 //! `WWW-Authenticate`, and the address that a password goes to because of it.
 
 use crate::target::{Outcome, Target};
-use apptainer_remote::services::challenge::{Challenge, parse};
-use apptainer_remote::services::oci::token_url;
+use apptainer_remote::services::registry::challenge::{Challenge, parse};
+use apptainer_remote::services::registry::check::token_url;
 use url::{Host, Url};
 
 pub const TARGET: Target = Target { large: 1 << 16, ..Target::new(check, WORDS) };

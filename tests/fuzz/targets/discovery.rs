@@ -2,8 +2,8 @@
 
 use super::endpoint_uri::{CANARY, hides_password};
 use crate::target::{Outcome, Target, some};
-use apptainer_remote::services::cache::{decode, encode, file_name};
-use apptainer_remote::services::discovery::{Services, parse, service_url};
+use apptainer_remote::services::endpoint::cache::{decode, encode, file_name};
+use apptainer_remote::services::endpoint::discovery::{Services, parse, service_url};
 use serde_json::Value;
 use std::time::Duration;
 use url::Url;

@@ -1,8 +1,8 @@
 //! The server's own message in the body of a failure: one bounded line, without the secrets that were sent.
 
 use crate::target::{Outcome, Target, some};
+use apptainer_remote::http::message::from_body;
 use apptainer_remote::secret::Secret;
-use apptainer_remote::services::message::from_body;
 
 pub const TARGET: Target = Target::new(check, WORDS);
 

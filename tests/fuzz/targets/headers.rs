@@ -1,8 +1,8 @@
 //! `Content-Range` and `Retry-After`. Each line of an input is the value of one.
 
 use crate::target::{Outcome, Target};
-use apptainer_remote::services::http::parse_retry_after;
-use apptainer_remote::services::stream::ContentRange;
+use apptainer_remote::http::parse_retry_after;
+use apptainer_remote::http::stream::ContentRange;
 
 pub const TARGET: Target = Target { large: 1 << 16, ..Target::new(check, WORDS) };
 

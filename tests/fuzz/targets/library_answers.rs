@@ -1,9 +1,9 @@
 //! What a library answers: images, ids, its version, and where bytes may go.
 
 use crate::target::{Outcome, Target, some};
+use apptainer_remote::http::{HttpError, Response};
 use apptainer_remote::services::library::upload::{begun_parts, finished, named_address};
 use apptainer_remote::services::library::{described_image, found_images, id, told_abilities};
-use apptainer_remote::services::{HttpError, Response};
 use url::Url;
 
 pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };

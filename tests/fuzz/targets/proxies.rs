@@ -3,8 +3,8 @@
 
 use super::endpoint_uri::CANARY;
 use crate::target::{Outcome, Target};
-use apptainer_remote::services::Settings;
-use apptainer_remote::services::proxy::{Proxies, shown};
+use apptainer_remote::http::Settings;
+use apptainer_remote::http::proxy::{Proxies, shown};
 use std::ffi::OsString;
 use url::Url;
 

@@ -1,8 +1,8 @@
 //! Where redirects may lead, and what goes with them.
 
 use super::*;
-use crate::services::peers::ca::{Ca, Identity};
-use crate::services::peers::endpoint::Behaviour;
+use crate::peers::ca::{Ca, Identity};
+use crate::peers::endpoint::Behaviour;
 
 #[test]
 fn redirects_are_followed() {

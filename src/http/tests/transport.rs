@@ -1,8 +1,8 @@
 //! TLS: whose certificates are believed, and what is said about the others.
 
 use super::*;
-use crate::services::peers::ca::{Ca, Identity};
-use crate::services::{Kind, error::Tls};
+use crate::http::{Kind, error::Tls};
+use crate::peers::ca::{Ca, Identity};
 use std::path::Path;
 
 fn trusting(path: &Path) -> Http {

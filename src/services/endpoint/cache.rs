@@ -82,7 +82,7 @@ pub fn decode(bytes: &[u8], endpoint: &Url, insecure: bool, now: u64) -> Option<
 /// One spelling of an endpoint's address: no user info, query, fragment, or slash at the end. The URL type
 /// has already put host and port into one form.
 fn canonical(endpoint: &Url) -> String {
-    super::error::shown(endpoint).trim_end_matches('/').to_string()
+    crate::http::shown(endpoint).trim_end_matches('/').to_string()
 }
 
 /// Host, port and path in characters that every file system takes.

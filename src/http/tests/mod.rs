@@ -1,24 +1,23 @@
 //! The client against servers that really listen.
 
 mod early;
-mod endpoint;
 mod faults;
 mod proxies;
 mod redirects;
 mod transport;
 
-use super::peers::endpoint::Endpoint;
 use super::{Get, Http, HttpError, Limits, Login, Response, Settings, block_on};
+use crate::peers::endpoint::Endpoint;
 use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
 
 /// Enough for every server that answers, even when the machine is busy.
-const PATIENT: Duration = Duration::from_secs(10);
+pub(crate) const PATIENT: Duration = Duration::from_secs(10);
 /// For servers that do not.
-const SHORT: Duration = Duration::from_millis(300);
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-fn limits(time: Duration) -> Limits {
+pub(crate) fn limits(time: Duration) -> Limits {
     Limits {
         connect: PATIENT,
         discovery: time,
@@ -40,40 +39,40 @@ fn limits(time: Duration) -> Limits {
 }
 
 /// A client of no proxy that trusts nobody: not even this machine's own certificates are read.
-fn http() -> Http {
+pub(crate) fn http() -> Http {
     with(settings(), PATIENT)
 }
 
-fn impatient() -> Http {
+pub(crate) fn impatient() -> Http {
     with(settings(), SHORT)
 }
 
-fn with(settings: Settings, time: Duration) -> Http {
+pub(crate) fn with(settings: Settings, time: Duration) -> Http {
     Http::new(settings, limits(time))
 }
 
-fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings { cert_file: Some("/dev/null".into()), cert_dirs: Some(Vec::new()), ..Settings::default() }
 }
 
-fn url(text: &str) -> Url {
+pub(crate) fn url(text: &str) -> Url {
     Url::parse(text).unwrap()
 }
 
-fn token() -> Secret {
+pub(crate) fn token() -> Secret {
     Secret::new("canary-token".into())
 }
 
 /// One GET of a path of `base`.
-struct Ask<'a> {
-    base: &'a str,
-    path: &'a str,
-    token: Option<&'a Secret>,
-    insecure: bool,
+pub(crate) struct Ask<'a> {
+    pub(crate) base: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) token: Option<&'a Secret>,
+    pub(crate) insecure: bool,
 }
 
 impl Ask<'_> {
-    fn by(&self, http: &Http) -> Result<Response, HttpError> {
+    pub(crate) fn by(&self, http: &Http) -> Result<Response, HttpError> {
         let url = url(&format!("{}{}", self.base, self.path));
         let Limits { discovery: timeout, json_bytes: limit, .. } = *http.limits();
         let get = Get {
@@ -89,17 +88,22 @@ impl Ask<'_> {
 }
 
 /// A GET without token.
-fn get(http: &Http, base: &str, path: &str) -> Result<Response, HttpError> {
+pub(crate) fn get(http: &Http, base: &str, path: &str) -> Result<Response, HttpError> {
     Ask { base, path, token: None, insecure: false }.by(http)
 }
 
 /// A GET with the token, allowed over http.
-fn get_with_token(http: &Http, base: &str, path: &str, token: &Secret) -> Result<Response, HttpError> {
+pub(crate) fn get_with_token(
+    http: &Http,
+    base: &str,
+    path: &str,
+    token: &Secret,
+) -> Result<Response, HttpError> {
     Ask { base, path, token: Some(token), insecure: true }.by(http)
 }
 
 /// The whole error of a request, in which the token must not be.
-fn error_of<T>(result: Result<T, HttpError>) -> String {
+pub(crate) fn error_of<T>(result: Result<T, HttpError>) -> String {
     let error = result.err().expect("this must fail");
     let text = error.to_string();
     assert!(!format!("{error:?}{text}").contains("canary"), "{text}");
@@ -107,10 +111,10 @@ fn error_of<T>(result: Result<T, HttpError>) -> String {
 }
 
 /// `Authorization` of every request that an endpoint got for a path.
-fn tokens_seen(endpoint: &Endpoint, path: &str) -> Vec<Option<String>> {
+pub(crate) fn tokens_seen(endpoint: &Endpoint, path: &str) -> Vec<Option<String>> {
     let requests = endpoint.requests_for(path);
     requests.iter().map(|request| request.header("authorization").map(str::to_string)).collect()
 }
 
 /// A label of more than 63 characters fails in the resolver itself: no name server is ever asked.
-const UNRESOLVABLE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test";
+pub(crate) const UNRESOLVABLE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test";

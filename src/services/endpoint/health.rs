@@ -1,8 +1,8 @@
 //! Which services of an endpoint are up, and in which version.
 
 use super::discovery::{Service, Services, service_url};
-use super::error::{HttpError, Kind};
-use super::http::{Get, Http};
+use crate::http::{Get, Http};
+use crate::http::{HttpError, Kind};
 use crate::message::cut;
 use crate::uri::public;
 use serde::Deserialize;

@@ -14,7 +14,7 @@ pub struct Settings {
     pub http_proxy: Option<String>,
     /// For `https://` addresses, in the same form.
     pub https_proxy: Option<String>,
-    /// A list of what is asked directly, in Go's syntax (see [`crate::services::proxy`]).
+    /// A list of what is asked directly, in Go's syntax (see [`crate::http::proxy`]).
     pub no_proxy: Option<String>,
     /// Stands in for the system's certificate bundle.
     pub cert_file: Option<PathBuf>,

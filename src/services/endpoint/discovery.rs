@@ -1,7 +1,6 @@
 //! Which services an endpoint has: `assets/config/config.prod.json`.
 
-use super::error::{HttpError, Kind};
-use super::http::{Get, Http};
+use crate::http::{Get, Http, HttpError, Kind, below, brief};
 use crate::message::cut;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -194,15 +193,6 @@ fn describe(body: &[u8]) -> String {
     format!("no service document: {what}")
 }
 
-/// `base` with `path` below its own path, however that ends; query and fragment are cut.
-pub(super) fn below(base: &Url, path: &str) -> Url {
-    let mut url = base.clone();
-    url.set_query(None);
-    url.set_fragment(None);
-    url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));
-    url
-}
-
 /// The address of `path` below a service.
 ///
 /// # Errors
@@ -222,7 +212,7 @@ pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
 /// An address that could not be read, without what may be user and password in it, cut where it is long.
 pub(super) fn redact(uri: &str) -> String {
     match (Url::parse(uri), uri.rsplit_once('@')) {
-        (Ok(url), _) if url.has_host() => super::error::brief(&url),
+        (Ok(url), _) if url.has_host() => brief(&url),
         (_, Some((_, behind))) => format!("…@{}", cut(behind)),
         (_, None) => cut(uri).into_owned(),
     }

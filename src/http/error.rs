@@ -1,5 +1,6 @@
 //! Why a request failed, in the words of a person: the URL, what happened, and what the server said.
 
+use super::address::brief;
 use super::resolver::NoThread;
 use crate::message::cut;
 use std::error::Error as StdError;
@@ -108,7 +109,7 @@ impl HttpError {
     }
 
     /// `kind` at what is shown as `url`.
-    pub(super) fn at(url: String, kind: Kind) -> Self {
+    pub(crate) fn at(url: String, kind: Kind) -> Self {
         Self { url, proxy: None, connected: false, retry_after: None, named_by: None, note: None, kind }
     }
 
@@ -266,28 +267,6 @@ impl fmt::Display for Tls {
             Self::Other(text) => write!(f, "TLS failed: {text}"),
         }
     }
-}
-
-/// `url` without user info, query and fragment, where secrets may stand.
-pub fn shown(url: &Url) -> String {
-    let mut url = without_userinfo(url);
-    url.set_query(None);
-    url.set_fragment(None);
-    url.into()
-}
-
-/// As [`shown`], cut where it is long.
-pub(super) fn brief(url: &Url) -> String {
-    cut(&shown(url)).into_owned()
-}
-
-/// `url` without user and password.
-pub(super) fn without_userinfo(url: &Url) -> Url {
-    let mut url = url.clone();
-    // Both fail only where there can be no user info.
-    let _ = url.set_username("");
-    let _ = url.set_password(None);
-    url
 }
 
 fn seconds(time: Duration) -> String {

@@ -1,8 +1,8 @@
 //! Whether a keyserver takes a login.
 
-use super::discovery::below;
-use super::error::{HttpError, Kind};
-use super::http::{Get, Http, Login};
+use crate::http::below;
+use crate::http::{Get, Http, Login};
+use crate::http::{HttpError, Kind};
 use url::Url;
 
 /// What a keyserver said about a login.

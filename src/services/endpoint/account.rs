@@ -1,9 +1,9 @@
 //! Who a token belongs to, whether it is valid, and how long.
 
-use super::bounded;
 use super::discovery::service_url;
-use super::error::{Administrator, HttpError};
-use super::http::{Get, Http, Login, Response};
+use crate::http::bounded;
+use crate::http::error::{Administrator, HttpError};
+use crate::http::{Get, Http, Login, Response};
 use crate::secret::Secret;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;

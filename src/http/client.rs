@@ -1,12 +1,15 @@
 //! The one HTTP client: bounded in time and size, careful with redirects and tokens.
 
-use super::error::{HttpError, Kind, without_userinfo};
+use super::address::{brief, shown, without_userinfo};
+use super::error::{HttpError, Kind};
+use super::limits::Limits;
+use super::login::Login;
 use super::proxy::Proxies;
+use super::resolver::Resolver;
+use super::response::{Response, parse_retry_after};
 use super::settings::Settings;
 use super::{message, tls};
 use crate::secret::Secret;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE, ETAG, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
@@ -14,111 +17,8 @@ use reqwest::header::{
 };
 use reqwest::redirect::Policy;
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 use url::Url;
-use zeroize::Zeroizing;
-
-/// Times and sizes. [`Limits::default`] is what the program uses; tests have less patience.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// For a connection, TLS included.
-    pub connect: Duration,
-    /// For a discovery document, redirects and body included, as all times below.
-    pub discovery: Duration,
-    /// For the check of a token.
-    pub token: Duration,
-    /// For the identity of a user.
-    pub identity: Duration,
-    /// For `/version` of a service.
-    pub version: Duration,
-    /// For a request to a keyserver.
-    pub keyserver: Duration,
-    /// For the endpoints that are asked for their keyserver while they are listed.
-    pub listing: Duration,
-    /// For an answer of a credential helper.
-    pub helper: Duration,
-    /// For a library's answer; and between two pieces of an image, whichever way it goes.
-    pub library: Duration,
-    /// The time over which the speed of a transfer is looked at.
-    pub pace: Duration,
-    /// Before something of an image is tried again for the first time; twice as long before the next.
-    pub pause: Duration,
-    /// Longest discovery document, in bytes.
-    pub discovery_bytes: usize,
-    /// Longest answer to the question for a version, in bytes: many services are asked at once.
-    pub version_bytes: usize,
-    /// Longest other JSON document, in bytes.
-    pub json_bytes: usize,
-    /// Longest JSON document of a library, in bytes.
-    pub library_bytes: usize,
-    /// How much of the body of a failure is looked at for the server's message, in bytes.
-    pub error_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(5),
-            discovery: Duration::from_secs(10),
-            token: Duration::from_secs(10),
-            identity: Duration::from_secs(5),
-            version: Duration::from_secs(30),
-            keyserver: Duration::from_secs(5),
-            listing: Duration::from_secs(3),
-            helper: Duration::from_secs(10),
-            library: Duration::from_secs(30),
-            pace: Duration::from_secs(60),
-            pause: Duration::from_millis(500),
-            discovery_bytes: 1 << 20,
-            version_bytes: 64 << 10,
-            json_bytes: 1 << 20,
-            library_bytes: 16 << 20,
-            error_bytes: 64 << 10,
-        }
-    }
-}
-
-/// What is sent as `Authorization`.
-#[derive(Clone, Copy, Debug)]
-pub enum Login<'a> {
-    /// `Bearer TOKEN`.
-    Bearer(&'a Secret),
-    /// `Basic`, with the user's name, which holds no colon, and the password.
-    Basic(&'a str, &'a Secret),
-}
-
-impl Login<'_> {
-    /// What a person keeps secret of it.
-    fn secret(&self) -> &Secret {
-        match self {
-            Self::Bearer(secret) | Self::Basic(_, secret) => secret,
-        }
-    }
-
-    /// Every form in which a server could repeat it.
-    fn secrets(&self) -> Vec<Secret> {
-        match self {
-            Self::Bearer(token) => vec![Secret::clone(token)],
-            Self::Basic(username, password) => vec![basic(username, password), Secret::clone(password)],
-        }
-    }
-
-    /// The value of the header: `Basic …` or `Bearer …`, as `remote.yaml` keeps it for keyservers.
-    pub fn header(&self) -> Secret {
-        match self {
-            Self::Bearer(token) => Secret::new(format!("Bearer {}", token.expose())),
-            Self::Basic(username, password) => {
-                Secret::new(format!("Basic {}", basic(username, password).expose()))
-            }
-        }
-    }
-}
-
-/// `USERNAME:PASSWORD` in base64: the text of the header and of `auth` in the auth file.
-pub fn basic(username: &str, password: &Secret) -> Secret {
-    let plain = Zeroizing::new(format!("{username}:{}", password.expose()));
-    Secret::new(STANDARD.encode(plain.as_bytes()))
-}
 
 /// One GET.
 #[derive(Clone, Copy, Debug)]
@@ -135,78 +35,6 @@ pub struct Get<'a> {
     pub timeout: Duration,
     /// Longest body of a success, in bytes.
     pub limit: usize,
-}
-
-/// The final answer to a request: any status but a redirect that could be followed.
-pub struct Response {
-    /// Where the answer came from, after redirects.
-    pub url: Url,
-    /// The status code.
-    pub status: u16,
-    /// Another origin than the first answered, which got no token.
-    pub left_origin: bool,
-    /// The values of `WWW-Authenticate`.
-    pub challenges: Vec<String>,
-    /// The value of `Content-Type`, empty where there is none.
-    pub content_type: String,
-    /// The value of `ETag`, where there is one.
-    pub etag: Option<String>,
-    /// How long the server says to wait.
-    pub retry_after: Option<Duration>,
-    /// The body; of a failure only its beginning. May hold secrets.
-    pub body: Vec<u8>,
-    /// The server's own message for a failure, without the token that was sent.
-    pub message: Option<String>,
-}
-
-impl Response {
-    /// This response as the failure that its status means.
-    pub fn failure(&self) -> HttpError {
-        let kind = Kind::Status { status: self.status, message: self.message.clone() };
-        HttpError { retry_after: self.retry_after, ..HttpError::new(&self.url, kind) }
-    }
-
-    /// This response as something else than was asked for.
-    pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
-        HttpError::new(&self.url, Kind::Unexpected(what.into()))
-    }
-
-    /// Itself, if the status is 200.
-    ///
-    /// # Errors
-    ///
-    /// [`Response::failure`] for every other status.
-    pub fn ok(self) -> Result<Self, HttpError> {
-        if self.status == 200 { Ok(self) } else { Err(self.refusal()) }
-    }
-
-    /// As [`Response::failure`], for a server that takes a token: a note says where something in front of it
-    /// asks for a name and a password.
-    pub fn refusal(&self) -> HttpError {
-        let wants = |scheme: &str| {
-            let schemes = self.challenges.iter().filter_map(|value| value.split_whitespace().next());
-            schemes.into_iter().any(|found| found.eq_ignore_ascii_case(scheme))
-        };
-        if self.status == 401 && wants("basic") && !wants("bearer") {
-            let note = "it asks for a user name and password (Basic), which this program does not send to endpoints and libraries";
-            return self.failure().noting(note);
-        }
-        self.failure()
-    }
-
-    /// Itself, if it comes from the origin that was asked: what another one says about a token, which it
-    /// has not got, means nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::Redirect`] with the address that answered.
-    pub fn at_home(self) -> Result<Self, HttpError> {
-        if !self.left_origin {
-            return Ok(self);
-        }
-        let text = "the server sends requests on to here, which is another server and gets no token";
-        Err(HttpError::new(&self.url, Kind::Redirect(text.to_string())))
-    }
 }
 
 /// A GET as it is sent again after each redirect.
@@ -300,9 +128,8 @@ impl Http {
             let Some(next) = redirect_target(&response)? else {
                 return Ok(Arrived { response, url, left_origin });
             };
-            let wrong = |text: &str| {
-                Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", super::error::brief(&next)))))
-            };
+            let wrong =
+                |text: &str| Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", brief(&next)))));
             if asked.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
                 // Every message names the address.
                 let text = "the server sends requests on to an address with the token in it";
@@ -312,7 +139,7 @@ impl Http {
                 return wrong("the server sends requests on to");
             }
             if url.scheme() == "https" && next.scheme() != "https" && !asked.downgrade {
-                return Err(HttpError::new(&url, Kind::Downgrade(super::error::shown(&next))));
+                return Err(HttpError::new(&url, Kind::Downgrade(shown(&next))));
             }
             seen.push(url.clone());
             if seen.contains(&next) {
@@ -422,15 +249,20 @@ impl Http {
         };
         reqwest::Client::builder()
             .tls_backend_preconfigured(config)
-            .user_agent(super::user_agent())
+            .user_agent(user_agent())
             .redirect(Policy::none())
             .referer(false)
-            .dns_resolver(super::resolver::Resolver)
+            .dns_resolver(Resolver)
             .connect_timeout(self.limits().connect)
             .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
             .build()
             .map_err(|error| format!("cannot prepare requests: {}", error.without_url()))
     }
+}
+
+/// `Apptainer-Remote/<version> (Linux <arch>)`.
+fn user_agent() -> String {
+    format!("Apptainer-Remote/{} (Linux {})", env!("CARGO_PKG_VERSION"), crate::arch::go_arch())
 }
 
 /// Whether the token stands in the address; hosts come in small letters.
@@ -455,55 +287,6 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date, which counts from the `Date` of the same answer: the two clocks may
-/// differ. The past is no wait.
-pub fn parse_retry_after(text: &str, date: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let (then, now) = (parse_date(text)?, parse_date(date)?);
-    Some(then.duration_since(now).unwrap_or_default())
-}
-
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form in which dates are sent today.
-fn parse_date(text: &str) -> Option<SystemTime> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (_, date) = text.trim().split_once(", ")?;
-    let parts: Vec<&str> = date.split(' ').collect();
-    let [day, month, year, time, "GMT"] = parts[..] else { return None };
-    let month = MONTHS.iter().position(|name| *name == month)? + 1;
-    humantime::parse_rfc3339(&format!("{year}-{month:02}-{day}T{time}Z")).ok()
-}
-
 pub(super) fn header(response: &reqwest::Response, name: HeaderName) -> Option<String> {
     response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn how_long_to_wait() {
-        const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-        for (text, date, expected) in [
-            ("120", "", Some(120)),
-            (" 0 ", NOW, Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", NOW, Some(30)),
-            ("Wed, 01 Mar 1995 08:49:37 GMT", NOW, Some(115 * 86_400)),
-            ("Sun, 06 Nov 1994 08:49:00 GMT", NOW, Some(0)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", "", None),
-            ("Sun, 06 Foo 1994 08:50:07 GMT", NOW, None),
-            ("Sun, 06 Nov 1994 08:50:07 CET", NOW, None),
-            ("Sun, 06 Nov 19941 08:50:07 GMT", NOW, None),
-            ("-1", NOW, None),
-            ("99999999999999999999", NOW, None),
-            ("soon", NOW, None),
-            ("", NOW, None),
-        ] {
-            let expected = expected.map(Duration::from_secs);
-            assert_eq!(parse_retry_after(text, date), expected, "{text:?} at {date:?}");
-        }
-    }
 }

@@ -1,10 +1,9 @@
 //! Two rules: when a cached discovery document serves, and which service may get a token.
 
 use super::discovery::{self, Services};
-use super::error::HttpError;
-use super::http::Http;
+use crate::http::{Http, HttpError, is_loopback};
 use std::time::Duration;
-use url::{Host, Url};
+use url::Url;
 
 /// How long a copy of a discovery document serves without asking.
 pub const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
@@ -82,16 +81,6 @@ pub fn may_get_token(endpoint: &Url, insecure: bool, service_uri: &str) -> Resul
             refuse("over http others can read it, and the remote was not added with --insecure")
         }
         _ => refuse("its endpoint was asked over http without --insecure"),
-    }
-}
-
-/// Whether a server is this machine itself, so that nobody else sees what is sent to it.
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.to_canonical().is_loopback(),
-        None => false,
     }
 }
 

@@ -1,8 +1,8 @@
 //! Servers that do not answer, answer slowly, too much, or nonsense.
 
 use super::*;
-use crate::services::Kind;
-use crate::services::peers::endpoint::Behaviour;
+use crate::http::Kind;
+use crate::peers::endpoint::Behaviour;
 use std::net::TcpListener;
 
 fn misbehaving(behaviour: Behaviour) -> Endpoint {

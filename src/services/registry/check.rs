@@ -2,9 +2,9 @@
 //! its yes counts.
 
 use super::challenge::{self, Challenge};
-use super::error::{HttpError, Kind, Tls};
-use super::http::{Get, Http, Login, Response};
-use super::policy::is_loopback;
+use crate::http::error::{HttpError, Kind, Tls};
+use crate::http::is_loopback;
+use crate::http::{Get, Http, Login, Response};
 use crate::message::cut;
 use crate::secret::Secret;
 use crate::uri::ServiceUri;
@@ -191,7 +191,7 @@ pub fn token_url(
     let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
     let mut url =
         Url::parse(realm).ok().filter(Url::has_host).ok_or("the realm of its challenge is no address")?;
-    let named = |why: &str| Err(format!("its realm {} {why}", super::error::brief(&url)));
+    let named = |why: &str| Err(format!("its realm {} {why}", crate::http::brief(&url)));
     let same_place =
         url.host() == registry.host() && url.port_or_known_default() == registry.port_or_known_default();
     let both_here = is_loopback(&url) && is_loopback(registry);

@@ -1,13 +1,16 @@
 //! What an endpoint and its services are asked, and what is made of their answers.
 
-use super::*;
-use crate::services::account::{Account, TokenVerdict, identity, token_status};
-use crate::services::discovery::{Services, fetch};
-use crate::services::health::{check_all, plain_check};
-use crate::services::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
-use crate::services::peers::gate::Gate;
-use crate::services::policy::{FRESH, Freshness, Origin, obtain};
-use crate::services::{Kind, Service};
+use crate::http::tests::*;
+use crate::http::{Http, HttpError, Kind, block_on};
+use crate::peers::endpoint::Endpoint;
+use crate::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
+use crate::peers::gate::Gate;
+use crate::services::endpoint::account::{Account, TokenVerdict, identity, token_status};
+use crate::services::endpoint::discovery::Service;
+use crate::services::endpoint::discovery::{Services, fetch};
+use crate::services::endpoint::health::{check_all, plain_check};
+use crate::services::endpoint::policy::{FRESH, Freshness, Origin, obtain};
+use std::time::Duration;
 
 fn discover(endpoint: &Endpoint) -> Result<Services, HttpError> {
     block_on(fetch(&http(), &url(&endpoint.url()), true)).unwrap()

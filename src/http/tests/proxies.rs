@@ -1,8 +1,8 @@
 //! Requests through a proxy.
 
 use super::*;
-use crate::services::peers::ca::Ca;
-use crate::services::peers::proxy::Proxy;
+use crate::peers::ca::Ca;
+use crate::peers::proxy::Proxy;
 
 /// `user:canary`.
 const BASIC: &str = "Basic dXNlcjpjYW5hcnk=";

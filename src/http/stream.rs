@@ -1,8 +1,10 @@
 //! Requests whose bodies are not held in memory: pieces of an image on their way down, files on their way
 //! up. And those with JSON in them, which ask the server to change something.
 
+use super::client::{Arrived, Asked, Http, header};
 use super::error::{HttpError, Kind};
-use super::http::{Arrived, Asked, Http, Login, Response, header};
+use super::login::Login;
+use super::response::Response;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use reqwest::Method;

@@ -1,8 +1,8 @@
 //! Requests with a body, to servers that say no before they have all of it, and close.
 
 use super::*;
-use crate::services::Kind;
-use crate::services::stream::{Call, Content, FilePart};
+use crate::http::Kind;
+use crate::http::stream::{Call, Content, FilePart};
 use reqwest::Method;
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -1,0 +1,3 @@
+//! A keyserver: whether it takes a login.
+
+pub mod check;
