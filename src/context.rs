@@ -4,10 +4,10 @@
 //! below take the exact value that they need.
 
 use crate::error::{Failure, Kind, Result};
-use crate::http::Limits;
 use crate::message::Talk;
 use crate::persona::Persona;
 use crate::prompt::Prompt;
+use crate::services::Limits;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};

@@ -1,10 +1,10 @@
 //! The operating system → [`Context`] → [`run`] → exit status; nothing else.
 
 use apptainer_remote::context::{Context, Env, Stream, Terminals, User};
-use apptainer_remote::http::Limits;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::{Stdin, Terminal};
+use apptainer_remote::services::Limits;
 use apptainer_remote::{paths, run, secret};
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};

@@ -4,10 +4,11 @@ use super::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;
-use crate::http::{self, Http, HttpError, Settings};
+use crate::http::{self, HttpError, Settings};
 use crate::persona::Persona;
 use crate::secret::Secret;
 use crate::secret_source::check_token;
+use crate::services::Client;
 use crate::services::endpoint::cache;
 use crate::services::endpoint::discovery::{Service, Services};
 use crate::services::endpoint::policy::{self, Exposure, Freshness, Origin};
@@ -40,7 +41,7 @@ pub struct Access {
     /// What it named.
     pub services: Services,
     /// The client of this command.
-    pub http: Http,
+    pub http: Client,
 }
 
 impl Access {
@@ -87,21 +88,21 @@ impl Session<'_> {
     }
 
     /// The one client, with what the environment says of proxies and certificates.
-    pub fn http(&self, ca_file: Option<PathBuf>) -> Http {
+    pub fn http(&self, ca_file: Option<PathBuf>) -> Client {
         self.http_trusting(ca_file, Vec::new())
     }
 
     /// As `http`, and the certificates in these directories are trusted too.
-    pub fn http_trusting(&self, ca_file: Option<PathBuf>, cert_directories: Vec<PathBuf>) -> Http {
+    pub fn http_trusting(&self, ca_file: Option<PathBuf>, cert_directories: Vec<PathBuf>) -> Client {
         let mut settings = Settings::from_env(|name| self.ctx.env.get(name).map(ToOwned::to_owned));
         settings.ca_files.extend(ca_file);
         settings.cert_directories = cert_directories;
-        Http::new(settings, self.ctx.limits)
+        Client::new(settings, self.ctx.limits)
     }
 
     fn services(
         &self,
-        http: &Http,
+        http: &Client,
         url: &Url,
         insecure: bool,
         freshness: Freshness,

@@ -83,8 +83,7 @@ impl Http {
         Self(Arc::new(Inner { settings, limits, proxies: OnceLock::new(), clients: Default::default() }))
     }
 
-    /// The times and sizes that callers ask with.
-    pub fn limits(&self) -> &Limits {
+    pub(super) fn limits(&self) -> &Limits {
         &self.0.limits
     }
 
@@ -184,7 +183,7 @@ impl Http {
         limit: usize,
     ) -> Result<Response, HttpError> {
         let status = response.status();
-        let limit = if status.is_success() { limit } else { self.limits().error_bytes };
+        let limit = if status.is_success() { limit } else { self.limits().failure };
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
         let etag = header(&response, ETAG);
         if etag.as_ref().is_some_and(|etag| etag.len() > LONGEST_ETAG) {

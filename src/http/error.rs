@@ -16,28 +16,19 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError {
     /// What was asked, without user info, query and fragment, cut where it is long.
-    pub url: String,
+    pub url: Box<str>,
     /// The proxy it was asked through, without user and password.
-    pub proxy: Option<String>,
+    pub proxy: Option<Box<str>>,
     /// Whether there was a connection, TLS included: what went wrong came after it.
     pub connected: bool,
     /// How long the server says to wait before it is asked again.
     pub retry_after: Option<Duration>,
-    /// Who named this address, where the user did not.
-    pub named_by: Option<Administrator>,
+    /// What named this address, such as a library, where the user did not.
+    pub named_by: Option<&'static str>,
     /// What else a person should know, in our words.
     pub note: Option<Box<str>>,
     /// What happened.
     pub kind: Kind,
-}
-
-/// Whose administrator chose an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Administrator {
-    /// That of the endpoint, in its description of the services.
-    Endpoint,
-    /// That of the library, for a transfer.
-    Library,
 }
 
 /// What happened to a request.
@@ -70,8 +61,8 @@ pub enum Kind {
     Redirect(String),
     /// The server, asked over https, sent the client on to this address, which is an http one.
     Downgrade(String),
-    /// A library, asked over https, names this http address for the bytes of an image.
-    HttpStorage(String),
+    /// A server, asked over https, names an http address for what is wanted; says which, in the words of the service.
+    PlainAddress(String),
     /// An answer that means failure.
     Status {
         /// The status code.
@@ -110,12 +101,20 @@ impl HttpError {
 
     /// `kind` at what is shown as `url`.
     pub(crate) fn at(url: String, kind: Kind) -> Self {
-        Self { url, proxy: None, connected: false, retry_after: None, named_by: None, note: None, kind }
+        Self {
+            url: url.into(),
+            proxy: None,
+            connected: false,
+            retry_after: None,
+            named_by: None,
+            note: None,
+            kind,
+        }
     }
 
     /// Says that `who`, and not the user, chose the address.
     #[must_use]
-    pub fn named_by(self, who: Administrator) -> Self {
+    pub fn named_by(self, who: &'static str) -> Self {
         Self { named_by: Some(who), ..self }
     }
 
@@ -151,10 +150,8 @@ impl HttpError {
     /// What to do about it, where that is not plain from the message.
     pub fn hint(&self) -> Option<String> {
         let unreachable = matches!(self.kind, Kind::Refused | Kind::UnknownHost | Kind::ConnectTimeout(_));
-        let who = match self.named_by.filter(|_| unreachable) {
-            Some(Administrator::Endpoint) => "endpoint",
-            Some(Administrator::Library) => "library",
-            None => return self.plain_hint().map(String::from),
+        let Some(who) = self.named_by.filter(|_| unreachable) else {
+            return self.plain_hint().map(String::from);
         };
         Some(format!(
             "the {who} named this address: its administrator has to correct it, or to make it reachable from here"
@@ -176,9 +173,6 @@ impl HttpError {
             Kind::Refused | Kind::ConnectTimeout(_) => {
                 Some("check the address and its port, and whether a proxy is needed: env | grep -i _proxy")
             }
-            Kind::Crawls { .. } => Some(
-                "to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE (SINGULARITY_…) to fewer bytes a second, or to 0",
-            ),
             Kind::Status { status: 429, .. } => {
                 Some("the server has had too many requests: wait, then repeat the command")
             }
@@ -194,7 +188,7 @@ impl HttpError {
 
     /// Adds the proxy through which the request went.
     pub(super) fn through(mut self, proxy: Option<&Url>) -> Self {
-        self.proxy = proxy.map(super::proxy::shown);
+        self.proxy = proxy.map(|proxy| super::proxy::shown(proxy).into());
         self
     }
 }
@@ -242,14 +236,11 @@ impl fmt::Display for Kind {
                 message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
             Self::Downgrade(to) => write!(f, "the server sends requests on from https to {}", cut(to)),
-            Self::HttpStorage(at) => write!(
-                f,
-                "the library uses https, but the address that it chose for the image uses http: {}",
-                cut(at)
-            ),
-            Self::Network(text) | Self::Redirect(text) | Self::Unexpected(text) | Self::Setup(text) => {
-                f.write_str(text)
-            }
+            Self::PlainAddress(text)
+            | Self::Network(text)
+            | Self::Redirect(text)
+            | Self::Unexpected(text)
+            | Self::Setup(text) => f.write_str(text),
         }
     }
 }

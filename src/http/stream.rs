@@ -82,9 +82,9 @@ impl Stream {
     ///
     /// # Errors
     ///
-    /// When the connection breaks, or nothing comes for as long as a library may take.
+    /// When the connection breaks, or nothing comes for too long.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
-        let patience = self.http.limits().library;
+        let patience = self.http.limits().stall;
         match tokio::time::timeout(patience, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| self.http.failed(&self.url, &error)),
             Err(_) => Err(HttpError::new(&self.url, Kind::Stalled(patience))),
@@ -147,9 +147,9 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// When no answer begins within the time of a library, or its status means failure.
+    /// When no answer begins in time, or its status means failure.
     pub async fn open(&self, fetch: &Fetch<'_>) -> Result<Stream, HttpError> {
-        let patience = self.limits().library;
+        let patience = self.limits().stall;
         let range = format!("bytes={}-{}", fetch.range.start, fetch.range.end.saturating_sub(1));
         let asked = Asked {
             url: fetch.url,
@@ -173,11 +173,11 @@ impl Http {
         }
     }
 
-    /// Sends a request as it stands and takes the answer, at most as long as a library's documents.
+    /// Sends a request as it stands and takes the answer, bounded by [`super::Limits`].
     ///
     /// # Errors
     ///
-    /// When there is no whole answer within its time, or nothing moves for as long as a library may take.
+    /// When there is no whole answer within its time, or nothing moves for too long.
     /// A status of failure is none; a redirect is.
     pub async fn call(&self, call: Call<'_>) -> Result<Response, HttpError> {
         let mut request = self.request(call.method, call.url, call.login, call.insecure)?;
@@ -201,7 +201,7 @@ impl Http {
                 let text = "the server sends this request on to elsewhere, which is not followed";
                 return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
             }
-            self.receive(response, url.clone(), false, call.login, self.limits().library_bytes).await
+            self.receive(response, url.clone(), false, call.login, self.limits().document).await
         };
         let goal = moved.load(Ordering::Relaxed) + length;
         tokio::select! {
@@ -212,7 +212,7 @@ impl Http {
 
     /// Waits until nothing has moved for too long, or, once all has, no answer came in `timeout`.
     async fn stalled(&self, moved: &AtomicU64, goal: u64, timeout: Duration) -> Kind {
-        let patience = self.limits().library;
+        let patience = self.limits().stall;
         let mut before = moved.load(Ordering::Relaxed);
         while before < goal {
             tokio::time::sleep(patience).await;

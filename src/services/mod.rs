@@ -3,4 +3,7 @@
 pub mod endpoint;
 pub mod keyserver;
 pub mod library;
+mod limits;
 pub mod registry;
+
+pub use limits::{Client, Limits};

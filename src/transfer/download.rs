@@ -142,9 +142,7 @@ impl Download<'_> {
                 self.storage.used(self.library, &stream.url, self.talk, self.progress);
                 Ok(stream)
             }
-            Err(HttpError { kind: Kind::Downgrade(to), .. }) => {
-                Err(HttpError::new(&self.url, Kind::HttpStorage(to)))
-            }
+            Err(HttpError { kind: Kind::Downgrade(to), .. }) => Err(self.library.chose_http(&self.url, &to)),
             Err(error) => Err(error),
         }
     }

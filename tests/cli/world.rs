@@ -3,10 +3,10 @@
 
 use apptainer_remote::commands::session::{Layers, Session};
 use apptainer_remote::context::{self, Context, Env, Stream, User};
-use apptainer_remote::http::Limits;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::Prompt;
+use apptainer_remote::services::Limits;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::OsString;

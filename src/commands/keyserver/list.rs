@@ -6,8 +6,9 @@ use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
-use crate::http::{Http, HttpError};
+use crate::http::HttpError;
 use crate::message::{cut, json_line};
+use crate::services::Client;
 use crate::services::endpoint::discovery::{self, Services};
 use crate::table;
 use crate::uri::{EndpointUri, ServiceUri, public};
@@ -172,7 +173,7 @@ fn keyserver_of(services: &Services) -> Result<String, String> {
 }
 
 /// Asks all endpoints at once; the answers come in their order.
-async fn ask(http: &Http, endpoints: &[(String, Url, bool)]) -> Vec<Result<Services, HttpError>> {
+async fn ask(http: &Client, endpoints: &[(String, Url, bool)]) -> Vec<Result<Services, HttpError>> {
     let tasks: Vec<_> = endpoints
         .iter()
         .map(|(_, url, insecure)| {

@@ -11,7 +11,6 @@ mod target;
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
-use crate::http::error::Administrator;
 use crate::http::shown;
 use crate::http::{HttpError, Kind};
 use crate::sif::ARCHITECTURES;
@@ -32,6 +31,9 @@ const HTTP_STORAGE_HINTS: [&str; 2] = [
     "the administrator of the library has to give its storage an https address",
     "to transfer the image over http, where others can read it: --allow-http-storage",
 ];
+
+/// What to do where the bytes of an image come too slowly.
+const SLOW_HINT: &str = "to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE (SINGULARITY_…) to fewer bytes a second, or to 0";
 
 /// An option that the environment may stand for.
 fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Result<Option<String>> {
@@ -83,14 +85,15 @@ impl Chosen {
             (Login::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
             _ => Vec::new(),
         };
-        let storage: &[&str] = match error.kind {
-            Kind::HttpStorage(_) => &HTTP_STORAGE_HINTS,
+        let advice: &[&str] = match error.kind {
+            Kind::PlainAddress(_) => &HTTP_STORAGE_HINTS,
+            Kind::Crawls { .. } => &[SLOW_HINT],
             _ => &[],
         };
         let unsent = self.unsent(&error, own);
         let error = match self.page {
-            _ if !own => error.named_by(Administrator::Library),
-            Some(_) => error.named_by(Administrator::Endpoint),
+            _ if !own => error.named_by("library"),
+            Some(_) => error.named_by("endpoint"),
             None => error,
         };
         let failure = super::endpoint::failure(error);
@@ -100,8 +103,8 @@ impl Chosen {
             }
             None => failure,
         };
-        let storage = storage.iter().map(|hint| (*hint).to_string());
-        log_in.into_iter().chain(storage).fold(failure, |failure, hint| failure.hint(hint))
+        let advice = advice.iter().map(|hint| (*hint).to_string());
+        log_in.into_iter().chain(advice).fold(failure, |failure, hint| failure.hint(hint))
     }
 
     /// Why a server that refuses a request got no token with it, where it may have wanted one.

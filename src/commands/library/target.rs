@@ -4,10 +4,10 @@ use crate::commands::endpoint::{Access, Keep, expiry_line};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
-use crate::http::Http;
 use crate::http::shown;
 use crate::message::quoted;
 use crate::secret::Secret;
+use crate::services::Client;
 use crate::services::endpoint::account;
 use crate::services::endpoint::policy::Freshness;
 use crate::services::library::Library;
@@ -144,7 +144,7 @@ fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
     Ok(Chosen { library, page: Some(access.url), login })
 }
 
-fn library(http: Http, base: Url, insecure: bool, token: Option<Secret>) -> Library {
+fn library(http: Client, base: Url, insecure: bool, token: Option<Secret>) -> Library {
     Library { http, base, insecure, token, http_storage: false }
 }
 

@@ -18,24 +18,7 @@ pub(crate) const PATIENT: Duration = Duration::from_secs(10);
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 pub(crate) fn limits(time: Duration) -> Limits {
-    Limits {
-        connect: PATIENT,
-        discovery: time,
-        token: time,
-        identity: time,
-        version: time,
-        keyserver: time,
-        listing: time,
-        helper: time,
-        library: time,
-        pace: PATIENT,
-        pause: Duration::from_millis(10),
-        discovery_bytes: 20_000,
-        version_bytes: 1 << 16,
-        json_bytes: 10_000,
-        library_bytes: 100_000,
-        error_bytes: 2_000,
-    }
+    Limits { connect: PATIENT, stall: time, document: 100_000, failure: 2_000 }
 }
 
 /// A client of no proxy that trusts nobody: not even this machine's own certificates are read.
@@ -74,7 +57,7 @@ pub(crate) struct Ask<'a> {
 impl Ask<'_> {
     pub(crate) fn by(&self, http: &Http) -> Result<Response, HttpError> {
         let url = url(&format!("{}{}", self.base, self.path));
-        let Limits { discovery: timeout, json_bytes: limit, .. } = *http.limits();
+        let (timeout, limit) = (http.limits().stall, 10_000);
         let get = Get {
             url: &url,
             insecure: self.insecure,

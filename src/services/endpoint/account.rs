@@ -1,10 +1,9 @@
 //! Who a token belongs to, whether it is valid, and how long.
 
 use super::discovery::service_url;
-use crate::http::bounded;
-use crate::http::error::{Administrator, HttpError};
-use crate::http::{Get, Http, Login, Response};
+use crate::http::{Get, HttpError, Login, Response, bounded};
 use crate::secret::Secret;
+use crate::services::Client;
 use base64::Engine;
 use base64::alphabet::URL_SAFE;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -26,7 +25,7 @@ pub enum TokenVerdict {
 ///
 /// When it says neither valid nor invalid: no answer, another status, or an answer of another server.
 pub async fn token_status(
-    http: &Http,
+    http: &Client,
     uri: &str,
     insecure: bool,
     token: &Secret,
@@ -41,7 +40,7 @@ pub async fn token_status(
         timeout: limits.token,
         limit: limits.json_bytes,
     };
-    let response = http.get(get).await.map_err(|error| error.named_by(Administrator::Endpoint))?.at_home()?;
+    let response = http.get(get).await.map_err(|error| error.named_by("endpoint"))?.at_home()?;
     match response.status {
         200 => Ok(TokenVerdict::Valid),
         401 | 403 | 404 | 406 => Ok(TokenVerdict::Invalid(response.refusal())),
@@ -87,7 +86,7 @@ struct WireMeta {
 /// When there is no answer, its status is not 200, it is of another server, or no user document. No error
 /// holds anything of the document.
 pub async fn identity(
-    http: &Http,
+    http: &Client,
     uri: &str,
     insecure: bool,
     token: Option<&Secret>,
@@ -102,8 +101,7 @@ pub async fn identity(
         timeout: limits.identity,
         limit: limits.json_bytes,
     };
-    let response =
-        http.get(get).await.map_err(|error| error.named_by(Administrator::Endpoint))?.at_home()?.ok()?;
+    let response = http.get(get).await.map_err(|error| error.named_by("endpoint"))?.at_home()?.ok()?;
     read_account(response)
 }
 

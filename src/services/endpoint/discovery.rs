@@ -1,7 +1,8 @@
 //! Which services an endpoint has: `assets/config/config.prod.json`.
 
-use crate::http::{Get, Http, HttpError, Kind, below, brief};
+use crate::http::{Get, HttpError, Kind, below, brief};
 use crate::message::cut;
+use crate::services::Client;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -80,7 +81,7 @@ impl<N: Into<String>> FromIterator<(N, Service)> for Services {
 /// # Errors
 ///
 /// When there is no answer, its status is not 200, or it is no service document.
-pub async fn fetch(http: &Http, endpoint: &Url, insecure: bool) -> Result<Services, HttpError> {
+pub async fn fetch(http: &Client, endpoint: &Url, insecure: bool) -> Result<Services, HttpError> {
     fetch_within(http, endpoint, insecure, http.limits().discovery).await
 }
 
@@ -90,7 +91,7 @@ pub async fn fetch(http: &Http, endpoint: &Url, insecure: bool) -> Result<Servic
 ///
 /// As [`fetch`].
 pub async fn fetch_within(
-    http: &Http,
+    http: &Client,
     endpoint: &Url,
     insecure: bool,
     timeout: Duration,

@@ -1,9 +1,9 @@
 //! Which services of an endpoint are up, and in which version.
 
 use super::discovery::{Service, Services, service_url};
-use crate::http::{Get, Http};
-use crate::http::{HttpError, Kind};
+use crate::http::{Get, HttpError, Kind};
 use crate::message::cut;
+use crate::services::Client;
 use crate::uri::public;
 use serde::Deserialize;
 use tokio::task::JoinSet;
@@ -49,7 +49,7 @@ impl Row {
 }
 
 /// Asks all services at once for their `/version`; the rows are in the order of the names.
-pub async fn check_all(http: &Http, services: &Services, insecure: bool) -> Vec<Row> {
+pub async fn check_all(http: &Client, services: &Services, insecure: bool) -> Vec<Row> {
     let mut waiting = services.iter().map(|(name, service)| (name.to_string(), service.clone())).enumerate();
     let mut running = JoinSet::new();
     let mut rows: Vec<Option<Row>> = vec![None; services.len()];
@@ -67,7 +67,7 @@ pub async fn check_all(http: &Http, services: &Services, insecure: bool) -> Vec<
     }
 }
 
-async fn check(http: &Http, name: &str, service: &Service, insecure: bool) -> Row {
+async fn check(http: &Client, name: &str, service: &Service, insecure: bool) -> Row {
     let outcome = match version(http, &service.uri, insecure).await {
         Err(error) if name == "keyserver" && is_up(&error) => Ok(String::new()),
         outcome => outcome,
@@ -90,7 +90,7 @@ fn is_up(error: &HttpError) -> bool {
 /// # Errors
 ///
 /// When there is no answer, its status is not 200, or it names no version.
-pub async fn version(http: &Http, uri: &str, insecure: bool) -> Result<String, HttpError> {
+pub async fn version(http: &Client, uri: &str, insecure: bool) -> Result<String, HttpError> {
     let limits = http.limits();
     let url = service_url(uri, "version")?;
     let get = Get {
@@ -110,7 +110,7 @@ pub async fn version(http: &Http, uri: &str, insecure: bool) -> Result<String, H
 /// # Errors
 ///
 /// When there is no answer, or its status is 500 or more.
-pub async fn plain_check(http: &Http, url: &Url, insecure: bool) -> Result<(), HttpError> {
+pub async fn plain_check(http: &Client, url: &Url, insecure: bool) -> Result<(), HttpError> {
     let limits = http.limits();
     let get =
         Get { url, insecure, login: None, accept: None, timeout: limits.version, limit: limits.json_bytes };

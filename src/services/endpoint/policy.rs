@@ -1,7 +1,8 @@
 //! Two rules: when a cached discovery document serves, and which service may get a token.
 
 use super::discovery::{self, Services};
-use crate::http::{Http, HttpError, is_loopback};
+use crate::http::{HttpError, is_loopback};
+use crate::services::Client;
 use std::time::Duration;
 use url::Url;
 
@@ -34,7 +35,7 @@ pub enum Origin {
 ///
 /// When the endpoint must be asked and its answer is a failure, or there is none and no copy either.
 pub async fn obtain(
-    http: &Http,
+    http: &Client,
     endpoint: &Url,
     insecure: bool,
     copy: Option<(Services, Duration)>,

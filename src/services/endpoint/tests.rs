@@ -1,7 +1,7 @@
 //! What an endpoint and its services are asked, and what is made of their answers.
 
 use crate::http::tests::*;
-use crate::http::{Http, HttpError, Kind, block_on};
+use crate::http::{HttpError, Kind, block_on};
 use crate::peers::endpoint::Endpoint;
 use crate::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
 use crate::peers::gate::Gate;
@@ -10,13 +10,34 @@ use crate::services::endpoint::discovery::Service;
 use crate::services::endpoint::discovery::{Services, fetch};
 use crate::services::endpoint::health::{check_all, plain_check};
 use crate::services::endpoint::policy::{FRESH, Freshness, Origin, obtain};
+use crate::services::{Client, Limits};
 use std::time::Duration;
+
+fn with(time: Duration) -> Client {
+    let limits = Limits {
+        connect: PATIENT,
+        discovery: time,
+        token: time,
+        identity: time,
+        version: time,
+        discovery_bytes: 20_000,
+        version_bytes: 1 << 16,
+        json_bytes: 10_000,
+        error_bytes: 2_000,
+        ..Limits::default()
+    };
+    Client::new(settings(), limits)
+}
+
+fn http() -> Client {
+    with(PATIENT)
+}
 
 fn discover(endpoint: &Endpoint) -> Result<Services, HttpError> {
     block_on(fetch(&http(), &url(&endpoint.url()), true)).unwrap()
 }
 
-fn verdict(http: &Http, endpoint: &Endpoint) -> Result<TokenVerdict, HttpError> {
+fn verdict(http: &Client, endpoint: &Endpoint) -> Result<TokenVerdict, HttpError> {
     block_on(token_status(http, &format!("{}/token/", endpoint.url()), true, &token())).unwrap()
 }
 
@@ -101,7 +122,7 @@ fn the_verdict_on_a_token() {
         assert_eq!(verdict(&http(), &endpoint).unwrap_err().status(), Some(status));
     }
     endpoint.set(TOKEN_STATUS, Behaviour::Silent);
-    assert_eq!(verdict(&impatient(), &endpoint).unwrap_err().kind, Kind::Timeout(SHORT));
+    assert_eq!(verdict(&with(SHORT), &endpoint).unwrap_err().kind, Kind::Timeout(SHORT));
 }
 
 #[test]
@@ -163,7 +184,7 @@ fn services_that_are_down_have_a_reason() {
     ]
     .into_iter()
     .collect();
-    let http = with(settings(), Duration::from_millis(1500));
+    let http = with(Duration::from_millis(1500));
     let rows = block_on(check_all(&http, &services, true)).unwrap();
     let problems: Vec<_> = rows
         .iter()

@@ -1,8 +1,7 @@
 //! Whether a keyserver takes a login.
 
-use crate::http::below;
-use crate::http::{Get, Http, Login};
-use crate::http::{HttpError, Kind};
+use crate::http::{Get, HttpError, Kind, Login, below};
+use crate::services::Client;
 use url::Url;
 
 /// What a keyserver said about a login.
@@ -25,7 +24,12 @@ const LOOKUP: &str = "op=index&options=mr&search=0x0000000000000000";
 ///
 /// # Errors
 /// It says neither yes nor no.
-pub async fn check(http: &Http, base: &Url, insecure: bool, login: Login<'_>) -> Result<Verdict, HttpError> {
+pub async fn check(
+    http: &Client,
+    base: &Url,
+    insecure: bool,
+    login: Login<'_>,
+) -> Result<Verdict, HttpError> {
     let mut lookup = below(base, "pks/lookup");
     lookup.set_query(Some(LOOKUP));
     let pages = [base.clone(), lookup];
@@ -63,7 +67,7 @@ enum Answer {
 }
 
 async fn status(
-    http: &Http,
+    http: &Client,
     url: &Url,
     insecure: bool,
     login: Option<Login<'_>>,

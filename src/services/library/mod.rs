@@ -6,11 +6,11 @@
 pub mod upload;
 mod wire;
 
-use crate::http::below;
 use crate::http::stream::{Call, Content};
-use crate::http::{Get, Http, Login, Response};
-use crate::http::{HttpError, Kind};
+use crate::http::{Get, HttpError, Kind, Login, Response, below};
+use crate::message::cut;
 use crate::secret::Secret;
+use crate::services::Client;
 use reqwest::Method;
 use semver::Version;
 use serde::Serialize;
@@ -25,7 +25,7 @@ pub use wire::{Found, Image};
 #[derive(Clone)]
 pub struct Library {
     /// The client.
-    pub http: Http,
+    pub http: Client,
     /// Everything lies below this address.
     pub base: Url,
     /// Take any certificate, and let the token go over http.
@@ -254,6 +254,12 @@ impl Library {
     /// Whether the library, asked over https, chose an http address for the bytes of an image.
     pub fn is_http_storage(&self, url: &Url) -> bool {
         self.base.scheme() == "https" && url.scheme() == "http"
+    }
+
+    /// The failure where it, asked at one address, chose the http address that is shown as `at`.
+    pub fn chose_http(&self, asked: &Url, at: &str) -> HttpError {
+        let text = "the library uses https, but the address that it chose for the image uses http";
+        HttpError::new(asked, Kind::PlainAddress(format!("{text}: {}", cut(at))))
     }
 
     async fn get(&self, url: &Url) -> Result<Response, HttpError> {

@@ -3,9 +3,8 @@
 use super::wire::{CompletedPart, Finished, PartStart, PartStarted, PartsAbort, PartsEnd, PartsStart};
 use super::wire::{PartsStarted, SingleStart, SingleStarted};
 use super::{Library, made_address, read};
-use crate::http::Response;
 use crate::http::stream::{Call, Content, FilePart};
-use crate::http::{HttpError, Kind, shown};
+use crate::http::{HttpError, Response, shown};
 use reqwest::Method;
 use std::time::Duration;
 use url::Url;
@@ -82,7 +81,7 @@ impl Library {
         patience: Duration,
     ) -> Result<String, HttpError> {
         if self.is_http_storage(url) && !self.http_storage {
-            return Err(HttpError::new(&self.base, Kind::HttpStorage(shown(url))));
+            return Err(self.chose_http(&self.base, &shown(url)));
         }
         let mut headers = vec![("content-type", "application/octet-stream".to_string())];
         if always || signs_sha256(url) {

@@ -1,9 +1,8 @@
 //! The library's documents as they stand on the wire.
 
 use super::Level;
-use crate::http::HttpError;
-use crate::http::Response;
 use crate::http::bounded::{self, List, Names};
+use crate::http::{HttpError, Response};
 use serde::{Deserialize, Serialize};
 
 /// What every document stands in.

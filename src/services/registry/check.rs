@@ -2,11 +2,11 @@
 //! its yes counts.
 
 use super::challenge::{self, Challenge};
-use crate::http::error::{HttpError, Kind, Tls};
-use crate::http::is_loopback;
-use crate::http::{Get, Http, Login, Response};
+use crate::http::error::Tls;
+use crate::http::{Get, HttpError, Kind, Login, Response, is_loopback};
 use crate::message::cut;
 use crate::secret::Secret;
+use crate::services::Client;
 use crate::uri::ServiceUri;
 use serde::Deserialize;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub enum Verdict {
 /// # Errors
 /// It says neither yes nor no, asks in a way that is not known, or sends the password where it must not go.
 pub async fn check(
-    http: &Http,
+    http: &Client,
     uri: &ServiceUri,
     insecure: bool,
     username: &str,
@@ -63,7 +63,7 @@ pub async fn check(
 const HEAD_START: Duration = Duration::from_millis(300);
 
 struct Registry<'a> {
-    http: &'a Http,
+    http: &'a Client,
     insecure: bool,
 }
 
