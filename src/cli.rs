@@ -10,9 +10,9 @@ pub(crate) use answer::usage_text;
 pub use tree::tree;
 
 use crate::commands::completion::{self, Shell};
-use crate::commands::library::{delete, pull, push, search};
+use crate::commands::images::{delete, pull, push, search};
 use crate::commands::session::Session;
-use crate::commands::{keyserver, library, registry, remote};
+use crate::commands::{images, keyserver, registry, remote};
 use crate::context::{Context, Found};
 use crate::error::{Failure, Result};
 use crate::message::{Level, escape};
@@ -182,7 +182,7 @@ impl Line {
     /// Whether this program has the command, for some arguments at least.
     fn is_served(&self) -> bool {
         let subject = self.subject();
-        subject == "completion" || GROUPS.contains(&subject) || library::COMMANDS.contains(&subject)
+        subject == "completion" || GROUPS.contains(&subject) || images::COMMANDS.contains(&subject)
     }
 
     /// Whether the command is this program's to run, whoever else is there.
@@ -193,7 +193,7 @@ impl Line {
                 let shell = shell.to_string_lossy();
                 shell.starts_with('-') || Shell::is_known(&shell)
             }
-            (command, _) if library::COMMANDS.contains(&command) => self.is_about_a_library(command, ctx),
+            (command, _) if images::COMMANDS.contains(&command) => self.is_about_a_library(command, ctx),
             _ => self.is_served(),
         }
     }
@@ -210,7 +210,7 @@ impl Line {
             }
             Ok(_) => true,
             Err(error) if error.kind() == ErrorKind::UnknownArgument => false,
-            Err(_) => !library::SHARED.contains(&command) || names_one(),
+            Err(_) => !images::SHARED.contains(&command) || names_one(),
         }
     }
 

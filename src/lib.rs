@@ -23,6 +23,7 @@ pub mod error;
 pub mod executable;
 pub mod fsio;
 pub mod http;
+pub mod image;
 pub mod message;
 pub mod passthrough;
 pub mod paths;
@@ -34,13 +35,11 @@ pub mod prompt;
 pub mod secret;
 pub mod secret_source;
 pub mod services;
-pub mod sif;
 pub mod signals;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;
 pub mod table;
-pub mod transfer;
 pub mod uri;
 
 use context::Context;

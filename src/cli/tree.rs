@@ -1,7 +1,7 @@
 //! The clap trees: one that is shown, one that reads a command line the way the real programs do.
 
 use super::{Cli, GlobalOptions};
-use crate::commands::library::{delete, pull, push, search};
+use crate::commands::images::{delete, pull, push, search};
 use crate::commands::{keyserver, registry, remote};
 use crate::context::truth;
 use crate::persona::Persona;

@@ -2,8 +2,8 @@
 
 pub mod completion;
 pub mod endpoint;
+pub mod images;
 pub mod keyserver;
-pub mod library;
 pub mod migrate;
 pub mod registry;
 pub mod remote;

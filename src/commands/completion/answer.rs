@@ -6,7 +6,7 @@
 
 use super::{known, other};
 use crate::cli::{self, GROUPS};
-use crate::commands::library::{COMMANDS, SHARED};
+use crate::commands::images::{COMMANDS, SHARED};
 use crate::context::{Context, truth};
 use crate::error::Result;
 use crate::message::escape;

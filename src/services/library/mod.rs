@@ -1,8 +1,9 @@
 //! The Library API: what a library tells of its images, and the changes that it takes.
 //!
 //! What stands on the wire is apart from what the rest of the program sees; see [`upload`] for the bytes of
-//! an image on their way up, and [`crate::transfer`] for those on their way down.
+//! an image on their way up, and [`crate::image::transfer`] for those on their way down.
 
+pub mod send;
 pub mod upload;
 mod wire;
 

@@ -1,7 +1,7 @@
 //! SIF images: the numbers in them are believed only as far as the file goes.
 
 use crate::target::{Outcome, Target, some};
-use apptainer_remote::sif::{Sif, SifError, read};
+use apptainer_remote::image::sif::{Sif, SifError, read};
 use std::io::{self, Cursor, Read, Seek, SeekFrom};
 
 pub const TARGET: Target = Target { seeds: images, runs: 8000, ..Target::new(check, WORDS) };

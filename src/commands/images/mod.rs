@@ -1,8 +1,6 @@
 //! `search`, `pull`, `push`, `delete`: images of a library. Which library that is, [`target`] decides.
 
-mod cache;
 pub mod delete;
-mod output;
 pub mod pull;
 pub mod push;
 pub mod search;
@@ -13,15 +11,15 @@ use crate::context::Found;
 use crate::error::{Failure, Result};
 use crate::http::shown;
 use crate::http::{HttpError, Kind};
-use crate::sif::ARCHITECTURES;
-use crate::transfer::TransferError;
+use crate::image::sif::ARCHITECTURES;
+use crate::image::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::ops::RangeInclusive;
 use std::path::Path;
 use target::{Chosen, Login};
 use url::Url;
 
-/// The commands of this room, which have no group.
+/// The commands of this module, which have no group.
 pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
 /// Those of them that the real program has for images from elsewhere too.
 pub const SHARED: [&str; 2] = ["pull", "push"];

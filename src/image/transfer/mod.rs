@@ -6,8 +6,7 @@ pub mod download;
 mod hash;
 mod pace;
 mod progress;
-mod retry;
-pub mod upload;
+pub mod retry;
 
 pub use hash::{Hasher, hash_file};
 pub use pace::Speed;
@@ -30,7 +29,7 @@ pub struct Storage {
 
 impl Storage {
     /// Warns, once, where a library that is asked over https lets the bytes go over http.
-    fn used(&self, library: &Library, url: &Url, talk: &Talk, progress: &Progress) {
+    pub fn used(&self, library: &Library, url: &Url, talk: &Talk, progress: &Progress) {
         if library.is_http_storage(url) && !self.said.replace(true) {
             let url = shown(url);
             progress

@@ -1,19 +1,19 @@
 //! `pull [OUTPUT] URI`
 
-use super::cache::{Cache, copy_hashed};
-use super::output::Output;
 use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, min_rate, number, one_tag};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::NewFile;
+use crate::image::cache::{Cache, copy_hashed};
+use crate::image::output::Output;
+use crate::image::sif::{self, Sif};
+use crate::image::transfer::download::Download;
+use crate::image::transfer::{Progress, Speed, Storage};
 use crate::message::{Level, quoted};
 use crate::services::library::Image;
-use crate::sif::{self, Sif};
-use crate::transfer::download::Download;
-use crate::transfer::upload::hex;
-use crate::transfer::{Progress, Speed, Storage};
+use crate::services::library::send::hex;
 use crate::uri::LibraryRef;
 use clap::Args;
 use std::collections::BTreeSet;

@@ -5,7 +5,7 @@
 use crate::commands::session::Session;
 use crate::error::{Failure, Result};
 use crate::fsio::{Directory, Identity, NewFile};
-use crate::transfer::upload::hex;
+use crate::services::library::send::hex;
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;

@@ -18,22 +18,22 @@ impl Speed {
     }
 
     /// So many bytes more.
-    pub(super) fn add(&self, bytes: u64) {
+    pub(crate) fn add(&self, bytes: u64) {
         self.moved.set(self.moved.get() + bytes);
     }
 
     /// So many bytes in all.
-    pub(super) fn set(&self, bytes: u64) {
+    pub(crate) fn set(&self, bytes: u64) {
         self.moved.set(bytes);
     }
 
     /// What came before, a pause that the server wants, say, does not count.
-    pub(super) fn restart(&self) {
+    pub(crate) fn restart(&self) {
         self.pace.borrow_mut().restart(self.moved.get(), Instant::now());
     }
 
     /// Ends when the transfer from or to `url` crawls.
-    pub(super) async fn crawls(&self, url: &Url) -> HttpError {
+    pub(crate) async fn crawls(&self, url: &Url) -> HttpError {
         let tick = self.pace.borrow().tick();
         loop {
             tokio::time::sleep(tick).await;

@@ -1,9 +1,9 @@
 //! From a file to a library, in the best way that it offers.
 
-use super::retry::Patience;
-use super::{Progress, Speed, Storage, TransferError, hash_file};
 use crate::http::HttpError;
 use crate::http::stream::FilePart;
+use crate::image::transfer::retry::Patience;
+use crate::image::transfer::{Progress, Speed, Storage, TransferError, hash_file};
 use crate::message::Talk;
 use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, Parts, Received};
