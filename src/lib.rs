@@ -19,6 +19,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod context;
+pub mod digest;
 pub mod error;
 pub mod executable;
 pub mod fsio;

@@ -1,11 +1,10 @@
-//! The images that Apptainer keeps: `<CACHEDIR, else the user's directory>/cache/library/<hash>`.
+//! The images that Apptainer keeps, each in a file `sha256.<hex>`.
 //!
 //! A name there proves nothing: what is taken from it is hashed on the way.
 
-use crate::commands::session::Session;
+use crate::digest::Digest;
 use crate::error::{Failure, Result};
 use crate::fsio::{Directory, Identity, NewFile};
-use crate::services::library::send::hex;
 use std::fs::{File, Metadata};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -17,35 +16,27 @@ const MODE: u32 = 0o700;
 /// Where an image with a known hash may lie.
 pub struct Cache {
     path: PathBuf,
-    /// `sha256.<hex>`.
-    name: String,
+    hash: Digest,
     who: Identity,
     /// Opened at the first look, if it was there then.
     directory: Option<Directory>,
 }
 
 impl Cache {
-    /// The place for an image; `None` where there is no cache: it is switched off, there is no home for it,
-    /// or making one would hide the `~/.singularity` that still stands in for `~/.apptainer`.
-    pub fn of(hash: &str, session: &Session) -> Option<Self> {
-        let parent = match session.ctx.variable("CACHEDIR") {
-            Some(found) => PathBuf::from(found.value),
-            None if session.paths.legacy_dir().is_some() => return None,
-            None => session.paths.user_dir.clone().ok()?,
-        };
-        let path = parent.join("cache/library");
-        Some(Self { path, name: hash.to_string(), who: session.identity(), directory: None })
+    /// The place for an image in the directory `path`, which may lack.
+    pub fn new(path: PathBuf, hash: Digest, who: Identity) -> Self {
+        Self { path, hash, who, directory: None }
     }
 
     /// The entry, for messages.
     pub fn path(&self) -> PathBuf {
-        self.path.join(&self.name)
+        self.path.join(self.hash.name())
     }
 
     /// Opens the entry, if there is one that is a regular file and no link.
     pub fn open(&mut self) -> Option<File> {
         self.directory = Directory::open(&self.path, self.who).ok()?;
-        self.directory.as_ref()?.file(self.name.as_ref())
+        self.directory.as_ref()?.file(self.hash.name().as_ref())
     }
 
     /// Keeps a copy of a finished image. The kernel copies, which costs nothing where it can share blocks; but
@@ -59,7 +50,7 @@ impl Cache {
             Some(directory) => directory,
             None => Directory::open_or_make(&self.path, self.who)?,
         };
-        let new = NewFile::create(&directory, self.name.as_ref(), MODE)?;
+        let new = NewFile::create(&directory, self.hash.name().as_ref(), MODE)?;
         let needed = image.metadata()?.len();
         if new.room().is_some_and(|room| room < needed) {
             return Err(Failure::new(format!(
@@ -71,7 +62,7 @@ impl Cache {
         from.rewind()?;
         if others_can_write(&image.metadata()?, self.who) {
             let (_, found) = copy_hashed(from, to, Some(needed), &|_| ())?;
-            if self.name.strip_prefix("sha256.") != Some(hex(&found).as_str()) {
+            if found != self.hash {
                 return Err(Failure::new("somebody changed the image since it was checked"));
             }
         } else {
@@ -96,7 +87,7 @@ pub fn copy_hashed(
     mut to: &File,
     limit: Option<u64>,
     moved: &dyn Fn(u64),
-) -> std::io::Result<(u64, [u8; 32])> {
+) -> std::io::Result<(u64, Digest)> {
     let mut context = ring::digest::Context::new(&ring::digest::SHA256);
     let mut block = vec![0; 1 << 20];
     let mut length = 0;
@@ -104,8 +95,7 @@ pub fn copy_hashed(
         let read = from.read(&mut block)?;
         length += read as u64;
         if read == 0 || limit.is_some_and(|limit| length > limit) {
-            let hash = context.finish().as_ref().try_into().expect("32 bytes");
-            return Ok((length, hash));
+            return Ok((length, context.finish().into()));
         }
         context.update(&block[..read]);
         to.write_all(&block[..read])?;
@@ -126,7 +116,7 @@ mod tests {
         let (image, path) = (world.path().join("image"), world.path().join("cache/library"));
         fs::write(&image, content).unwrap();
         fs::set_permissions(&image, Permissions::from_mode(mode)).unwrap();
-        let cache = Cache { path: path.clone(), name: OF_IMAGE.into(), who, directory: None };
+        let cache = Cache::new(path.clone(), Digest::from_name(OF_IMAGE).unwrap(), who);
         let kept = cache.keep(&File::open(&image).unwrap()).is_ok();
         let entries = fs::read_dir(path).unwrap();
         (kept, entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())

@@ -2,14 +2,13 @@
 //! `…container@sha256:HEX`, which is `…container:sha256.HEX`.
 
 use super::{UriError, check_characters, check_host, shown_in_error, split_port};
+use crate::digest::Digest;
 use std::fmt;
 
 /// What stands in front of every reference.
 const SCHEME: &str = "library://";
 /// The tag where none is named.
 const DEFAULT_TAG: &str = "latest";
-/// Before the hexadecimal digits that stand for a tag.
-const DIGEST: &str = "sha256.";
 /// Longer parts are no name in any library.
 const LONGEST: usize = 255;
 
@@ -51,9 +50,9 @@ impl LibraryRef {
         let last = names.pop().unwrap_or_default();
         let (container, tags) = match (last.split_once('@'), last.split_once(':')) {
             (Some((container, digest)), _) if digest.starts_with("sha256:") => {
-                let digits = digest.strip_prefix("sha256:").filter(|digits| is_sha256(digits));
-                let digits = digits.ok_or_else(|| refuse("sha256: needs 64 hexadecimal digits".into()))?;
-                (container, vec![format!("{DIGEST}{digits}")])
+                let digest = digest.strip_prefix("sha256:").and_then(|digits| digits.parse::<Digest>().ok());
+                let digest = digest.ok_or_else(|| refuse("sha256: needs 64 hexadecimal digits".into()))?;
+                (container, vec![digest.name()])
             }
             (_, Some((container, tags))) => (container, tags.split(',').map(String::from).collect()),
             (_, None) => (last, vec![DEFAULT_TAG.to_string()]),
@@ -69,8 +68,10 @@ impl LibraryRef {
             return Err(refuse(format!("{} is no tag", named(wrong))));
         }
         let mut tags = tags;
-        for tag in tags.iter_mut().filter(|tag| digest_of(tag).is_some()) {
-            tag.make_ascii_lowercase();
+        for tag in &mut tags {
+            if let Some(digest) = Digest::from_name(tag) {
+                *tag = digest.name();
+            }
         }
         Ok(Self { host, path: names.into_iter().map(String::from).collect(), tags })
     }
@@ -85,9 +86,9 @@ impl LibraryRef {
         &self.tags
     }
 
-    /// The SHA-256 of the image in small hexadecimal digits, if the reference names it in place of a tag.
-    pub fn sha256(&self) -> Option<&str> {
-        digest_of(&self.tags[0])
+    /// The SHA-256 of the image, if the reference names it in place of a tag.
+    pub fn sha256(&self) -> Option<Digest> {
+        Digest::from_name(&self.tags[0])
     }
 
     /// `[[entity/]collection/]container`.
@@ -111,7 +112,7 @@ impl LibraryRef {
     /// One of them is missing, or is a name that libraries do not take for something new; a digest in place
     /// of a tag, which a push cannot choose.
     pub fn full(&self) -> Result<[&str; 3], UriError> {
-        if self.tags.iter().any(|tag| digest_of(tag).is_some()) {
+        if self.tags.iter().any(|tag| Digest::from_name(tag).is_some()) {
             return Err(UriError(format!("\"{self}\" names a digest: an image is pushed to a tag")));
         }
         let [entity, collection, container] = self.path.as_slice() else {
@@ -146,15 +147,6 @@ fn authority(text: &str) -> Result<String, String> {
     let (host, _) = split_port(text)?;
     check_host(host)?;
     Ok(text.to_ascii_lowercase())
-}
-
-fn is_sha256(digits: &str) -> bool {
-    digits.len() == 64 && digits.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// The digits of a digest in the place of a tag.
-fn digest_of(tag: &str) -> Option<&str> {
-    tag.strip_prefix(DIGEST).filter(|digits| is_sha256(digits))
 }
 
 /// What can stand in the path of a request without being anything else there.
@@ -214,7 +206,7 @@ mod tests {
             format!("a/b/c:sha256.{capital}"),
         ] {
             let parsed = LibraryRef::parse(&text).unwrap();
-            assert_eq!(parsed.sha256(), Some(digits.as_str()), "{text}");
+            assert_eq!(parsed.sha256(), digits.parse().ok(), "{text}");
             assert_eq!(parsed.image(), format!("a/b/c:sha256.{digits}"));
             assert_eq!(parsed.file_name(), format!("c_sha256.{digits}.sif"));
             assert_eq!(LibraryRef::parse(&parsed.to_string()), Ok(parsed.clone()));

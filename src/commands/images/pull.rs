@@ -4,6 +4,7 @@ use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, min_rate, number, one_tag};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::NewFile;
 use crate::image::cache::{Cache, copy_hashed};
@@ -13,7 +14,6 @@ use crate::image::transfer::download::Download;
 use crate::image::transfer::{Progress, Speed, Storage};
 use crate::message::{Level, quoted};
 use crate::services::library::Image;
-use crate::services::library::send::hex;
 use crate::uri::LibraryRef;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -139,17 +139,17 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let pull = Pull { reference, arch, output, force, chosen };
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
-    let mut cache = use_cache.then(|| Cache::of(&format!("sha256.{hash}"), session)).flatten();
+    let mut cache = use_cache.then(|| cache(hash, session)).flatten();
     require_memory(at_once)?;
     let new = pull.output.begin()?;
     pull.require_room(&new, &image)?;
     // As for the download: a size of 0 is none.
     let size = image.size.filter(|size| *size > 0);
-    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (&hash, size), session)? {
+    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (hash, size), session)? {
         Ok(new) => (new, true),
         Err(new) => {
             let how = How { at_once, part_size, min_rate };
-            pull.download(&new, &image, &hash, &how, session)?;
+            pull.download(&new, &image, hash, &how, session)?;
             (new, false)
         }
     };
@@ -219,12 +219,11 @@ impl Pull {
         })
     }
 
-    /// The SHA-256 that the library tells, in hexadecimal digits.
-    fn hash(&self, image: &Image) -> Result<String> {
+    /// The SHA-256 that the library tells.
+    fn hash(&self, image: &Image) -> Result<Digest> {
         let told = image.hash.as_deref().unwrap_or_default();
-        let digits = |hex: &&str| hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit());
-        match told.strip_prefix("sha256.").filter(digits) {
-            Some(hex) => self.as_asked(hex.to_ascii_lowercase()),
+        match Digest::from_name(told) {
+            Some(hash) => self.as_asked(hash),
             None => Err(Failure::new(format!(
                 "the library tells no SHA-256 of {} that what comes could be compared with",
                 self.reference.image()
@@ -233,7 +232,7 @@ impl Pull {
     }
 
     /// A reference by digest allows no other image, whatever the library says.
-    fn as_asked(&self, hash: String) -> Result<String> {
+    fn as_asked(&self, hash: Digest) -> Result<Digest> {
         match self.reference.sha256() {
             Some(asked) if asked != hash => Err(Failure::new(format!(
                 "the library has another image for {}: the SHA-256 of that one is {hash}",
@@ -259,7 +258,7 @@ impl Pull {
         &self,
         cache: Option<&mut Cache>,
         new: NewFile,
-        (hash, size): (&str, Option<u64>),
+        (hash, size): (Digest, Option<u64>),
         session: &Session,
     ) -> Result<std::result::Result<NewFile, NewFile>> {
         let Some((cache, entry)) = cache.and_then(|cache| cache.open().map(|entry| (cache, entry))) else {
@@ -273,7 +272,7 @@ impl Pull {
             let copied = copy_hashed(&entry, &new.file, Some(length), &|bytes| progress.add(bytes));
             progress.finish();
             let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
-            if hex(&found) == hash {
+            if found == hash {
                 session.ctx.talk.info("Using cached image");
                 return Ok(Ok(new));
             }
@@ -284,7 +283,14 @@ impl Pull {
         self.output.begin().map(Err)
     }
 
-    fn download(&self, new: &NewFile, image: &Image, hash: &str, how: &How, session: &Session) -> Result<()> {
+    fn download(
+        &self,
+        new: &NewFile,
+        image: &Image,
+        hash: Digest,
+        how: &How,
+        session: &Session,
+    ) -> Result<()> {
         let talk = &session.ctx.talk;
         talk.info("Downloading library image");
         let begun = Instant::now();
@@ -311,7 +317,6 @@ impl Pull {
         if !session.ctx.terminals.stderr() {
             talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
         }
-        let found = hex(&found);
         if found != hash {
             return Err(Failure::new(format!(
                 "what came is not the image: its SHA-256 is {found}, the library's word is {hash}"
@@ -355,6 +360,17 @@ impl Pull {
         let plural = if count == 1 { "a signature" } else { "signatures" };
         talk.info(format!("{file} holds {plural} by {}, not checked here; run: {verify}", keys.join(", ")));
     }
+}
+
+/// The place for an image in `<CACHEDIR, else the user's directory>/cache/library`; `None` where there is no cache:
+/// there is no home for it, or making one would hide the `~/.singularity` that still stands in for `~/.apptainer`.
+fn cache(hash: Digest, session: &Session) -> Option<Cache> {
+    let parent = match session.ctx.variable("CACHEDIR") {
+        Some(found) => PathBuf::from(found.value),
+        None if session.paths.legacy_dir().is_some() => return None,
+        None => session.paths.user_dir.clone().ok()?,
+    };
+    Some(Cache::new(parent.join("cache/library"), hash, session.identity()))
 }
 
 /// A bar, where somebody sees it and wants it.

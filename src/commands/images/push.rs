@@ -4,12 +4,13 @@ use super::min_rate;
 use super::target::{Choice, Host, Login, choose};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::image::sif::{self, Sif};
 use crate::image::transfer::{Progress, Speed, Storage, TransferError, hash_file};
 use crate::message::{Level, escape, quoted};
 use crate::services::library::Library;
-use crate::services::library::send::{Upload, hex};
+use crate::services::library::send::Upload;
 use crate::services::library::upload::{FinishedUpload, UploadQuota};
 use crate::uri::LibraryRef;
 use clap::Args;
@@ -101,8 +102,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(why.context("cannot push image to library"));
     }
     let hash = payload.hash(session)?;
-    let push =
-        Push { library: &chosen.library, reference: &reference, payload: &payload, hash: &hash, min_rate };
+    let push = Push { library: &chosen.library, reference: &reference, payload: &payload, hash, min_rate };
     let finished = wait(push.run(names, &options.description, session))?.map_err(|error| {
         chosen.transfer_failure(error, &options.image).context("unable to push image to library")
     })?;
@@ -126,14 +126,14 @@ impl<'a> Payload<'a> {
         failure.context(self.path.display().to_string())
     }
 
-    /// The SHA-256 of the whole file, in hexadecimal digits.
-    fn hash(&self, session: &Session) -> Result<String> {
+    /// The SHA-256 of the whole file.
+    fn hash(&self, session: &Session) -> Result<Digest> {
         let progress = progress(self.before.len(), "SHA-256 ", session);
         let each = &mut |block: &[u8]| progress.add(block.len() as u64);
         let hash =
             hash_file(&self.file, 0, self.before.len(), each).map_err(|error| self.failure(error.into()));
         progress.finish();
-        hash.map(|hash| hex(&hash))
+        hash
     }
 
     /// Whether the file is still the one that was hashed.
@@ -165,7 +165,7 @@ struct Push<'a> {
     library: &'a Library,
     reference: &'a LibraryRef,
     payload: &'a Payload<'a>,
-    hash: &'a str,
+    hash: Digest,
     min_rate: u64,
 }
 
@@ -179,9 +179,10 @@ impl Push<'_> {
         let talk = &session.ctx.talk;
         let made = |path: &str| talk.verbose(format!("{path} was made in the library"));
         let container = self.library.container(names, &made).await?;
-        let (hash, arch) = (format!("sha256.{}", self.hash), self.payload.arch);
+        let arch = self.payload.arch;
         let path = self.reference.path();
-        let (image, there) = self.library.image_by_hash(&path, &hash, arch, &container, description).await?;
+        let (image, there) =
+            self.library.image_by_hash(&path, self.hash, arch, &container, description).await?;
         let abilities = self.library.abilities().await;
         let finished = if there {
             talk.info("The library has this image already: it is not sent again");

@@ -2,6 +2,7 @@
 
 use super::retry::{Patience, TRIES};
 use super::{Hasher, Progress, Speed, Storage, TransferError};
+use crate::digest::Digest;
 use crate::http::Login;
 use crate::http::stream::{Fetch, Stream};
 use crate::http::{HttpError, Kind};
@@ -62,7 +63,7 @@ impl Download<'_> {
     /// # Errors
     ///
     /// The server does not send what it should, tries and all, or the file cannot be written.
-    pub async fn run(&self) -> Result<(u64, [u8; 32]), TransferError> {
+    pub async fn run(&self) -> Result<(u64, Digest), TransferError> {
         tokio::select! {
             result = self.whole() => result,
             error = self.speed.crawls(&self.url) => Err(error.into()),
@@ -70,7 +71,7 @@ impl Download<'_> {
         }
     }
 
-    async fn whole(&self) -> Result<(u64, [u8; 32]), TransferError> {
+    async fn whole(&self) -> Result<(u64, Digest), TransferError> {
         let hasher = Hasher::start(Arc::clone(self.file))?;
         let mut patience = self.patience();
         let (first, total) = loop {

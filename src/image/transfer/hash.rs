@@ -3,6 +3,7 @@
 //! The parts of a download arrive in any order; the hash wants them in one. It reads what stands in the
 //! file as soon as everything before it is there: what is hashed is what was written.
 
+use crate::digest::Digest;
 use ring::digest::{Context, SHA256};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -55,7 +56,7 @@ impl Shared {
 /// Follows a file as it is filled.
 pub struct Hasher {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<io::Result<[u8; 32]>>>,
+    thread: Option<JoinHandle<io::Result<Digest>>>,
 }
 
 impl Hasher {
@@ -93,7 +94,7 @@ impl Hasher {
     /// # Errors
     ///
     /// The file cannot be read, or is not `length` bytes long.
-    pub fn finish(mut self, length: u64) -> io::Result<[u8; 32]> {
+    pub fn finish(mut self, length: u64) -> io::Result<Digest> {
         if self.shared.filled().prefix != length {
             return Err(io::Error::other("bytes are missing in the middle"));
         }
@@ -115,7 +116,7 @@ impl Drop for Hasher {
     }
 }
 
-fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<[u8; 32]> {
+fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<Digest> {
     let mut context = Context::new(&SHA256);
     let mut at = 0;
     loop {
@@ -126,7 +127,7 @@ fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<[u8; 32]
             filled.prefix
         };
         if at == until {
-            return Ok(context.finish().as_ref().try_into().expect("32 bytes"));
+            return Ok(context.finish().into());
         }
         let length = BLOCK.min(usize::try_from(until - at).unwrap_or(BLOCK));
         file.read_exact_at(&mut block[..length], at)?;
@@ -140,7 +141,7 @@ fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<[u8; 32]
 /// # Errors
 ///
 /// The file cannot be read, or is shorter.
-pub fn hash_file(file: &File, start: u64, length: u64, each: &mut dyn FnMut(&[u8])) -> io::Result<[u8; 32]> {
+pub fn hash_file(file: &File, start: u64, length: u64, each: &mut dyn FnMut(&[u8])) -> io::Result<Digest> {
     let mut context = Context::new(&SHA256);
     let mut block = vec![0; BLOCK];
     let (mut at, end) = (start, start + length);
@@ -151,7 +152,7 @@ pub fn hash_file(file: &File, start: u64, length: u64, each: &mut dyn FnMut(&[u8
         each(&block[..wanted]);
         at += wanted as u64;
     }
-    Ok(context.finish().as_ref().try_into().expect("32 bytes"))
+    Ok(context.finish().into())
 }
 
 #[cfg(test)]
@@ -171,9 +172,9 @@ mod tests {
         for (start, end) in [(2 * third, length), (third, 2 * third), (0, 10), (10, third)] {
             hasher.add(start, end);
         }
-        assert_eq!(hasher.finish(length).unwrap(), whole.as_ref());
-        assert_eq!(hash_file(&file, 0, length, &mut |_| ()).unwrap(), whole.as_ref());
-        assert_eq!(hash_file(&file, 5, 0, &mut |_| ()).unwrap(), ring::digest::digest(&SHA256, b"").as_ref());
+        assert_eq!(hasher.finish(length).unwrap(), whole.into());
+        assert_eq!(hash_file(&file, 0, length, &mut |_| ()).unwrap(), whole.into());
+        assert_eq!(hash_file(&file, 5, 0, &mut |_| ()).unwrap(), ring::digest::digest(&SHA256, b"").into());
         let hasher = Hasher::start(file).unwrap();
         hasher.add(1, 2);
         assert!(hasher.finish(2).is_err(), "the first byte is missing");

@@ -7,6 +7,7 @@ pub mod send;
 pub mod upload;
 mod wire;
 
+use crate::digest::Digest;
 use crate::http::stream::{Call, Content};
 use crate::http::{Get, HttpError, Kind, Login, Response, below};
 use crate::message::cut;
@@ -175,7 +176,7 @@ impl Library {
         id(&response)
     }
 
-    /// The image with this hash (`sha256.<hex>`) in a container, made where it lacks: its id, and whether
+    /// The image with this hash in a container, made where it lacks: its id, and whether
     /// the library has its bytes.
     ///
     /// # Errors
@@ -184,11 +185,12 @@ impl Library {
     pub async fn image_by_hash(
         &self,
         path: &str,
-        hash: &str,
+        hash: Digest,
         arch: &str,
         container: &str,
         description: &str,
     ) -> Result<(String, bool), HttpError> {
+        let hash = hash.name();
         let url = self.image_url("v1/images", &format!("{path}:{hash}"), arch);
         let response = self.get(&url).await?;
         if response.status != 404 {
@@ -196,7 +198,7 @@ impl Library {
             let found: Created = read(&response, "the answer describes no image")?;
             return Ok((wire::require_id(&response, found.id)?, found.uploaded.unwrap_or(false)));
         }
-        let document = wire::NewImage { hash, description, container };
+        let document = wire::NewImage { hash: &hash, description, container };
         let response = self.post("v1/images", &document).await?;
         let made: Created = read(&response, "the answer describes no image")?;
         Ok((wire::require_id(&response, made.id)?, made.uploaded.unwrap_or(false)))

@@ -1,5 +1,6 @@
 //! From a file to a library, in the best way that it offers.
 
+use crate::digest::Digest;
 use crate::http::HttpError;
 use crate::http::stream::FilePart;
 use crate::image::transfer::retry::Patience;
@@ -8,7 +9,7 @@ use crate::message::Talk;
 use crate::services::library::Library;
 use crate::services::library::upload::{FinishedUpload, Parts, Received};
 use crate::signals::Farewell;
-use md5::{Digest, Md5};
+use md5::{Digest as _, Md5};
 use std::fs::File;
 use std::io;
 use std::ops::Range;
@@ -37,8 +38,8 @@ pub struct Upload<'a> {
     pub file: &'a Arc<File>,
     /// Its length.
     pub length: u64,
-    /// In hexadecimal digits.
-    pub sha256: &'a str,
+    /// Of the whole image.
+    pub sha256: Digest,
     /// Whether the library has the second way, or only the first.
     pub v2: bool,
     /// How fast it has to go.
@@ -91,12 +92,12 @@ impl Upload<'_> {
     }
 
     async fn in_one(&self) -> Result<Option<FinishedUpload>, TransferError> {
-        let md5 = self.md5()?;
+        let (md5, sha256) = (self.md5()?, self.sha256.to_string());
         let library = self.library;
         let send = async |part: FilePart<'_>| {
             // A new address for each try: an address may be good for one request.
-            let url = library.single_address(self.image, self.length, self.sha256, &md5).await?;
-            self.put(&url, &part, self.sha256, false, self.at_end()).await
+            let url = library.single_address(self.image, self.length, &sha256, &md5).await?;
+            self.put(&url, &part, &sha256, false, self.at_end()).await
         };
         self.send(0..self.length, send).await?;
         Ok(library.complete_single(self.image, self.at_end()).await?)
@@ -164,7 +165,7 @@ impl Upload<'_> {
             let range = start..(start + parts.size).min(self.length);
             let size = range.end - range.start;
             let sha256 = match parts.hashed {
-                true => hex(&hash_file(self.file, start, size, &mut |_| ())?),
+                true => hash_file(self.file, start, size, &mut |_| ())?.to_string(),
                 false => String::new(),
             };
             let library = self.library;
@@ -223,9 +224,4 @@ async fn asked(farewell: &Farewell, times: usize) {
     while farewell.asked() < times {
         tokio::time::sleep(TICK).await;
     }
-}
-
-/// In small letters.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
