@@ -89,6 +89,11 @@ impl Client {
         Self { http: Http::new(settings, limits.http()), limits }
     }
 
+    /// The client alone.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
     /// The times and sizes that services are asked with.
     pub fn limits(&self) -> &Limits {
         &self.limits

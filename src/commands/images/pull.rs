@@ -5,21 +5,18 @@ use super::{architecture, min_rate, number, one_tag};
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::digest::Digest;
-use crate::error::{Failure, Result, ResultExt};
-use crate::fsio::NewFile;
-use crate::image::cache::{Cache, copy_hashed};
+use crate::error::{Failure, Result};
+use crate::image::cache::Cache;
+use crate::image::fetch::{Fetch, FetchError, How};
 use crate::image::output::Output;
-use crate::image::sif::{self, Sif};
-use crate::image::transfer::download::Download;
-use crate::image::transfer::{Progress, Speed, Storage};
-use crate::message::{Level, quoted};
+use crate::image::sif::Sif;
+use crate::message::quoted;
 use crate::services::library::Image;
 use crate::uri::LibraryRef;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// As many parts side by side, unless the environment says otherwise.
 const AT_ONCE: u64 = 3;
@@ -105,7 +102,6 @@ struct Pull {
     reference: LibraryRef,
     arch: String,
     output: Output,
-    force: bool,
     chosen: Chosen,
 }
 
@@ -136,55 +132,27 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         Choice { command: "pull", library: options.library.as_ref(), reference: Some(&reference), host };
     let mut chosen = choose(&choice, session)?;
     chosen.library.http_storage = options.allow_http_storage;
-    let pull = Pull { reference, arch, output, force, chosen };
+    let pull = Pull { reference, arch, output, chosen };
     let image = pull.describe()?;
     let hash = pull.hash(&image)?;
-    let mut cache = use_cache.then(|| cache(hash, session)).flatten();
-    require_memory(at_once)?;
-    let new = pull.output.begin()?;
-    pull.require_room(&new, &image)?;
-    // As for the download: a size of 0 is none.
-    let size = image.size.filter(|size| *size > 0);
-    let (new, cached) = match pull.take_cached(cache.as_mut(), new, (hash, size), session)? {
-        Ok(new) => (new, true),
-        Err(new) => {
-            let how = How { at_once, part_size, min_rate };
-            pull.download(&new, &image, hash, &how, session)?;
-            (new, false)
-        }
+    let cache = use_cache.then(|| cache(hash, session)).flatten();
+    let (talk, terminal) = (&session.ctx.talk, session.ctx.terminals.stderr());
+    let name = pull.reference.image();
+    let source = pull.chosen.library.source(&name, &pull.arch, hash, image.size);
+    let how = How { at_once, part_size, min_rate };
+    let fetch = Fetch {
+        source: &source,
+        name: &name,
+        arch: &pull.arch,
+        output: &pull.output,
+        replace: force,
+        how,
+        talk,
+        terminal,
     };
-    let sif = pull.inspect(&new)?;
-    if let Some(cache) = cache.filter(|_| !cached)
-        && let Err(failure) = cache.keep(&new.file)
-    {
-        session.ctx.talk.verbose(format!("the image is not kept in the cache: {}", failure.message()));
-    }
-    if !new.keep(pull.force)? {
-        return Err(pull.output.already_exists());
-    }
+    let sif = fetch.run(cache).map_err(|error| pull.failure(error))?;
     pull.say_signatures(&sif, unsigned, session);
     Ok(())
-}
-
-/// How an image is to come.
-struct How {
-    at_once: usize,
-    part_size: u64,
-    min_rate: u64,
-}
-
-/// Makes sure that there is memory for a transfer before its file is begun: what cannot be had later ends the
-/// program without a chance to remove it.
-fn require_memory(at_once: usize) -> Result<()> {
-    /// For the stacks of threads and the buffers of connections, in bytes; and twice 64 MiB of addresses, which
-    /// glibc takes for the allocations of a thread, if it gets them: one thread hashes, one looks up names.
-    const BASE: usize = (16 + 2 * 64) << 20;
-    const EACH: usize = 1 << 20;
-    let mut memory: Vec<u8> = Vec::new();
-    let reserved = memory.try_reserve_exact(BASE + at_once * EACH);
-    // Else the compiler may leave the allocation out.
-    std::hint::black_box(&memory);
-    reserved.fail_context(|| "there is not enough memory for a download")
 }
 
 /// How many parts side by side, and how many bytes in each.
@@ -242,101 +210,12 @@ impl Pull {
         }
     }
 
-    fn require_room(&self, new: &NewFile, image: &Image) -> Result<()> {
-        match (image.size, new.room()) {
-            (Some(needed), Some(room)) if needed > room => Err(Failure::new(format!(
-                "{}: the image has {needed} bytes, and there is room for {room}",
-                self.output.shown.display()
-            ))
-            .hint("to pull into another directory: --dir DIRECTORY")),
-            _ => Ok(()),
-        }
-    }
-
-    /// Takes the image from the cache, if what lies there is it. Else gives the file back, empty.
-    fn take_cached(
-        &self,
-        cache: Option<&mut Cache>,
-        new: NewFile,
-        (hash, size): (Digest, Option<u64>),
-        session: &Session,
-    ) -> Result<std::result::Result<NewFile, NewFile>> {
-        let Some((cache, entry)) = cache.and_then(|cache| cache.open().map(|entry| (cache, entry))) else {
-            return Ok(Err(new));
-        };
-        let length = entry.metadata()?.len();
-        // Whoever can write the cache could fill the disk with an entry of any length.
-        let fits = new.room().is_none_or(|room| length <= room);
-        if fits && size.is_none_or(|size| size == length) {
-            let progress = progress(length, session);
-            let copied = copy_hashed(&entry, &new.file, Some(length), &|bytes| progress.add(bytes));
-            progress.finish();
-            let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
-            if found == hash {
-                session.ctx.talk.info("Using cached image");
-                return Ok(Ok(new));
+    fn failure(&self, error: FetchError) -> Failure {
+        match error {
+            FetchError::Here(failure) => failure,
+            FetchError::Transfer(error) => {
+                self.chosen.transfer_failure(error, &self.output.shown).context("while downloading the image")
             }
-        }
-        let path = cache.path();
-        session.ctx.talk.warning(format!("{} is not what its name says, and is replaced", path.display()));
-        drop(new);
-        self.output.begin().map(Err)
-    }
-
-    fn download(
-        &self,
-        new: &NewFile,
-        image: &Image,
-        hash: Digest,
-        how: &How,
-        session: &Session,
-    ) -> Result<()> {
-        let talk = &session.ctx.talk;
-        talk.info("Downloading library image");
-        let begun = Instant::now();
-        let progress = progress(image.size.unwrap_or_default(), session);
-        let library = &self.chosen.library;
-        let download = Download {
-            library,
-            url: library.file_url(&self.reference.image(), &self.arch),
-            size: image.size.filter(|size| *size > 0),
-            part_size: how.part_size,
-            at_once: how.at_once,
-            speed: Speed::new(how.min_rate, library.http.limits().pace),
-            room: new.room(),
-            file: &new.file,
-            progress: &progress,
-            talk,
-            storage: Storage::default(),
-        };
-        let result = wait(download.run());
-        progress.finish();
-        let (length, found) = result?.map_err(|error| {
-            self.chosen.transfer_failure(error, &self.output.shown).context("while downloading the image")
-        })?;
-        if !session.ctx.terminals.stderr() {
-            talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
-        }
-        if found != hash {
-            return Err(Failure::new(format!(
-                "what came is not the image: its SHA-256 is {found}, the library's word is {hash}"
-            )));
-        }
-        Ok(())
-    }
-
-    /// Looks whether it is an image for the architecture that was asked for.
-    fn inspect(&self, new: &NewFile) -> Result<Sif> {
-        let image = self.reference.image();
-        let sif = sif::read(&mut &*new.file)
-            .map_err(|error| Failure::from(error).context(format!("{image} cannot be used")))?;
-        match sif.arch {
-            Some(arch) if arch != self.arch => Err(Failure::new(format!(
-                "{image} is an image for {arch}, and one for {} was asked for",
-                self.arch
-            ))
-            .hint(format!("to pull it nevertheless: --arch {arch}"))),
-            _ => Ok(sif),
         }
     }
 
@@ -371,9 +250,4 @@ fn cache(hash: Digest, session: &Session) -> Option<Cache> {
         None => session.paths.user_dir.clone().ok()?,
     };
     Some(Cache::new(parent.join("cache/library"), hash, session.identity()))
-}
-
-/// A bar, where somebody sees it and wants it.
-fn progress(total: u64, session: &Session) -> Progress {
-    Progress::new(total, "", session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
 }

@@ -1,13 +1,12 @@
-//! From a library into a file.
+//! From a source into a file.
 
 use super::retry::{Patience, TRIES};
 use super::{Hasher, Progress, Speed, Storage, TransferError};
 use crate::digest::Digest;
-use crate::http::Login;
-use crate::http::stream::{Fetch, Stream};
-use crate::http::{HttpError, Kind};
+use crate::http::HttpError;
+use crate::http::stream::Stream;
+use crate::image::source::Source;
 use crate::message::Talk;
-use crate::services::library::Library;
 use futures_util::future::try_join_all;
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -23,11 +22,7 @@ const LEAST: u64 = 64 << 10;
 /// An image on its way down.
 pub struct Download<'a> {
     /// Where it comes from.
-    pub library: &'a Library,
-    /// Its bytes, by the library; they may lie elsewhere.
-    pub url: Url,
-    /// How many there are, where the library tells.
-    pub size: Option<u64>,
+    pub source: &'a Source,
     /// How many bytes are asked for at once.
     pub part_size: u64,
     /// How many parts side by side.
@@ -66,7 +61,7 @@ impl Download<'_> {
     pub async fn run(&self) -> Result<(u64, Digest), TransferError> {
         tokio::select! {
             result = self.whole() => result,
-            error = self.speed.crawls(&self.url) => Err(error.into()),
+            error = self.speed.crawls(&self.source.url) => Err(error.into()),
             never = self.progress.keep_drawing() => never,
         }
     }
@@ -93,7 +88,7 @@ impl Download<'_> {
     /// The first answer, and how long the image is, where that is known.
     async fn begin(&self) -> Result<(Stream, Option<u64>), HttpError> {
         let range = 0..self.part_size;
-        let first = self.open(&self.url, range.clone()).await?;
+        let first = self.open(&self.source.url, range.clone()).await?;
         if first.status == 206 {
             let total = self.check(&first, &range, None)?;
             return Ok((first, Some(total)));
@@ -101,14 +96,14 @@ impl Download<'_> {
         if let Some(length) = first.length {
             self.check_total(&first, length)?;
         }
-        let total = self.size.or(first.length);
+        let total = self.source.size.or(first.length);
         Ok((first, total))
     }
 
     /// Refuses what does not fit, where only the server that sends the bytes says how long the image is.
     fn require_room(&self, total: Option<u64>) -> io::Result<()> {
         match (total, self.room) {
-            (Some(needed), Some(room)) if self.size.is_none() && needed > room => {
+            (Some(needed), Some(room)) if self.source.size.is_none() && needed > room => {
                 Err(io::Error::other(format!("the image has {needed} bytes, and there is room for {room}")))
             }
             _ => Ok(()),
@@ -122,7 +117,7 @@ impl Download<'_> {
     }
 
     fn patience(&self) -> Patience<'_> {
-        Patience::new(self.library.http.limits().pause, self.talk, self.progress)
+        Patience::new(self.source.pause, self.talk, self.progress)
     }
 
     /// Waits before another try; the speed counts anew from there.
@@ -132,20 +127,10 @@ impl Download<'_> {
         waited
     }
 
-    /// The token goes to the library's own origin, wherever that leads.
     async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
-        let home = url.origin() == self.library.base.origin();
-        let login = self.library.token.as_ref().filter(|_| home).map(Login::Bearer);
-        let (insecure, downgrade) = (self.library.insecure, self.library.http_storage);
-        let opened = self.library.http.open(&Fetch { url, insecure, login, range, downgrade }).await;
-        match opened {
-            Ok(stream) => {
-                self.storage.used(self.library, &stream.url, self.talk, self.progress);
-                Ok(stream)
-            }
-            Err(HttpError { kind: Kind::Downgrade(to), .. }) => Err(self.library.chose_http(&self.url, &to)),
-            Err(error) => Err(error),
-        }
+        let stream = self.source.open(url, range).await?;
+        self.storage.used(&self.source.url, &stream.url, self.talk, self.progress);
+        Ok(stream)
     }
 
     /// Checks what a 206 says of itself against what was asked for, and what is known of the whole.
@@ -166,7 +151,7 @@ impl Download<'_> {
         if stream.length.is_some_and(|told| told != length) {
             return Err(stream.broken("the server's length is not that of the part it sends"));
         }
-        let whole = found.total.or(total).or(self.size);
+        let whole = found.total.or(total).or(self.source.size);
         let whole = whole.ok_or_else(|| stream.broken("nobody tells how long the image is"))?;
         self.check_total(stream, whole)?;
         if total.is_some_and(|total| total != whole) {
@@ -179,9 +164,10 @@ impl Download<'_> {
     }
 
     fn check_total(&self, stream: &Stream, whole: u64) -> Result<(), HttpError> {
-        match self.size {
+        match self.source.size {
             Some(size) if size != whole => Err(stream.broken(format!(
-                "the server has {whole} bytes, the image has {size} by the library's description"
+                "the server has {whole} bytes, the image has {size} by the {}'s description",
+                self.source.server
             ))),
             _ => Ok(()),
         }
@@ -234,7 +220,7 @@ impl Download<'_> {
 
     /// The rest of one stream, and how many bytes at its beginning are there already.
     async fn reopen(&self, range: Range<u64>, total: &mut Option<u64>) -> Result<(Stream, u64), HttpError> {
-        let stream = self.open(&self.url, range.clone()).await?;
+        let stream = self.open(&self.source.url, range.clone()).await?;
         if stream.status != 206 {
             return Ok((stream, range.start));
         }
@@ -309,7 +295,7 @@ impl Parts<'_> {
                 Ok(()) => {}
                 Err(TransferError::Http(error)) => {
                     let gone = matches!(error.status(), Some(401 | 403 | 404 | 410));
-                    if gone && address != self.download.url && renewals > 0 {
+                    if gone && address != self.download.source.url && renewals > 0 {
                         // An address that was made for this transfer may have a short life.
                         renewals -= 1;
                         self.forget(&address);
@@ -323,11 +309,11 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// The library is to be asked for another address than this one, unless another part did so already.
+    /// The server is to be asked for another address than this one, unless another part did so already.
     fn forget(&self, address: &Url) {
         let mut current = self.address.borrow_mut();
         if *current == *address {
-            *current = self.download.url.clone();
+            *current = self.download.source.url.clone();
         }
     }
 

@@ -14,8 +14,8 @@ pub use progress::Progress;
 
 use crate::http::HttpError;
 use crate::http::shown;
+use crate::image::source::is_http_storage;
 use crate::message::Talk;
-use crate::services::library::Library;
 use std::cell::Cell;
 use std::fmt;
 use std::io;
@@ -28,9 +28,9 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Warns, once, where a library that is asked over https lets the bytes go over http.
-    pub fn used(&self, library: &Library, url: &Url, talk: &Talk, progress: &Progress) {
-        if library.is_http_storage(url) && !self.said.replace(true) {
+    /// Warns, once, where a server, asked at `asked` over https, lets the bytes go over http.
+    pub fn used(&self, asked: &Url, url: &Url, talk: &Talk, progress: &Progress) {
+        if is_http_storage(asked, url) && !self.said.replace(true) {
             let url = shown(url);
             progress
                 .aside(|| talk.warning(format!("the image goes over http, where others can read it: {url}")));

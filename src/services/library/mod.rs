@@ -10,7 +10,7 @@ mod wire;
 use crate::digest::Digest;
 use crate::http::stream::{Call, Content};
 use crate::http::{Get, HttpError, Kind, Login, Response, below};
-use crate::message::cut;
+use crate::image::source::Source;
 use crate::secret::Secret;
 use crate::services::Client;
 use reqwest::Method;
@@ -104,9 +104,22 @@ impl Library {
         described_image(&response.ok()?).map(Some)
     }
 
-    /// Where the bytes of `image` (`path:tag`) are.
-    pub fn file_url(&self, image: &str, arch: &str) -> Url {
-        self.image_url("v1/imagefile", image, arch)
+    /// Where the bytes of `image` (`path:tag`) come from.
+    pub fn source(&self, image: &str, arch: &str, sha256: Digest, size: Option<u64>) -> Source {
+        let limits = self.http.limits();
+        Source {
+            http: self.http.http().clone(),
+            url: self.image_url("v1/imagefile", image, arch),
+            insecure: self.insecure,
+            token: self.token.clone(),
+            http_storage: self.http_storage,
+            server: "library",
+            sha256,
+            // A size of 0 is none.
+            size: size.filter(|size| *size > 0),
+            pause: limits.pause,
+            pace: limits.pace,
+        }
     }
 
     /// Deletes `image` (`path:tag`); says whether it was there.
@@ -252,17 +265,6 @@ impl Library {
     ) -> Result<Response, HttpError> {
         let login = self.token.as_ref().map(Login::Bearer);
         self.http.call(Call { method, url, insecure: self.insecure, login, content, timeout }).await
-    }
-
-    /// Whether the library, asked over https, chose an http address for the bytes of an image.
-    pub fn is_http_storage(&self, url: &Url) -> bool {
-        self.base.scheme() == "https" && url.scheme() == "http"
-    }
-
-    /// The failure where it, asked at one address, chose the http address that is shown as `at`.
-    pub fn chose_http(&self, asked: &Url, at: &str) -> HttpError {
-        let text = "the library uses https, but the address that it chose for the image uses http";
-        HttpError::new(asked, Kind::PlainAddress(format!("{text}: {}", cut(at))))
     }
 
     async fn get(&self, url: &Url) -> Result<Response, HttpError> {

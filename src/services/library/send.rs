@@ -81,7 +81,7 @@ impl Upload<'_> {
         patience: Duration,
     ) -> Result<String, HttpError> {
         if self.library.http_storage {
-            self.storage.used(self.library, url, self.talk, self.progress);
+            self.storage.used(&self.library.base, url, self.talk, self.progress);
         }
         self.library.put(url, part, sha256, always, patience).await
     }

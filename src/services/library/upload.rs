@@ -5,6 +5,7 @@ use super::wire::{PartsStarted, SingleStart, SingleStarted};
 use super::{Library, made_address, read};
 use crate::http::stream::{Call, Content, FilePart};
 use crate::http::{HttpError, Response, shown};
+use crate::image::source::{chose_http, is_http_storage};
 use reqwest::Method;
 use std::time::Duration;
 use url::Url;
@@ -80,8 +81,8 @@ impl Library {
         always: bool,
         patience: Duration,
     ) -> Result<String, HttpError> {
-        if self.is_http_storage(url) && !self.http_storage {
-            return Err(self.chose_http(&self.base, &shown(url)));
+        if is_http_storage(&self.base, url) && !self.http_storage {
+            return Err(chose_http("library", &self.base, &shown(url)));
         }
         let mut headers = vec![("content-type", "application/octet-stream".to_string())];
         if always || signs_sha256(url) {
