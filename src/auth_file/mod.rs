@@ -2,10 +2,13 @@
 //! and the credential helpers that it names.
 
 pub mod document;
+mod duplicates;
 pub mod helper;
+mod key;
 
-pub use document::{Document, Entry, Keeper, is_same_login, key_of};
+pub use document::{Document, Entry, Keeper};
 pub use helper::{Helper, Helpers};
+pub use key::{HUB_KEY, is_same_login, key_of};
 
 use crate::error::{Failure, Result};
 use crate::fsio::{self, Distrust, Identity, Role, Target, Trusted};

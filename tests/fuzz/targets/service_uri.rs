@@ -2,7 +2,7 @@
 
 use super::endpoint_uri::{equivalence, hides_password, reason};
 use crate::target::{Outcome, Target};
-use apptainer_remote::auth_file::document::{HUB_KEY, key_of};
+use apptainer_remote::auth_file::{HUB_KEY, key_of};
 use apptainer_remote::uri::{ServiceScheme, ServiceUri};
 
 pub const TARGET: Target = Target { large: 1 << 15, ..Target::new(check, WORDS) };
