@@ -12,7 +12,7 @@
     )
 )]
 
-pub(crate) mod arch;
+pub mod arch;
 pub mod auth_file;
 pub mod child;
 pub mod cli;

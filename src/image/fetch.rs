@@ -6,6 +6,7 @@ use super::sif::{self, Sif};
 use super::source::Source;
 use super::transfer::download::Download;
 use super::transfer::{Progress, Speed, Storage, TransferError};
+use crate::arch::Arch;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::NewFile;
 use crate::http::block_on;
@@ -29,8 +30,8 @@ pub struct Fetch<'a> {
     pub source: &'a Source,
     /// Its name, for messages.
     pub name: &'a str,
-    /// By Go's name.
-    pub arch: &'a str,
+    /// The architecture that it has to be for.
+    pub arch: Arch,
     /// Where it goes.
     pub output: &'a Output,
     /// Replace a file that is there.

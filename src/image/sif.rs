@@ -3,6 +3,7 @@
 //! Every number in the file is checked against the file's length before it is believed, and what is read
 //! is bounded whatever it says.
 
+use crate::arch::Arch;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
@@ -18,28 +19,11 @@ const PRIMARY: i32 = 2;
 /// Groups of objects carry this bit pattern beside their number.
 const GROUP: u32 = 0xf000_0000;
 
-/// The architectures that an image can be for: their codes in its header, and Go's names.
-pub const ARCHITECTURES: [(&[u8; 3], &str); 13] = [
-    (b"01\0", "386"),
-    (b"02\0", "amd64"),
-    (b"03\0", "arm"),
-    (b"04\0", "arm64"),
-    (b"05\0", "ppc64"),
-    (b"06\0", "ppc64le"),
-    (b"07\0", "mips"),
-    (b"08\0", "mipsle"),
-    (b"09\0", "mips64"),
-    (b"10\0", "mips64le"),
-    (b"11\0", "s390x"),
-    (b"12\0", "riscv64"),
-    (b"13\0", "loong64"),
-];
-
 /// What an image says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sif {
-    /// Of the primary partition, else of the header, by Go's name; `None` where the image does not tell.
-    pub arch: Option<&'static str>,
+    /// Of the primary partition, else of the header; `None` where the image does not tell.
+    pub arch: Option<Arch>,
     /// In the order in which they stand in the file.
     pub signatures: Vec<Signature>,
 }
@@ -118,11 +102,11 @@ pub fn read(source: &mut (impl Read + Seek)) -> Result<Sif, SifError> {
     let mut table = vec![0; total as usize * DESCRIPTOR];
     source.seek(SeekFrom::Start(start as u64))?;
     source.read_exact(&mut table)?;
-    objects(&table, length, architecture(header.bytes(45)))
+    objects(&table, length, Arch::of_code(header.bytes(45)))
 }
 
 /// Goes through the descriptors; `arch` is the header's word.
-fn objects(table: &[u8], length: u64, arch: Option<&'static str>) -> Result<Sif, SifError> {
+fn objects(table: &[u8], length: u64, arch: Option<Arch>) -> Result<Sif, SifError> {
     let mut sif = Sif { arch, signatures: Vec::new() };
     for (number, entry) in (1..).zip(table.chunks_exact(DESCRIPTOR)) {
         let entry = Fields(entry);
@@ -145,7 +129,7 @@ fn objects(table: &[u8], length: u64, arch: Option<&'static str>) -> Result<Sif,
         match entry.i32(0) {
             SIGNATURE => sif.signatures.push(signature(&entry)),
             PARTITION if entry.i32(205) == PRIMARY => {
-                let own = architecture(entry.bytes(209));
+                let own = Arch::of_code(entry.bytes(209));
                 if own.is_some() && arch.is_some() && own != arch {
                     let text = "its header and its primary partition name different architectures";
                     return Err(SifError::Broken(text.into()));
@@ -166,11 +150,6 @@ fn signature(entry: &Fields) -> Signature {
         group: (link & GROUP == GROUP).then_some(link & !GROUP),
         fingerprint: (fingerprint != [0; 20]).then(hex),
     }
-}
-
-/// Two digits and a zero byte; a number that came after this list was made tells nothing here.
-fn architecture(code: [u8; 3]) -> Option<&'static str> {
-    ARCHITECTURES.iter().find(|(known, _)| **known == code).map(|(_, name)| *name)
 }
 
 /// Where something ends that begins at `start` and is `size` long; `None` where that is no place in a file.
@@ -226,11 +205,14 @@ mod tests {
     #[test]
     fn architecture_and_signatures() {
         let sif = of(&good()).unwrap();
-        assert_eq!(sif.arch, Some("amd64"));
+        assert_eq!(sif.arch, "amd64".parse().ok());
         let signature = Signature { group: Some(1), fingerprint: Some(KEY.into()) };
         assert_eq!(sif.signatures, [signature]);
         for arch in ["386", "arm64", "ppc64le", "s390x", "riscv64", "loong64"] {
-            assert_eq!(of(&Writer::new(arch).bytes()).unwrap(), Sif { arch: Some(arch), signatures: vec![] });
+            assert_eq!(
+                of(&Writer::new(arch).bytes()).unwrap(),
+                Sif { arch: Some(arch.parse().unwrap()), signatures: vec![] }
+            );
         }
         assert_eq!(of(&Writer::new("unknown").bytes()).unwrap().arch, None);
         let nameless = Signature { group: Some(1), fingerprint: None };

@@ -2,6 +2,7 @@
 
 use super::architecture;
 use super::target::{Choice, Host, Login, choose};
+use crate::arch::Arch;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::error::{Failure, Result, ResultExt};
@@ -67,11 +68,11 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     if let Login::None(why) = chosen.login {
         return Err(why.context("cannot delete from the library"));
     }
-    if !force && !confirmed(&image, &arch, session)? {
+    if !force && !confirmed(&image, arch, session)? {
         session.ctx.talk.info("Nothing was deleted.");
         return Ok(());
     }
-    let deleted = wait(chosen.library.delete(&image, &arch))?;
+    let deleted = wait(chosen.library.delete(&image, arch))?;
     if !deleted.map_err(|error| chosen.failure(error).context("unable to delete image from library"))? {
         return Err(Failure::new(format!("image does not exist in the library: {image} ({arch})")));
     }
@@ -79,7 +80,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-fn confirmed(image: &str, arch: &str, session: &mut Session) -> Result<bool> {
+fn confirmed(image: &str, arch: Arch, session: &mut Session) -> Result<bool> {
     session.ctx.talk.prompt(&format!("Are you sure you want to delete {image} ({arch}) [y/N] "));
     let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
     if answer.is_none() {

@@ -6,12 +6,12 @@ pub mod push;
 pub mod search;
 mod target;
 
+use crate::arch::{Arch, go_arch};
 use crate::commands::session::Session;
 use crate::context::Found;
 use crate::error::{Failure, Result};
 use crate::http::shown;
 use crate::http::{HttpError, Kind};
-use crate::image::sif::ARCHITECTURES;
 use crate::image::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::ops::RangeInclusive;
@@ -63,14 +63,9 @@ fn min_rate(session: &Session) -> Result<u64> {
 }
 
 /// The architecture that is asked for, this machine's where none is.
-fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<String> {
+fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<Arch> {
     let arch = text(option, &[variable], session)?;
-    let arch = arch.unwrap_or_else(|| crate::arch::go_arch().to_string());
-    if ARCHITECTURES.iter().any(|(_, name)| *name == arch) {
-        return Ok(arch);
-    }
-    let names: Vec<&str> = ARCHITECTURES.iter().map(|(_, name)| *name).collect();
-    Err(Failure::new(format!("{arch:?} is not an architecture of images; these are: {}", names.join(", "))))
+    arch.as_deref().unwrap_or(go_arch()).parse().map_err(Failure::from)
 }
 
 impl Chosen {

@@ -2,6 +2,7 @@
 
 use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, min_rate, number, one_tag};
+use crate::arch::Arch;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::digest::Digest;
@@ -100,7 +101,7 @@ impl Options {
 /// A pull that has been thought through.
 struct Pull {
     reference: LibraryRef,
-    arch: String,
+    arch: Arch,
     output: Output,
     chosen: Chosen,
 }
@@ -138,12 +139,12 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let cache = use_cache.then(|| cache(hash, session)).flatten();
     let (talk, terminal) = (&session.ctx.talk, session.ctx.terminals.stderr());
     let name = pull.reference.image();
-    let source = pull.chosen.library.source(&name, &pull.arch, hash, image.size);
+    let source = pull.chosen.library.source(&name, pull.arch, hash, image.size);
     let how = How { at_once, part_size, min_rate };
     let fetch = Fetch {
         source: &source,
         name: &name,
-        arch: &pull.arch,
+        arch: pull.arch,
         output: &pull.output,
         replace: force,
         how,
@@ -180,7 +181,7 @@ impl Pull {
     /// What the library says of the image.
     fn describe(&self) -> Result<Image> {
         let image = self.reference.image();
-        let found = wait(self.chosen.library.image(&image, &self.arch))?
+        let found = wait(self.chosen.library.image(&image, self.arch))?
             .map_err(|error| self.chosen.failure(error).context("while asking the library for the image"))?;
         found.ok_or_else(|| {
             Failure::new(format!("image does not exist in the library: {image} ({})", self.arch))

@@ -2,6 +2,7 @@
 
 use super::min_rate;
 use super::target::{Choice, Host, Login, choose};
+use crate::arch::Arch;
 use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
 use crate::digest::Digest;
@@ -72,7 +73,6 @@ struct Payload<'a> {
     path: &'a Path,
     file: Arc<File>,
     before: Metadata,
-    arch: &'static str,
 }
 
 /// Runs the command.
@@ -88,7 +88,6 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let Some(arch) = sif.arch else {
         return Err(Failure::new(format!("{} names no architecture", options.image.display())));
     };
-    let payload = Payload { arch, ..payload };
     require_signature(&sif, options, session)?;
     let choice = Choice {
         command: "push",
@@ -102,7 +101,8 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(why.context("cannot push image to library"));
     }
     let hash = payload.hash(session)?;
-    let push = Push { library: &chosen.library, reference: &reference, payload: &payload, hash, min_rate };
+    let push =
+        Push { library: &chosen.library, reference: &reference, payload: &payload, arch, hash, min_rate };
     let finished = wait(push.run(names, &options.description, session))?.map_err(|error| {
         chosen.transfer_failure(error, &options.image).context("unable to push image to library")
     })?;
@@ -119,7 +119,7 @@ impl<'a> Payload<'a> {
         if !before.is_file() {
             return Err(Failure::new(format!("{} is not a regular file", path.display())));
         }
-        Ok(Self { path, file: Arc::new(file), before, arch: "" })
+        Ok(Self { path, file: Arc::new(file), before })
     }
 
     fn failure(&self, failure: Failure) -> Failure {
@@ -165,6 +165,7 @@ struct Push<'a> {
     library: &'a Library,
     reference: &'a LibraryRef,
     payload: &'a Payload<'a>,
+    arch: Arch,
     hash: Digest,
     min_rate: u64,
 }
@@ -179,7 +180,7 @@ impl Push<'_> {
         let talk = &session.ctx.talk;
         let made = |path: &str| talk.verbose(format!("{path} was made in the library"));
         let container = self.library.container(names, &made).await?;
-        let arch = self.payload.arch;
+        let arch = self.arch;
         let path = self.reference.path();
         let (image, there) =
             self.library.image_by_hash(&path, self.hash, arch, &container, description).await?;

@@ -93,14 +93,14 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let choice =
         Choice { command: "search", library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;
-    let Found { kept, more } = wait(chosen.library.search(query, &arch, signed))?
+    let Found { kept, more } = wait(chosen.library.search(query, arch, signed))?
         .map_err(|error| chosen.failure(error).context("while searching the library"))?;
     let mut rows: Vec<Row> = kept.iter().map(row).collect();
     rows.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));
     let text = if options.json {
-        json_line(&Listing { version: 1, query, arch: &arch, images: rows, more })
+        json_line(&Listing { version: 1, query, arch: arch.name(), images: rows, more })
     } else {
-        page(&rows, more, query, &arch)
+        page(&rows, more, query, arch.name())
     };
     session.ctx.print(&text)
 }

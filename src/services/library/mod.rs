@@ -7,6 +7,7 @@ pub mod send;
 pub mod upload;
 mod wire;
 
+use crate::arch::Arch;
 use crate::digest::Digest;
 use crate::http::stream::{Call, Content};
 use crate::http::{Get, HttpError, Kind, Login, Response, below};
@@ -80,9 +81,9 @@ impl Library {
     /// # Errors
     ///
     /// No answer, one that means failure, or no list of images.
-    pub async fn search(&self, value: &str, arch: &str, signed: bool) -> Result<Found, HttpError> {
+    pub async fn search(&self, value: &str, arch: Arch, signed: bool) -> Result<Found, HttpError> {
         let mut url = self.url("v1/search");
-        url.query_pairs_mut().append_pair("arch", arch);
+        url.query_pairs_mut().append_pair("arch", arch.name());
         if signed {
             url.query_pairs_mut().append_pair("signed", "true");
         }
@@ -96,7 +97,7 @@ impl Library {
     /// # Errors
     ///
     /// No answer, one that means failure, or no description of an image.
-    pub async fn image(&self, image: &str, arch: &str) -> Result<Option<Image>, HttpError> {
+    pub async fn image(&self, image: &str, arch: Arch) -> Result<Option<Image>, HttpError> {
         let response = self.get(&self.image_url("v1/images", image, arch)).await?;
         if response.status == 404 {
             return Ok(None);
@@ -105,7 +106,7 @@ impl Library {
     }
 
     /// Where the bytes of `image` (`path:tag`) come from.
-    pub fn source(&self, image: &str, arch: &str, sha256: Digest, size: Option<u64>) -> Source {
+    pub fn source(&self, image: &str, arch: Arch, sha256: Digest, size: Option<u64>) -> Source {
         let limits = self.http.limits();
         Source {
             http: self.http.http().clone(),
@@ -127,7 +128,7 @@ impl Library {
     /// # Errors
     ///
     /// No answer, or one that means failure.
-    pub async fn delete(&self, image: &str, arch: &str) -> Result<bool, HttpError> {
+    pub async fn delete(&self, image: &str, arch: Arch) -> Result<bool, HttpError> {
         let url = self.image_url("v1/images", image, arch);
         let response = self.call(Method::DELETE, &url, Content::Nothing).await?;
         match response.status {
@@ -199,7 +200,7 @@ impl Library {
         &self,
         path: &str,
         hash: Digest,
-        arch: &str,
+        arch: Arch,
         container: &str,
         description: &str,
     ) -> Result<(String, bool), HttpError> {
@@ -227,10 +228,12 @@ impl Library {
         container: &str,
         image: &str,
         tag: &str,
-        arch: Option<&str>,
+        arch: Option<Arch>,
     ) -> Result<(), HttpError> {
         let answer = match arch {
-            Some(arch) => self.post(&format!("v2/tags/{container}"), &TagByArch { arch, tag, image }).await,
+            Some(arch) => {
+                self.post(&format!("v2/tags/{container}"), &TagByArch { arch: arch.name(), tag, image }).await
+            }
             None => self.post(&format!("v1/tags/{container}"), &TagOnly { tag, image }).await,
         };
         answer.map(drop)
@@ -285,9 +288,9 @@ impl Library {
         below(&self.base, path)
     }
 
-    fn image_url(&self, what: &str, image: &str, arch: &str) -> Url {
+    fn image_url(&self, what: &str, image: &str, arch: Arch) -> Url {
         let mut url = self.url(&format!("{what}/{image}"));
-        url.query_pairs_mut().append_pair("arch", arch);
+        url.query_pairs_mut().append_pair("arch", arch.name());
         url
     }
 }
