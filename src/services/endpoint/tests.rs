@@ -20,11 +20,17 @@ fn with(time: Duration) -> Client {
         token: time,
         identity: time,
         version: time,
+        keyserver: time,
+        listing: time,
+        helper: time,
+        library: time,
+        pace: PATIENT,
+        pause: Duration::from_millis(10),
         discovery_bytes: 20_000,
         version_bytes: 1 << 16,
         json_bytes: 10_000,
+        library_bytes: 100_000,
         error_bytes: 2_000,
-        ..Limits::default()
     };
     Client::new(settings(), limits)
 }
