@@ -1,7 +1,7 @@
 //! Where logins to OCI registries are kept: the auth file that docker, podman, skopeo and Apptainer share,
 //! and the credential helpers that it names.
 
-pub mod document;
+mod document;
 mod duplicates;
 pub mod helper;
 mod key;

@@ -4,10 +4,10 @@
 //! command that asks nobody. The environment and the clock come in as values.
 
 mod address;
-pub mod bounded;
+pub(crate) mod bounded;
 mod certificates;
 mod client;
-pub mod error;
+pub(crate) mod error;
 mod limits;
 mod login;
 pub mod message;

@@ -1,8 +1,8 @@
 //! Files that are images: where they come from, where they go, and what they say of themselves. No protocol is known here.
 
-pub mod cache;
-pub mod fetch;
-pub mod output;
+pub(crate) mod cache;
+pub(crate) mod fetch;
+pub(crate) mod output;
 pub mod sif;
-pub mod source;
-pub mod transfer;
+pub(crate) mod source;
+pub(crate) mod transfer;

@@ -1,7 +1,7 @@
 //! The servers that the program asks: one module each, with what stands on the wire and the questions.
 
 pub mod endpoint;
-pub mod keyserver;
+pub(crate) mod keyserver;
 pub mod library;
 mod limits;
 pub mod registry;

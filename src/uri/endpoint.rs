@@ -1,6 +1,6 @@
 //! Addresses of endpoints.
 
-use super::{UriError, check_characters, check_host, cut, shown_in_error, split_port};
+use super::text::{UriError, check_characters, check_host, cut, public, shown_in_error, split_port};
 use std::fmt;
 use url::Url;
 
@@ -141,6 +141,12 @@ impl fmt::Display for EndpointUri {
         }
         f.write_str(&self.path)
     }
+}
+
+/// How the stored address of an endpoint is shown: without slashes and scheme. One without a meaning is shown
+/// as it is, but for user info.
+pub fn shown(stored: &str) -> String {
+    EndpointUri::from_stored(stored).map_or_else(|| public(stored).into_owned(), |uri| uri.to_string())
 }
 
 impl Scheme {

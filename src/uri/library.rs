@@ -1,7 +1,7 @@
 //! References to images of a library: `library://[host/][[entity/]collection/]container[:tag,…]`, or
 //! `…container@sha256:HEX`, which is `…container:sha256.HEX`.
 
-use super::{UriError, check_characters, check_host, shown_in_error, split_port};
+use super::text::{UriError, check_characters, check_host, shown_in_error, split_port};
 use crate::digest::Digest;
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Names of remotes.
 
-use super::{UriError, may_hold_password, reads_as_user_info};
+use super::text::{UriError, may_hold_password, reads_as_user_info};
 use std::fmt;
 
 /// The name of a remote: not blank, no control characters, no `://`, no leading dash.

@@ -1,6 +1,7 @@
 //! Addresses of registries and keyservers, with the scheme that says which of the two it is.
 
-use super::{EndpointUri, UriError, check_characters, cut, shown_in_error};
+use super::endpoint::EndpointUri;
+use super::text::{UriError, check_characters, cut, shown_in_error};
 use std::fmt;
 use url::Url;
 

@@ -4,7 +4,7 @@ pub mod account;
 pub mod cache;
 pub mod discovery;
 pub mod health;
-pub mod policy;
+pub(crate) mod policy;
 
 #[cfg(test)]
 mod tests;

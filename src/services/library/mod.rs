@@ -3,7 +3,7 @@
 //! What stands on the wire is apart from what the rest of the program sees; see [`upload`] for the bytes of
 //! an image on their way up, and [`crate::image::transfer`] for those on their way down.
 
-pub mod send;
+pub(crate) mod send;
 pub mod upload;
 mod wire;
 
@@ -20,7 +20,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use url::Url;
-use wire::{Created, Envelope, SearchData, TagByArch, TagOnly, VersionData};
+use wire::{Created, Envelope, Level, SearchData, TagByArch, TagOnly, VersionData};
 
 pub use wire::{Found, Image};
 
@@ -46,33 +46,6 @@ pub struct Abilities {
     pub v2_upload: bool,
     /// One tag for images of several architectures.
     pub arch_tags: bool,
-}
-
-/// What is created where it is not there yet.
-#[derive(Clone, Copy, Debug)]
-enum Level {
-    Entity,
-    Collection,
-    Container,
-}
-
-impl Level {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Entity => "entity",
-            Self::Collection => "collection",
-            Self::Container => "container",
-        }
-    }
-
-    /// The part of the path.
-    fn plural(self) -> &'static str {
-        match self {
-            Self::Entity => "v1/entities",
-            Self::Collection => "v1/collections",
-            Self::Container => "v1/containers",
-        }
-    }
 }
 
 impl Library {

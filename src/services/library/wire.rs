@@ -1,6 +1,5 @@
 //! The library's documents as they stand on the wire.
 
-use super::Level;
 use crate::http::bounded::{self, List, Names};
 use crate::http::{HttpError, Response};
 use serde::{Deserialize, Serialize};
@@ -83,6 +82,33 @@ pub(super) fn require_id(response: &Response, id: Option<String>) -> Result<Stri
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
     };
     id.filter(plain).ok_or_else(|| response.unexpected("the answer has no id in it"))
+}
+
+/// What is created where it is not there yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Level {
+    Entity,
+    Collection,
+    Container,
+}
+
+impl Level {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Entity => "entity",
+            Self::Collection => "collection",
+            Self::Container => "container",
+        }
+    }
+
+    /// The part of the path.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Entity => "v1/entities",
+            Self::Collection => "v1/collections",
+            Self::Container => "v1/containers",
+        }
+    }
 }
 
 /// An entity, collection or container to be made.
