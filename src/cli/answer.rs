@@ -1,7 +1,7 @@
 //! What clap says to a person: help, and what is wrong with a command line.
 
-use super::tree::{OPTIONAL_VALUE, path, tree};
-use super::{GROUPS, who_serves_what};
+use super::handover::who_serves_what;
+use super::tree::{GROUPS, OPTIONAL_VALUE, path, tree};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::message::escape;
@@ -62,6 +62,13 @@ fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
         true => ctx.print(&help.to_string()),
         false => ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx))),
     }
+}
+
+/// The short help of a group, or of the whole program where none is named, and who serves what.
+pub(super) fn print_short_help(group: Option<&str>, ctx: &mut Context) -> Result<()> {
+    let words: Vec<OsString> = group.into_iter().map(OsString::from).collect();
+    let help = named(&mut built(ctx), &words).render_help();
+    ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx)))
 }
 
 fn built(ctx: &Context) -> Command {

@@ -4,92 +4,29 @@
 //! a command of the real program must not be judged by our tree; the second reads one of our commands.
 
 mod answer;
+mod handover;
+mod options;
 mod tree;
 
 pub(crate) use answer::usage_text;
+pub use handover::version;
 pub use tree::tree;
 
 use crate::commands::completion::{self, Shell};
-use crate::commands::images::{delete, pull, push, search};
+use crate::commands::images::{self, delete, pull, push, search};
 use crate::commands::session::Session;
-use crate::commands::{images, keyserver, registry, remote};
-use crate::context::{Context, Found};
-use crate::error::{Failure, Result};
-use crate::message::{Level, escape};
-use crate::passthrough;
+use crate::commands::{GroupOptions, keyserver, registry, remote};
+use crate::context::Context;
+use crate::error::Result;
 use crate::persona::Persona;
 use crate::uri::LibraryRef;
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Args, FromArgMatches, Parser, Subcommand};
+use answer::print_short_help;
+use clap::FromArgMatches;
+use clap::error::ErrorKind;
+use handover::{hand_over, not_a_library, not_ours, unknown};
+use options::{GlobalOptions, set_messages};
 use std::ffi::{OsStr, OsString};
-
-/// The groups that this program serves; everything else goes to the next program in PATH.
-pub const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
-
-/// Manage remote endpoints, their keyservers and logins
-#[derive(Parser)]
-#[command(name = "apptainer", disable_version_flag = true, arg_required_else_help = true)]
-pub struct Cli {
-    #[command(flatten)]
-    global: GlobalOptions,
-    #[command(subcommand)]
-    group: Group,
-}
-
-/// Before the group, and most of them after the command too.
-#[derive(Args, Default)]
-struct GlobalOptions {
-    /// Print debugging information (highest verbosity)
-    #[arg(short, long)]
-    debug: Option<bool>,
-    /// Print additional information
-    #[arg(short, long)]
-    verbose: Option<bool>,
-    /// Suppress informational messages
-    #[arg(short, long)]
-    quiet: Option<bool>,
-    /// Print only errors
-    #[arg(short, long)]
-    silent: Option<bool>,
-    /// Print without colours
-    #[arg(long)]
-    nocolor: Option<bool>,
-    /// Accepted for compatibility; has no effect on these commands
-    #[arg(short, long, value_name = "FILE")]
-    config: Option<OsString>,
-    /// Accepted for compatibility; has no effect on these commands
-    #[arg(long)]
-    build_config: bool,
-    /// Print the version
-    #[arg(long)]
-    version: bool,
-}
-
-impl GlobalOptions {
-    /// With those of `self` that were given in place of the `earlier` ones.
-    fn after(self, earlier: &Self) -> Self {
-        Self {
-            debug: self.debug.or(earlier.debug),
-            verbose: self.verbose.or(earlier.verbose),
-            quiet: self.quiet.or(earlier.quiet),
-            silent: self.silent.or(earlier.silent),
-            nocolor: self.nocolor.or(earlier.nocolor),
-            ..self
-        }
-    }
-}
-
-#[derive(Subcommand)]
-enum Group {
-    Completion(completion::Options),
-    Delete(delete::Options),
-    Keyserver(keyserver::Group),
-    Pull(pull::Options),
-    Push(push::Options),
-    Registry(registry::Group),
-    Remote(remote::Group),
-    Search(search::Options),
-}
+use tree::{Cli, GROUPS, Group};
 
 /// A command line after the first stage.
 struct Line {
@@ -111,7 +48,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
             let _ = set_messages(ctx, &GlobalOptions::default());
             hand_over(args, ctx)?;
             return match error.kind() {
-                ErrorKind::DisplayHelp => print_help(ctx),
+                ErrorKind::DisplayHelp => print_short_help(None, ctx),
                 ErrorKind::UnknownArgument | ErrorKind::InvalidUtf8 => {
                     Err(not_ours(&unknown(&error, args), ctx))
                 }
@@ -128,7 +65,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
             return ctx.print(&format!("{} version {}\n", ctx.program(), version()));
         }
         "__complete" | "__completeNoDesc" => {
-            return completion::answer(&line.words[1..], command == "__complete", ctx);
+            return completion::answer(&line.words[1..], command == "__complete", &tree(ctx.persona), ctx);
         }
         _ => {}
     }
@@ -137,8 +74,8 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
         hand_over(args, ctx)?;
     }
     match command {
-        "" if line.words.is_empty() => print_help(ctx),
-        "help" if line.words.len() == 1 => print_help(ctx),
+        "" if line.words.is_empty() => print_short_help(None, ctx),
+        "help" if line.words.len() == 1 => print_short_help(None, ctx),
         "version" => ctx.print(&format!("{}\n", version())),
         _ if line.is_served() => line.run(ours, ctx),
         "help" => Err(not_ours(&line.words[1].to_string_lossy(), ctx)),
@@ -237,9 +174,9 @@ impl Line {
         set_messages(ctx, &cli.global.after(&self.global))?;
         match cli.group {
             Group::Completion(options) => completion::run(&options, ctx),
-            Group::Keyserver(group) => keyserver::run(group, ctx),
-            Group::Registry(group) => registry::run(group, ctx),
-            Group::Remote(group) => remote::run(group, ctx),
+            Group::Keyserver(group) => run_in("keyserver", group.options, group.command, keyserver::run, ctx),
+            Group::Registry(group) => run_in("registry", group.options, group.command, registry::run, ctx),
+            Group::Remote(group) => run_in("remote", group.options, group.command, remote::run, ctx),
             // It says what is missing, whoever's the image would be.
             Group::Pull(options) if options.uri().is_none() => {
                 pull::run(&options, &mut Session::new(ctx, None))
@@ -253,124 +190,21 @@ impl Line {
     }
 }
 
-/// Runs the next program in PATH in place of this one; returns `Ok` if there is none.
-fn hand_over(args: &[OsString], ctx: &Context) -> Result<()> {
-    let argv0 = args.first().cloned().unwrap_or_else(|| ctx.program().into());
-    let Some(next) = passthrough::next_program(ctx, &argv0) else { return Ok(()) };
-    let error = (ctx.exec)(&next, args);
-    Err(Failure::from(error).context(format!("cannot run {}", next.display())))
-}
-
-fn print_help(ctx: &mut Context) -> Result<()> {
-    let help = tree(ctx.persona).term_width((ctx.width)()).render_help().to_string();
-    ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx)))
-}
-
-/// This program's version.
-pub fn version() -> &'static str {
-    env!("CARGO_PKG_VERSION")
-}
-
-/// Which commands are this program's, and who has the others: for help texts.
-pub fn who_serves_what(ctx: &Context) -> String {
-    let groups = GROUPS.join(", ");
-    let rest = match passthrough::next_program(ctx, ctx.program().as_ref()) {
-        Some(next) => format!("everything else goes to {}", escape(&next.to_string_lossy())),
-        None => format!("for everything else there is no other {} in PATH", ctx.program()),
-    };
-    let images = "delete and search, pull and push of library://";
-    format!("apptainer-remote {} serves completion, {groups}, {images}; {rest}.", version())
-}
-
-/// The word of the command line that clap does not know, or that is not text.
-fn unknown(error: &clap::Error, args: &[OsString]) -> String {
-    match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(word)) => word.clone(),
-        _ => {
-            let odd = args.iter().find(|word| word.to_str().is_none());
-            odd.map(|word| word.to_string_lossy().into_owned()).unwrap_or_default()
-        }
-    }
-}
-
-fn not_ours(word: &str, ctx: &Context) -> Failure {
-    let program = ctx.program();
-    let failure = Failure::new(format!(
-        "{word:?} is not a command of this program, and no other {program} was found in PATH"
-    ));
-    let failure = match nearest(word, ctx.persona) {
-        Some(near) => failure.hint(format!("{program} {near}")),
-        None => failure,
-    };
-    failure.hint(format!("{program} help: the commands that work here"))
-}
-
-/// The group that the word may be meant for.
-fn nearest(word: &str, persona: Persona) -> Option<String> {
-    let error = tree(persona).try_get_matches_from([persona.name(), word]).err()?;
-    match error.get(ContextKind::SuggestedSubcommand)? {
-        ContextValue::Strings(names) => names.last().cloned(),
-        ContextValue::String(name) => Some(name.clone()),
-        _ => None,
+/// Runs a command of a group. Without one prints the group's help, or the version.
+fn run_in<C>(
+    group: &str,
+    options: GroupOptions,
+    command: Option<C>,
+    run: impl FnOnce(C, &mut Session) -> Result<()>,
+    ctx: &mut Context,
+) -> Result<()> {
+    match command {
+        _ if options.version => ctx.print(&format!("{} version {}\n", ctx.program(), version())),
+        Some(command) => run(command, &mut Session::new(ctx, options.user_layer)),
+        None => print_short_help(Some(group), ctx),
     }
 }
 
 fn is_library(word: &OsStr) -> bool {
     word.to_str().is_some_and(LibraryRef::is_one)
-}
-
-/// A command for images that the other program should have had, if there were one.
-fn not_a_library(command: &str, ctx: &Context) -> Failure {
-    let program = ctx.program();
-    Failure::new(format!(
-        "only library:// is this program's to {command}, and no other {program} was found in PATH"
-    ))
-    .hint(format!("{program} {command} --help"))
-}
-
-/// Sets threshold and colours from options, then from the environment.
-///
-/// # Errors
-/// A variable is neither true nor false. Everything is set then too, as if it were false.
-fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result<()> {
-    let mut wrong = Ok(());
-    let mut on = |option: Option<bool>, suffix: &str| {
-        let variable = option.is_none().then(|| quiet_variable(ctx, suffix)).flatten();
-        match variable.map(|found| found.truth()).transpose() {
-            Ok(variable) => option.or(variable).unwrap_or(false),
-            Err(failure) => {
-                if wrong.is_ok() {
-                    wrong = Err(failure);
-                }
-                false
-            }
-        }
-    };
-    let levels = [
-        (on(options.debug, "DEBUG"), Level::Debug as i8),
-        (on(options.verbose, "VERBOSE"), 4),
-        (on(options.quiet, "QUIET"), Level::Log as i8),
-        (on(options.silent, "SILENT"), Level::Error as i8),
-    ];
-    let nocolor = on(options.nocolor, "NOCOLOR");
-    let level = levels.iter().find_map(|(on, level)| on.then_some(*level)).unwrap_or_else(|| {
-        quiet_variable(ctx, "MESSAGELEVEL")
-            .and_then(|found| found.value.to_str()?.parse::<i8>().ok())
-            .map_or(Level::Info as i8, |level| level.max(Level::Error as i8))
-    });
-    let plain = nocolor
-        || ctx.env.get("NO_COLOR").is_some()
-        || ctx.env.get("TERM").is_some_and(|term| term == "dumb");
-    let terminals = ctx.terminals.clone();
-    ctx.talk.configure(level, move || !plain && terminals.stderr());
-    wrong
-}
-
-/// A variable of the persona, without the line that says which prefix is preferred: it decides whether
-/// such lines are shown.
-fn quiet_variable<'a>(ctx: &'a Context, suffix: &str) -> Option<Found<'a>> {
-    ctx.persona.prefixes().iter().find_map(|prefix| {
-        let name = format!("{prefix}{suffix}");
-        Some(Found { value: ctx.env.get(&name)?, name })
-    })
 }

@@ -1,18 +1,43 @@
 //! The clap trees: one that is shown, one that reads a command line the way the real programs do.
 
-use super::{Cli, GlobalOptions};
+use super::options::GlobalOptions;
 use crate::commands::images::{delete, pull, push, search};
-use crate::commands::{keyserver, registry, remote};
+use crate::commands::{completion, keyserver, registry, remote};
 use crate::context::truth;
 use crate::persona::Persona;
 use clap::builder::{Resettable, StyledStr, TypedValueParser, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Args, Command, CommandFactory};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
 
 /// How a switch's optional value appears in the words of clap; nothing that a person has to know.
 pub(super) const OPTIONAL_VALUE: &str = "[=<BOOL>]";
+
+/// The groups that this program serves; everything else goes to the next program in PATH.
+pub const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
+
+/// Manage remote endpoints, their keyservers and logins
+#[derive(Parser)]
+#[command(name = "apptainer", disable_version_flag = true, arg_required_else_help = true)]
+pub(super) struct Cli {
+    #[command(flatten)]
+    pub global: GlobalOptions,
+    #[command(subcommand)]
+    pub group: Group,
+}
+
+#[derive(Subcommand)]
+pub(super) enum Group {
+    Completion(completion::Options),
+    Delete(delete::Options),
+    Keyserver(keyserver::Group),
+    Pull(pull::Options),
+    Push(push::Options),
+    Registry(registry::Group),
+    Remote(remote::Group),
+    Search(search::Options),
+}
 
 /// The clap tree in the persona's words, for help, completion and documentation.
 pub fn tree(persona: Persona) -> Command {

@@ -10,8 +10,6 @@ pub mod remote;
 pub mod service;
 pub mod session;
 
-use crate::cli;
-use crate::context::Context;
 use crate::error::Result;
 use clap::Args;
 use session::Session;
@@ -22,7 +20,7 @@ use std::path::PathBuf;
 macro_rules! commands {
     ($($name:literal: $variant:ident($options:ty),)*) => {
         #[derive(clap::Subcommand)]
-        enum Command {
+        pub(crate) enum Command {
             $(
                 #[command(name = $name)]
                 $variant($options),
@@ -44,13 +42,13 @@ use commands;
 
 /// What stands behind the name of every group.
 #[derive(Args)]
-struct GroupOptions {
+pub(crate) struct GroupOptions {
     /// Use FILE instead of your own remote.yaml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
-    user_layer: Option<PathBuf>,
+    pub(crate) user_layer: Option<PathBuf>,
     /// Print the version of this program
     #[arg(long)]
-    version: bool,
+    pub(crate) version: bool,
 }
 
 /// `--json` of the commands that change something.
@@ -69,15 +67,4 @@ impl JsonOption {
         }
         session.ctx.print(&format!("{{\"version\":1,\"changed\":{changed}}}\n"))
     }
-}
-
-/// `GROUP --version`, and `GROUP` alone, which prints its help.
-fn without_command(group: &str, version: bool, ctx: &mut Context) -> Result<()> {
-    if version {
-        return ctx.print(&format!("{} version {}\n", ctx.program(), cli::version()));
-    }
-    let mut tree = cli::tree(ctx.persona).term_width((ctx.width)());
-    tree.build();
-    let help = tree.find_subcommand_mut(group).map(|group| group.render_help().to_string());
-    ctx.print(&format!("{}\n{}\n", help.unwrap_or_default(), cli::who_serves_what(ctx)))
 }

@@ -5,8 +5,7 @@
 //! behind it, and `:N` at the end, the sum of the directives below.
 
 use super::{known, other};
-use crate::cli::{self, GROUPS};
-use crate::commands::images::{COMMANDS, SHARED};
+use crate::commands::images::SHARED;
 use crate::context::{Context, truth};
 use crate::error::Result;
 use crate::message::escape;
@@ -53,16 +52,16 @@ pub(super) enum Kind {
     KeyserverOf,
 }
 
-/// Answers a shell; never fails for what is in a file, and asks no network. With `descriptions` off the
-/// candidates stand alone.
+/// Answers a shell by the commands of `tree`; never fails for what is in a file, and asks no network. With
+/// `descriptions` off the candidates stand alone.
 ///
 /// # Errors
 /// Those of standard output.
-pub fn answer(words: &[OsString], descriptions: bool, ctx: &mut Context) -> Result<()> {
+pub fn answer(words: &[OsString], descriptions: bool, tree: &Command, ctx: &mut Context) -> Result<()> {
     // A message would stand in the middle of what is being typed.
     ctx.talk.configure(i8::MIN, || false);
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let answer = of(&words, ctx);
+    let answer = of(&words, tree, ctx);
     let mut text = String::new();
     for (candidate, description) in &answer.candidates {
         // A line is a candidate: a name with a line break in it cannot be one.
@@ -80,7 +79,7 @@ pub fn answer(words: &[OsString], descriptions: bool, ctx: &mut Context) -> Resu
     ctx.print(&text)
 }
 
-fn of(words: &[String], ctx: &mut Context) -> Answer {
+fn of(words: &[String], tree: &Command, ctx: &mut Context) -> Answer {
     let (before, partial) = match words.split_last() {
         Some((partial, before)) => (before, partial.as_str()),
         None => (&[][..], ""),
@@ -89,33 +88,29 @@ fn of(words: &[String], ctx: &mut Context) -> Answer {
         if before.last().is_some_and(|word| word == "-c" || word == "--config") {
             return Answer { directive: FILES, ..Answer::default() };
         }
-        return first_word(words, partial, ctx);
+        return first_word(words, partial, tree, ctx);
     };
-    let mut tree = cli::tree(ctx.persona);
-    tree.build();
-    let (rest, group) = (&before[at + 1..], before[at].as_str());
-    match group {
-        "help" if rest.is_empty() => first_word(words, partial, ctx).without(&["help"]),
-        "help" if GROUPS.contains(&rest[0].as_str()) => help_of(&tree, rest, partial),
-        "completion" => shells(words, rest, partial, ctx),
-        _ if GROUPS.contains(&group) => {
-            let group = tree.find_subcommand(group).expect("every group has a command");
-            Walk::through(group, rest).answer(partial, ctx)
-        }
-        _ if COMMANDS.contains(&group) => images(words, group, &tree, ctx),
+    let mut built = tree.clone();
+    built.build();
+    let (rest, word) = (&before[at + 1..], before[at].as_str());
+    let is_group = |command: &&Command| command.has_subcommands();
+    match (word, built.find_subcommand(word)) {
+        ("help", _) => match rest.first().map(|word| built.find_subcommand(word).filter(is_group)) {
+            None => first_word(words, partial, tree, ctx).without(&["help"]),
+            Some(Some(_)) => help_of(&built, rest, partial),
+            Some(None) => other::ask(words, ctx).unwrap_or_default(),
+        },
+        ("completion", _) => shells(words, rest, partial, ctx),
+        (_, Some(group)) if is_group(&group) => Walk::through(group, rest).answer(partial, ctx),
+        (_, Some(command)) => images(words, command, rest, partial, ctx),
         _ => other::ask(words, ctx).unwrap_or_default(),
     }
 }
 
 /// A command for images. The real program knows more options of some than we do: they go to it.
-fn images(words: &[String], command: &str, tree: &Command, ctx: &mut Context) -> Answer {
-    let others = SHARED.contains(&command).then(|| other::ask(words, ctx)).flatten();
-    others.unwrap_or_else(|| {
-        let at = first_command(words).expect("the command is there");
-        let command = tree.find_subcommand(command).expect("it is one of ours");
-        let (partial, rest) = words[at + 1..].split_last().expect("there is a word behind it");
-        Walk::through(command, rest).answer(partial, ctx)
-    })
+fn images(words: &[String], command: &Command, rest: &[String], partial: &str, ctx: &mut Context) -> Answer {
+    let others = SHARED.contains(&command.get_name()).then(|| other::ask(words, ctx)).flatten();
+    others.unwrap_or_else(|| Walk::through(command, rest).answer(partial, ctx))
 }
 
 /// Where the first word stands that is no global option; none where the next one is the first.
@@ -132,10 +127,9 @@ fn first_command(before: &[String]) -> Option<usize> {
 }
 
 /// A command or a global option: ours, and those of the program behind.
-fn first_word(words: &[String], partial: &str, ctx: &mut Context) -> Answer {
-    let tree = cli::tree(ctx.persona);
+fn first_word(words: &[String], partial: &str, tree: &Command, ctx: &mut Context) -> Answer {
     let mut own: Vec<(String, String)> = if partial.starts_with('-') {
-        options(&tree, &[])
+        options(tree, &[])
     } else {
         let help = ("help".to_string(), "Help about any command".to_string());
         tree.get_subcommands().map(described).chain([help]).collect()

@@ -8,7 +8,6 @@ pub(super) mod remove;
 
 use super::GroupOptions;
 use super::session::Session;
-use crate::context::Context;
 use crate::error::Result;
 use clap::Args;
 
@@ -24,9 +23,9 @@ Examples:
   $ {prog} keyserver login -u ada https://keys.example.com")]
 pub struct Group {
     #[command(flatten)]
-    options: GroupOptions,
+    pub(crate) options: GroupOptions,
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 super::commands! {
@@ -37,15 +36,11 @@ super::commands! {
     "remove": Remove(remove::Options),
 }
 
-/// Runs a command of the group; without one prints its help.
+/// Runs a command of the group.
 ///
 /// # Errors
 /// Those of the command.
-pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
-    let Some(command) = group.command.filter(|_| !group.options.version) else {
-        return super::without_command("keyserver", group.options.version, ctx);
-    };
-    let session = &mut Session::new(ctx, group.options.user_layer);
+pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
     match command {
         Command::Add(options) => add::run(&options, session, "keyserver add"),
         Command::List(options) => list::run(&options, session),

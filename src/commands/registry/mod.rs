@@ -6,7 +6,6 @@ mod logout;
 
 use super::GroupOptions;
 use super::session::Session;
-use crate::context::Context;
 use crate::error::Result;
 use clap::Args;
 
@@ -21,9 +20,9 @@ Examples:
   $ {prog} registry logout docker://ghcr.io")]
 pub struct Group {
     #[command(flatten)]
-    options: GroupOptions,
+    pub(crate) options: GroupOptions,
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 super::commands! {
@@ -32,15 +31,11 @@ super::commands! {
     "logout": Logout(logout::Options),
 }
 
-/// Runs a command of the group; without one prints its help.
+/// Runs a command of the group.
 ///
 /// # Errors
 /// Those of the command.
-pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
-    let Some(command) = group.command.filter(|_| !group.options.version) else {
-        return super::without_command("registry", group.options.version, ctx);
-    };
-    let session = &mut Session::new(ctx, group.options.user_layer);
+pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
     match command {
         Command::List(options) => list::run(&options, session),
         Command::Login(options) => login::run(options, session),

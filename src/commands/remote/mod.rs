@@ -13,7 +13,6 @@ mod use_;
 use super::GroupOptions;
 use super::keyserver;
 use super::session::Session;
-use crate::context::Context;
 use crate::error::Result;
 use clap::Args;
 
@@ -31,9 +30,9 @@ Examples:
   $ sudo {prog} remote add --global company https://cloud.company.example")]
 pub struct Group {
     #[command(flatten)]
-    options: GroupOptions,
+    pub(crate) options: GroupOptions,
     #[command(subcommand)]
-    command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 super::commands! {
@@ -50,15 +49,11 @@ super::commands! {
     "use": Use(use_::Options),
 }
 
-/// Runs a command of the group; without one prints its help.
+/// Runs a command of the group.
 ///
 /// # Errors
 /// Those of the command.
-pub fn run(group: Group, ctx: &mut Context) -> Result<()> {
-    let Some(command) = group.command.filter(|_| !group.options.version) else {
-        return super::without_command("remote", group.options.version, ctx);
-    };
-    let session = &mut Session::new(ctx, group.options.user_layer);
+pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
     match command {
         Command::Add(options) => add::run(options, session),
         Command::AddKeyserver(options) => keyserver::add::run(&options, session, "remote add-keyserver"),
