@@ -3,43 +3,18 @@
 //! `main` fills it from the operating system, tests fill it as they like. It stops at the commands: rooms
 //! below take the exact value that they need.
 
+use crate::environment::{Env, Found};
 use crate::error::{Failure, Kind, Result};
 use crate::message::Talk;
+use crate::passthrough;
 use crate::persona::Persona;
 use crate::prompt::Prompt;
 use crate::services::Limits;
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
-
-/// The environment, read once.
-#[derive(Clone, Debug, Default)]
-pub struct Env(BTreeMap<OsString, OsString>);
-
-impl Env {
-    /// From pairs of name and value; the last of a name counts.
-    pub fn new(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
-        Self(pairs.into_iter().collect())
-    }
-
-    /// The value; an empty one counts as unset, as it does in the real programs.
-    pub fn get(&self, name: &str) -> Option<&OsStr> {
-        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
-    }
-
-    /// All pairs, for a child process.
-    pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
-        self.0.iter()
-    }
-
-    /// Sets a variable: for the worlds that tests make.
-    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
-        self.0.insert(name.into(), value.into());
-    }
-}
 
 /// Who runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,43 +94,20 @@ pub struct Context {
     pub exec: Exec,
 }
 
-/// A variable that was found, and under which name.
-#[derive(Debug)]
-pub struct Found<'a> {
-    /// The name with its prefix.
-    pub name: String,
-    /// The value; never empty.
-    pub value: &'a OsStr,
-}
-
-impl Found<'_> {
-    /// The value of a switch.
-    ///
-    /// # Errors
-    /// It is neither true nor false.
-    pub fn truth(&self) -> Result<bool> {
-        self.value.to_str().and_then(truth).ok_or_else(|| {
-            Failure::new(format!("{}={}: it must be true or false", self.name, self.value.to_string_lossy()))
-        })
-    }
-}
-
 impl Context {
-    /// The persona's variable `suffix` (`CONFIGDIR` → `APPTAINER_CONFIGDIR`, then
-    /// `SINGULARITY_CONFIGDIR`). The second choice is said to be one.
+    /// The persona's variable `suffix`, with a line about it where it is the second choice.
     pub fn variable(&self, suffix: &str) -> Option<Found<'_>> {
-        let prefixes = self.persona.prefixes();
-        let (at, found) = prefixes.iter().enumerate().find_map(|(at, prefix)| {
-            let name = format!("{prefix}{suffix}");
-            Some((at, Found { value: self.env.get(&name)?, name }))
-        })?;
-        if at > 0 {
-            self.talk.info(format!(
-                "Environment variable {} is set, but {}{suffix} is preferred",
-                found.name, prefixes[0]
-            ));
+        let found = self.env.variable(self.persona, suffix)?;
+        if let Some(preferred) = &found.preferred {
+            self.talk
+                .info(format!("Environment variable {} is set, but {preferred} is preferred", found.name));
         }
         Some(found)
+    }
+
+    /// The program that takes a command that is not ours, which was called by the name `argv0`.
+    pub fn next_program(&self, argv0: &OsStr) -> Option<PathBuf> {
+        passthrough::next_program(&self.env, &self.exe, self.user.uid, argv0)
     }
 
     /// A switch: the option if it was given, else the first of the persona's variables that is set.
@@ -192,14 +144,5 @@ impl Context {
     /// The word that people type for this program.
     pub fn program(&self) -> &'static str {
         self.persona.name()
-    }
-}
-
-/// A boolean in the words of Go's parser; `None` if it is none of them.
-pub fn truth(text: &str) -> Option<bool> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
-        _ => None,
     }
 }

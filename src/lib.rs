@@ -20,6 +20,7 @@ pub mod commands;
 pub mod config;
 pub mod context;
 pub mod digest;
+pub mod environment;
 pub mod error;
 pub mod executable;
 pub mod fsio;

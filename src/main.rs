@@ -1,6 +1,7 @@
 //! The operating system → [`Context`] → [`run`] → exit status; nothing else.
 
-use apptainer_remote::context::{Context, Env, Stream, Terminals, User};
+use apptainer_remote::context::{Context, Stream, Terminals, User};
+use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::{Stdin, Terminal};

@@ -3,7 +3,7 @@
 //! So this program stands in front of a real Apptainer and takes over only what it knows. It looks after
 //! the *last* PATH entry that holds this very file, so two of it never call each other in a circle.
 
-use crate::context::{Context, User};
+use crate::environment::Env;
 use crate::executable::{path_entries, runnable};
 use std::cell::LazyCell;
 use std::ffi::OsStr;
@@ -12,20 +12,20 @@ use std::path::{Path, PathBuf};
 
 /// The program that takes what is not ours; `None` where there is none, or where
 /// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it, or where this program does not know its own file.
-pub fn next_program(ctx: &Context, argv0: &OsStr) -> Option<PathBuf> {
-    if ctx.env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
+pub fn next_program(env: &Env, exe: &Path, uid: u32, argv0: &OsStr) -> Option<PathBuf> {
+    if env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
         return None;
     }
-    if ctx.exe.as_os_str().is_empty() {
+    if exe.as_os_str().is_empty() {
         // Nothing would stop two of this program from calling each other.
         return None;
     }
     let name = Path::new(argv0).file_name()?;
-    find(ctx.env.get("PATH")?, name, &ctx.exe, ctx.user)
+    find(env.get("PATH")?, name, exe, uid)
 }
 
 /// The first fitting file called `name` after the last entry of `path` that holds `exe`.
-fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
+fn find(path: &OsStr, name: &OsStr, exe: &Path, uid: u32) -> Option<PathBuf> {
     let identity = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.dev(), meta.ino()));
     // Asked for once there is something to compare it with.
     let own = LazyCell::new(|| identity(exe));
@@ -46,7 +46,7 @@ fn find(path: &OsStr, name: &OsStr, exe: &Path, user: User) -> Option<PathBuf> {
         }
         candidates.extend(there.map(|_| file));
     }
-    candidates.into_iter().rev().find_map(|file| runnable(&file, user.uid))
+    candidates.into_iter().rev().find_map(|file| runnable(&file, uid))
 }
 
 #[cfg(test)]
@@ -55,7 +55,7 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
-    const SOMEBODY: User = User { uid: 1000, elevated: false };
+    const SOMEBODY: u32 = 1000;
 
     struct World(tempfile::TempDir);
     impl World {
@@ -103,7 +103,7 @@ mod tests {
     fn root_runs_only_what_root_can_trust() {
         let world = World::new();
         let real = world.program("real", 0o775);
-        assert_eq!(runnable(&real, SOMEBODY.uid), Some(real.clone()));
+        assert_eq!(runnable(&real, SOMEBODY), Some(real.clone()));
         assert_eq!(runnable(&real, 0), None, "its group can write it");
     }
 }

@@ -1,6 +1,5 @@
 //! Which files the two layers are: the persona's directories, the home, the prefix.
 
-use crate::context::Context;
 use crate::fsio::Trusted;
 use crate::persona::Persona;
 use std::cell::OnceCell;
@@ -32,6 +31,22 @@ impl fmt::Display for NoHome {
     }
 }
 
+/// What decides where things are.
+pub struct Surroundings<'a> {
+    /// The file of this program; empty where nothing tells it.
+    pub exe: &'a Path,
+    /// Whose directories they are.
+    pub persona: Persona,
+    /// Whose home is looked up.
+    pub uid: u32,
+    /// The persona's variable CONFIGDIR.
+    pub config_dir: Option<PathBuf>,
+    /// The variable HOME.
+    pub home: Option<PathBuf>,
+    /// The home in the password database, asked for only when it is needed.
+    pub passwd_home: &'a dyn Fn(u32) -> Option<PathBuf>,
+}
+
 /// Where things are.
 #[derive(Clone, Debug)]
 pub struct Paths {
@@ -42,6 +57,9 @@ pub struct Paths {
     /// The global layer.
     pub global_file: PathBuf,
     exe: PathBuf,
+    persona: Persona,
+    /// The auth file of the real programs' own directory or, where no variable names it, of docker.
+    shared_auth_file: Result<PathBuf, NoHome>,
     /// The directory that may stand in for the user's, and whether it does.
     legacy: Option<PathBuf>,
     stands_in: OnceCell<bool>,
@@ -49,13 +67,24 @@ pub struct Paths {
 
 impl Paths {
     /// Works out all paths; opens nothing.
-    pub fn resolve(ctx: &Context, chosen_file: Option<PathBuf>) -> Self {
-        let (user_dir, legacy) = user_dir(ctx);
+    pub fn resolve(at: &Surroundings, chosen_file: Option<PathBuf>) -> Self {
+        let (user_dir, shared_auth_file, legacy) = match &at.config_dir {
+            Some(directory) => (Ok(directory.clone()), Ok(directory.join("config.json")), None),
+            None => {
+                let home = home(at);
+                let below = |path: &str| home.clone().map(|home| home.join(path));
+                let legacy = below(Persona::Singularity.dot_directory()).ok();
+                let legacy = legacy.filter(|_| at.persona == Persona::Apptainer);
+                (below(at.persona.dot_directory()), below(".docker/config.json"), legacy)
+            }
+        };
         Self {
             user_dir,
             chosen_file,
-            global_file: global_file(&ctx.exe, ctx.persona),
-            exe: ctx.exe.clone(),
+            global_file: global_file(at.exe, at.persona),
+            exe: at.exe.into(),
+            persona: at.persona,
+            shared_auth_file,
             legacy,
             stands_in: OnceCell::new(),
         }
@@ -111,25 +140,20 @@ pub struct AuthPath {
 }
 
 impl Paths {
-    /// The auth file: `--authfile`, the environment, `docker-config.json` in the user's directory where it
-    /// exists (SingularityCE: in any case), `config.json` in CONFIGDIR, `~/.docker/config.json`.
-    pub fn auth_file(&self, ctx: &Context, option: Option<PathBuf>) -> AuthPath {
-        let variable = |name| ctx.variable(name).map(|found| PathBuf::from(found.value));
-        if let Some(file) = option.or_else(|| variable("AUTH_FILE")).or_else(|| variable("AUTHFILE")) {
+    /// The auth file: the one that is `named` by `--authfile` or the environment, `docker-config.json` in the user's
+    /// directory where it exists (SingularityCE: in any case), `config.json` in CONFIGDIR, `~/.docker/config.json`.
+    pub fn auth_file(&self, named: Option<PathBuf>) -> AuthPath {
+        if let Some(file) = named {
             return AuthPath { file: Ok(file), copy_of: None, chosen: true };
         }
         let legacy = self.legacy_dir().map(|legacy| legacy.join(DOCKER_FILE));
         let copy_of = legacy.filter(|legacy| legacy.exists());
         let own = self.user_dir.clone().map(|directory| directory.join(DOCKER_FILE));
         let exists = own.as_ref().is_ok_and(|own| own.symlink_metadata().is_ok());
-        if ctx.persona == Persona::Singularity || exists || copy_of.is_some() {
+        if self.persona == Persona::Singularity || exists || copy_of.is_some() {
             return AuthPath { file: own, copy_of, chosen: false };
         }
-        let file = match variable("CONFIGDIR") {
-            Some(directory) => Ok(directory.join("config.json")),
-            None => home(ctx).map(|home| home.join(".docker/config.json")),
-        };
-        AuthPath { file, copy_of: None, chosen: false }
+        AuthPath { file: self.shared_auth_file.clone(), copy_of: None, chosen: false }
     }
 }
 
@@ -143,26 +167,12 @@ fn who_can_replace(exe: &Path) -> Trusted {
     }
 }
 
-/// The user's directory, and the one of Singularity that stands in for it where it is not there yet.
-fn user_dir(ctx: &Context) -> (Result<PathBuf, NoHome>, Option<PathBuf>) {
-    if let Some(found) = ctx.variable("CONFIGDIR") {
-        return (Ok(PathBuf::from(found.value)), None);
-    }
-    let home = match home(ctx) {
-        Ok(home) => home,
-        Err(why) => return (Err(why), None),
-    };
-    let directory = home.join(ctx.persona.dot_directory());
-    let legacy = home.join(Persona::Singularity.dot_directory());
-    (Ok(directory), (ctx.persona == Persona::Apptainer).then_some(legacy))
-}
-
 /// HOME, then the password database; the other way round for SingularityCE, which looks at HOME only
 /// where that has no entry. `/` is no place for a user's files, and a relative path is none at all.
-fn home(ctx: &Context) -> Result<PathBuf, NoHome> {
-    let variable = || ctx.env.get("HOME").map(PathBuf::from);
-    let database = || (ctx.passwd_home)(ctx.user.uid);
-    let sources: [&dyn Fn() -> Option<PathBuf>; 2] = match ctx.persona {
+fn home(at: &Surroundings) -> Result<PathBuf, NoHome> {
+    let variable = || at.home.clone();
+    let database = || (at.passwd_home)(at.uid);
+    let sources: [&dyn Fn() -> Option<PathBuf>; 2] = match at.persona {
         Persona::Apptainer => [&variable, &database],
         Persona::Singularity => [&database, &variable],
     };
@@ -178,7 +188,7 @@ fn home(ctx: &Context) -> Result<PathBuf, NoHome> {
             "the home directory is {:?}, which is no place for files",
             home.display()
         )),
-        None => NoHome::Unknown(ctx.user.uid),
+        None => NoHome::Unknown(at.uid),
     })
 }
 

@@ -1,6 +1,5 @@
 //! Apptainer or SingularityCE: the names, prefixes, directories and built-in remote of each.
 
-use crate::config::{Config, Endpoint};
 use std::path::Path;
 
 /// Which real program this one stands in for.
@@ -54,18 +53,11 @@ impl Persona {
     }
 
     /// Name and host of the remote that the real program ships.
-    fn built_in_remote(self) -> (&'static str, &'static str) {
+    pub fn built_in_remote(self) -> (&'static str, &'static str) {
         match self {
             Self::Apptainer => ("DefaultRemote", "cloud.apptainer.org"),
             Self::Singularity => ("SylabsCloud", "cloud.sylabs.io"),
         }
-    }
-
-    /// Stands in for the global layer where there is no global file.
-    pub fn built_in_config(self) -> Config {
-        let (name, host) = self.built_in_remote();
-        let endpoint = Endpoint { uri: host.into(), system: true, ..Endpoint::default() };
-        Config { active: name.into(), remotes: [(name.to_string(), endpoint)].into(), ..Config::default() }
     }
 }
 

@@ -4,7 +4,6 @@ use super::tree::{GROUPS, tree};
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::message::escape;
-use crate::passthrough;
 use crate::persona::Persona;
 use clap::error::{ContextKind, ContextValue};
 use std::ffi::OsString;
@@ -12,7 +11,7 @@ use std::ffi::OsString;
 /// Runs the next program in PATH in place of this one; returns `Ok` if there is none.
 pub(super) fn hand_over(args: &[OsString], ctx: &Context) -> Result<()> {
     let argv0 = args.first().cloned().unwrap_or_else(|| ctx.program().into());
-    let Some(next) = passthrough::next_program(ctx, &argv0) else { return Ok(()) };
+    let Some(next) = ctx.next_program(&argv0) else { return Ok(()) };
     let error = (ctx.exec)(&next, args);
     Err(Failure::from(error).context(format!("cannot run {}", next.display())))
 }
@@ -25,7 +24,7 @@ pub fn version() -> &'static str {
 /// Which commands are this program's, and who has the others: for help texts.
 pub(super) fn who_serves_what(ctx: &Context) -> String {
     let groups = GROUPS.join(", ");
-    let rest = match passthrough::next_program(ctx, ctx.program().as_ref()) {
+    let rest = match ctx.next_program(ctx.program().as_ref()) {
         Some(next) => format!("everything else goes to {}", escape(&next.to_string_lossy())),
         None => format!("for everything else there is no other {} in PATH", ctx.program()),
     };

@@ -1,6 +1,6 @@
 //! The global options, and the threshold and colours of messages that they and the environment decide.
 
-use crate::context::{Context, Found};
+use crate::context::Context;
 use crate::error::Result;
 use crate::message::Level;
 use clap::Args;
@@ -55,8 +55,10 @@ impl GlobalOptions {
 /// A variable is neither true nor false. Everything is set then too, as if it were false.
 pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result<()> {
     let mut wrong = Ok(());
+    // No line says which prefix is preferred: these decide whether such lines are shown.
+    let (env, persona) = (&ctx.env, ctx.persona);
     let mut on = |option: Option<bool>, suffix: &str| {
-        let variable = option.is_none().then(|| quiet_variable(ctx, suffix)).flatten();
+        let variable = option.is_none().then(|| env.variable(persona, suffix)).flatten();
         match variable.map(|found| found.truth()).transpose() {
             Ok(variable) => option.or(variable).unwrap_or(false),
             Err(failure) => {
@@ -75,7 +77,7 @@ pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result
     ];
     let nocolor = on(options.nocolor, "NOCOLOR");
     let level = levels.iter().find_map(|(on, level)| on.then_some(*level)).unwrap_or_else(|| {
-        quiet_variable(ctx, "MESSAGELEVEL")
+        env.variable(persona, "MESSAGELEVEL")
             .and_then(|found| found.value.to_str()?.parse::<i8>().ok())
             .map_or(Level::Info as i8, |level| level.max(Level::Error as i8))
     });
@@ -85,13 +87,4 @@ pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result
     let terminals = ctx.terminals.clone();
     ctx.talk.configure(level, move || !plain && terminals.stderr());
     wrong
-}
-
-/// A variable of the persona, without the line that says which prefix is preferred: it decides whether
-/// such lines are shown.
-fn quiet_variable<'a>(ctx: &'a Context, suffix: &str) -> Option<Found<'a>> {
-    ctx.persona.prefixes().iter().find_map(|prefix| {
-        let name = format!("{prefix}{suffix}");
-        Some(Found { value: ctx.env.get(&name)?, name })
-    })
 }

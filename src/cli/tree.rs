@@ -3,7 +3,7 @@
 use super::options::GlobalOptions;
 use crate::commands::images::{delete, pull, push, search};
 use crate::commands::{completion, keyserver, registry, remote};
-use crate::context::truth;
+use crate::environment::truth;
 use crate::persona::Persona;
 use clap::builder::{Resettable, StyledStr, TypedValueParser, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};

@@ -189,12 +189,9 @@ impl Session<'_> {
 
     /// Whether the environment holds a token for this address. Says nothing, however often it is asked.
     pub fn environment_has_token(&self, stored: &str) -> bool {
-        let value = |suffix: &str| {
-            let names = self.ctx.persona.prefixes().iter().map(|prefix| format!("{prefix}{suffix}"));
-            names.into_iter().find_map(|name| self.ctx.env.get(&name).map(ToOwned::to_owned))
-        };
+        let value = |suffix| self.ctx.env.variable(self.ctx.persona, suffix).map(|found| found.value);
         let (Some(_), Some(host)) = (value("TOKEN"), value("TOKEN_HOST")) else { return false };
-        EndpointUri::from_stored(stored).is_some_and(|uri| is_host(&uri, &host))
+        EndpointUri::from_stored(stored).is_some_and(|uri| is_host(&uri, host))
     }
 }
 

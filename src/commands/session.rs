@@ -9,7 +9,7 @@ use crate::error::{Failure, Result};
 use crate::executable::{only_roots_path, sudo_finds};
 use crate::fsio::{Distrust, Identity, Role, Trusted};
 use crate::message::quoted;
-use crate::paths::{NoHome, Paths};
+use crate::paths::{NoHome, Paths, Surroundings};
 use crate::uri::{EndpointUri, may_hold_password};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,15 @@ pub struct Layers {
 impl<'a> Session<'a> {
     /// Resolves the paths; `config` is `--config FILE` of the group.
     pub fn new(ctx: &'a mut Context, config: Option<PathBuf>) -> Self {
-        let paths = Paths::resolve(ctx, config);
+        let surroundings = Surroundings {
+            exe: &ctx.exe,
+            persona: ctx.persona,
+            uid: ctx.user.uid,
+            config_dir: ctx.variable("CONFIGDIR").map(|found| found.value.into()),
+            home: ctx.env.get("HOME").map(PathBuf::from),
+            passwd_home: &*ctx.passwd_home,
+        };
+        let paths = Paths::resolve(&surroundings, config);
         Self { ctx, paths }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Session<'a> {
         ConfigFile {
             path: self.paths.global_file.clone(),
             role: Role::Global { trusted },
-            absent: self.ctx.persona.built_in_config(),
+            absent: Config::built_in(self.ctx.persona),
             elsewhere: None,
         }
     }

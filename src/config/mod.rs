@@ -8,6 +8,7 @@ mod keyservers;
 pub mod layers;
 pub mod yaml;
 
+use crate::persona::Persona;
 pub use endpoint::{Credential, Endpoint, Keyserver};
 use std::collections::BTreeMap;
 
@@ -24,6 +25,13 @@ pub struct Config {
 }
 
 impl Config {
+    /// Stands in for the global layer where there is no global file.
+    pub fn built_in(persona: Persona) -> Self {
+        let (name, host) = persona.built_in_remote();
+        let endpoint = Endpoint { uri: host.into(), system: true, ..Endpoint::default() };
+        Self { active: name.into(), remotes: [(name.to_string(), endpoint)].into(), ..Self::default() }
+    }
+
     /// Whether it holds a token or password.
     pub fn holds_secret(&self) -> bool {
         self.remotes.values().any(|endpoint| endpoint.token.is_some())

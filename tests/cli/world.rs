@@ -2,7 +2,8 @@
 //! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
 
 use apptainer_remote::commands::session::{Layers, Session};
-use apptainer_remote::context::{self, Context, Env, Stream, User};
+use apptainer_remote::context::{self, Context, Stream, User};
+use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::Prompt;

@@ -6,7 +6,8 @@
 
 use super::{known, other};
 use crate::commands::images::SHARED;
-use crate::context::{Context, truth};
+use crate::context::Context;
+use crate::environment::truth;
 use crate::error::Result;
 use crate::message::escape;
 use clap::{Arg, Command};

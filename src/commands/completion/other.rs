@@ -4,7 +4,6 @@
 use super::answer::Answer;
 use crate::child::{self, Bounds};
 use crate::context::Context;
-use crate::passthrough;
 use std::process::Command;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ const LONGEST: usize = 1 << 20;
 
 /// The answer of the next program in PATH; `None` where there is none, or none that makes sense.
 pub(super) fn ask(words: &[String], ctx: &Context) -> Option<Answer> {
-    let program = passthrough::next_program(ctx, ctx.program().as_ref())?;
+    let program = ctx.next_program(ctx.program().as_ref())?;
     let mut command = Command::new(program);
     command.arg("__complete").args(words).env_clear().envs(ctx.env.iter());
     let output = child::run(&mut command, "", Bounds { patience: PATIENCE, longest: LONGEST }).ok()?;

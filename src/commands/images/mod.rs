@@ -8,7 +8,7 @@ mod target;
 
 use crate::arch::{Arch, go_arch};
 use crate::commands::session::Session;
-use crate::context::Found;
+use crate::environment::Found;
 use crate::error::{Failure, Result};
 use crate::http::shown;
 use crate::http::{HttpError, Kind};
@@ -40,7 +40,7 @@ fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Resul
     }
     let found = variables.iter().find_map(|name| session.ctx.variable(name));
     found
-        .map(|Found { name, value }| match value.to_str() {
+        .map(|Found { name, value, .. }| match value.to_str() {
             Some(value) => Ok(value.to_string()),
             None => Err(Failure::new(format!("{name} is not valid text"))),
         })

@@ -5,7 +5,6 @@ use crate::config::Credential;
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::{Result, exclusive};
 use crate::message::{Level, json_line};
-use crate::passthrough;
 use crate::paths;
 use crate::table;
 use crate::uri::{EndpointUri, is_plain_http, public, shown};
@@ -108,7 +107,7 @@ fn say_more(session: &Session, layers: &Layers) {
         let user = user.map_or_else(|_| String::new(), |user| format!("user file: {}, ", user.display()));
         talk.verbose(format!("{user}global file: {}", global.display()));
     }
-    let Some(next) = passthrough::next_program(session.ctx, session.ctx.program().as_ref()) else { return };
+    let Some(next) = session.ctx.next_program(session.ctx.program().as_ref()) else { return };
     let theirs = std::fs::canonicalize(&next).map(|file| paths::global_file(&file, session.ctx.persona));
     if let Ok(theirs) = theirs
         && theirs != *global

@@ -50,7 +50,10 @@ impl Session<'_> {
     /// # Errors
     /// There is no usable home for it.
     pub fn auth_store(&self, authfile: Option<PathBuf>) -> Result<Store> {
-        let AuthPath { file, copy_of, chosen } = self.paths.auth_file(self.ctx, authfile);
+        let AuthPath { file, copy_of, chosen } = {
+            let variable = |name| self.ctx.variable(name).map(|found| PathBuf::from(found.value));
+            self.paths.auth_file(authfile.or_else(|| variable("AUTH_FILE")).or_else(|| variable("AUTHFILE")))
+        };
         let prefix = self.ctx.persona.prefixes()[0];
         let elsewhere =
             format!("keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE");

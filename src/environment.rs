@@ -1,0 +1,74 @@
+//! Variables of the environment: as values, under the prefixes of the persona.
+
+use crate::error::{Failure, Result};
+use crate::persona::Persona;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// The environment, read once.
+#[derive(Clone, Debug, Default)]
+pub struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    /// From pairs of name and value; the last of a name counts.
+    pub fn new(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        Self(pairs.into_iter().collect())
+    }
+
+    /// The value; an empty one counts as unset, as it does in the real programs.
+    pub fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
+    }
+
+    /// All pairs, for a child process.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+
+    /// Sets a variable: for the worlds that tests make.
+    pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
+        self.0.insert(name.into(), value.into());
+    }
+
+    /// The persona's variable `suffix`: `CONFIGDIR` is `APPTAINER_CONFIGDIR`, then `SINGULARITY_CONFIGDIR`.
+    pub fn variable(&self, persona: Persona, suffix: &str) -> Option<Found<'_>> {
+        persona.prefixes().iter().enumerate().find_map(|(at, prefix)| {
+            let name = format!("{prefix}{suffix}");
+            let value = self.get(&name)?;
+            let preferred = (at > 0).then(|| format!("{}{suffix}", persona.prefixes()[0]));
+            Some(Found { name, value, preferred })
+        })
+    }
+}
+
+/// A variable that was found, and under which name.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// The name with its prefix.
+    pub name: String,
+    /// The value; never empty.
+    pub value: &'a OsStr,
+    /// The name that is preferred, where this is the second choice.
+    pub preferred: Option<String>,
+}
+
+impl Found<'_> {
+    /// The value of a switch.
+    ///
+    /// # Errors
+    /// It is neither true nor false.
+    pub fn truth(&self) -> Result<bool> {
+        self.value.to_str().and_then(truth).ok_or_else(|| {
+            Failure::new(format!("{}={}: it must be true or false", self.name, self.value.to_string_lossy()))
+        })
+    }
+}
+
+/// A boolean in the words of Go's parser; `None` if it is none of them.
+pub fn truth(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}
