@@ -1,9 +1,11 @@
 //! `remote-cache`: documents that can be fetched again. Best effort: no lock, no sync, never a reason to
 //! fail; but nobody else's file is ever believed.
 
+use super::directory::Directory;
+use super::identity::Identity;
 use super::place::DIRECTORY;
-use super::replace::{Temporary, is_temporary};
-use super::{Directory, Identity, directory, meta};
+use super::temporary::{Temporary, is_temporary};
+use super::{directory, meta};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
 use rustix::io::Errno;

@@ -1,10 +1,11 @@
 //! A directory that is opened once: what is made, read, renamed or removed in it goes through that handle,
 //! whatever becomes of the path meanwhile. And how a directory is made, with its mode and owner.
 
+use super::identity::Identity;
+use super::meta;
 use super::place::{self, FILE, Missing, Way};
-use super::replace::temporary_name;
+use super::temporary::temporary_name;
 use super::trust::{self, quoted};
-use super::{Identity, meta};
 use crate::error::{Failure, Result, ResultExt};
 use crate::signals;
 use rustix::fd::{AsFd, OwnedFd};

@@ -4,9 +4,10 @@
 //! file itself is locked, room for growth is taken before an old byte is touched, a signal waits, and what
 //! fails half way is put back.
 
+use super::change::{Change, Draft};
+use super::identity::{Identity, Role};
 use super::place::Place;
-use super::update::Draft;
-use super::{Change, Identity, Role, lock, meta};
+use super::{lock, meta};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::Talk;
 use crate::signals;

@@ -3,9 +3,10 @@
 //! The lock file stays behind on purpose. Were it removed, two writers could each hold the lock of
 //! another file of that name.
 
+use super::identity::Identity;
+use super::meta;
 use super::place::Place;
 use super::trust::quoted;
-use super::{Identity, meta};
 use crate::error::{Failure, Result};
 use crate::message::Talk;
 use rustix::fd::{AsFd, OwnedFd};

@@ -1,7 +1,7 @@
 //! What a file carries besides its content: owner, group, mode, ACL, extended attributes.
 
+use super::identity::{Identity, Role};
 use super::trust::is_unmapped_root;
-use super::{Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::Talk;
 use rustix::fd::{AsFd, BorrowedFd};

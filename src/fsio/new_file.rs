@@ -2,7 +2,7 @@
 
 use super::directory::{Directory, readable};
 use super::meta;
-use super::replace::{Temporary, is_temporary};
+use super::temporary::{Temporary, is_temporary};
 use crate::error::{Result, ResultExt};
 use rustix::fd::OwnedFd;
 use rustix::fs::{
@@ -40,7 +40,7 @@ impl NewFile {
         let shown = directory.path();
         let mut prefix = OsString::from(".");
         prefix.push(name);
-        prefix.push(super::replace::SUFFIX);
+        prefix.push(super::temporary::SUFFIX);
         sweep(&directory.open, &prefix);
         let temporary = Temporary::create(&directory.open, &prefix, mode)
             .fail_context(|| format!("creating a file in {}", shown.display()))?;

@@ -1,16 +1,44 @@
 //! Reading: what is there, whether it can be trusted, and never a write.
 
+use super::change::Content;
+use super::identity::{Identity, Role};
 use super::place::{self, Blocked, FILE, Last, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
-use super::{Content, FileState, Identity, Role};
 use crate::error::{Failure, Result, ResultExt};
 use crate::secret::keep_memory_private;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
+use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+
+/// What [`read`] found.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct FileState {
+    /// The whole content; `None` where there is no such file.
+    pub bytes: Option<Content>,
+    /// The file must not be believed, and [`super::update`] would refuse it. It was read nevertheless.
+    pub distrust: Option<Distrust>,
+    /// Path and cause where the way to a user's file cannot be gone: an unreadable home, a dead mount. Such
+    /// a file counts as absent, with a WARNING; [`super::update`] fails.
+    pub unreachable: Option<String>,
+    /// That others can read a user's file, which matters if it holds a secret. The next write repairs it.
+    pub readable: Option<Distrust>,
+}
+
+/// Without the content, which holds secrets.
+impl fmt::Debug for FileState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileState")
+            .field("length", &self.bytes.as_ref().map(|bytes| bytes.len()))
+            .field("distrust", &self.distrust)
+            .field("unreachable", &self.unreachable)
+            .field("readable", &self.readable)
+            .finish()
+    }
+}
 
 /// What a path led to at one moment.
 pub(super) enum Look {

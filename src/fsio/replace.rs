@@ -1,26 +1,18 @@
 //! A new file in place of the old one: a temporary beside it, renamed over it when it is complete.
 
-use super::Identity;
-use super::Role;
 use super::directory::readable;
+use super::identity::{Identity, Role};
 use super::meta::{self, Old};
 use super::place::Place;
+use super::temporary::{SUFFIX, Temporary, is_temporary};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::Talk;
-use crate::signals;
-use rustix::fd::{AsFd, OwnedFd};
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, openat, renameat, statat, unlinkat};
+use rustix::fd::AsFd;
+use rustix::fs::{AtFlags, Dir, FileType, Stat, statat, unlinkat};
 use rustix::io::Errno;
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::hash::{BuildHasher, Hasher};
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
-
-/// The last part of every temporary's name is this and sixteen hexadecimal digits.
-pub(super) const SUFFIX: &str = ".tmp-";
-const DIGITS: usize = 16;
 
 /// How a replacement ended that did not fail.
 #[derive(Debug)]
@@ -29,80 +21,6 @@ pub(super) enum Outcome {
     Replaced,
     /// This directory forbids it; nothing was changed.
     Impossible(&'static str, Errno),
-}
-
-/// A temporary file, removed again unless it was renamed: on drop and on a signal.
-pub(super) struct Temporary {
-    dir: Arc<OwnedFd>,
-    name: OsString,
-    renamed: bool,
-    pub file: File,
-    _guard: signals::Guard,
-}
-
-impl Temporary {
-    /// Creates `<prefix><16 hex digits>` in `dir`, never opening what is there already.
-    pub fn create(dir: &OwnedFd, prefix: &OsStr, mode: u32) -> rustix::io::Result<Self> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let dir = Arc::new(rustix::io::fcntl_dupfd_cloexec(dir, 0)?);
-        loop {
-            let mut name = prefix.to_os_string();
-            name.push(format!("{:0DIGITS$x}", random()));
-            // Registered first, so that there is no moment in which a signal would leave the file behind.
-            let (held, removed) = (Arc::clone(&dir), name.clone());
-            let guard = signals::guard(move || {
-                let _ = unlinkat(&*held, &removed, AtFlags::empty());
-            });
-            match openat(&*dir, &name, flags, Mode::from_raw_mode(mode)) {
-                Ok(file) => return Ok(Self { dir, name, renamed: false, file: file.into(), _guard: guard }),
-                Err(Errno::EXIST) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-    }
-
-    /// The directory that it is in.
-    pub fn dir(&self) -> &OwnedFd {
-        &self.dir
-    }
-
-    /// What it is called until then.
-    pub fn name(&self) -> &OsStr {
-        &self.name
-    }
-
-    /// It has got another name by other means: nothing is left to be removed.
-    pub fn renamed(&mut self) {
-        self.renamed = true;
-    }
-
-    /// Renames it over `name` in its directory.
-    pub fn rename(&mut self, name: &OsStr) -> rustix::io::Result<()> {
-        renameat(&*self.dir, &self.name, &*self.dir, name)?;
-        self.renamed = true;
-        Ok(())
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.renamed {
-            let _ = unlinkat(&*self.dir, &self.name, AtFlags::empty());
-        }
-    }
-}
-
-/// A name beside `name` that nobody else can guess, hidden.
-pub(super) fn temporary_name(name: &OsStr) -> OsString {
-    let mut temporary = OsString::from(".");
-    temporary.push(name);
-    temporary.push(format!("{SUFFIX}{:0DIGITS$x}", random()));
-    temporary
-}
-
-/// A number that nobody else can guess: what seeds the standard library's hash maps.
-fn random() -> u64 {
-    std::hash::RandomState::new().build_hasher().finish()
 }
 
 /// Writes `bytes` into a new file and renames it over the old one.
@@ -168,12 +86,6 @@ pub(super) fn sweep(place: &Place, dir: &Stat, who: Identity) {
             let _ = unlinkat(&place.dir, name, AtFlags::empty());
         }
     }
-}
-
-/// Whether `name` is `prefix` and the digits of a temporary.
-pub(super) fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
-    let rest = name.as_bytes().strip_prefix(prefix.as_bytes());
-    rest.is_some_and(|rest| rest.len() == DIGITS && rest.iter().all(u8::is_ascii_hexdigit))
 }
 
 fn is_ours(place: &Place, name: &OsStr, dir: &Stat, who: Identity) -> bool {

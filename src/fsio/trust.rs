@@ -4,8 +4,8 @@
 //! "Others" are everybody but the owner, the group too: what a group shares, each of its members could
 //! turn into an address that our tokens are sent to. There is no exception for sticky directories.
 
+use super::identity::{Identity, Role};
 use super::place::{Link, Place, is_read_only};
-use super::{Identity, Role};
 use crate::error::Failure;
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::Stat;
@@ -252,6 +252,13 @@ fn is_namespace(uid_map: &str) -> bool {
 /// A path as a shell takes it.
 pub(super) fn quoted(path: &Path) -> String {
     crate::message::quoted(&path.to_string_lossy()).into_owned()
+}
+
+impl Identity {
+    /// A command that takes this owner, or root: others can only pass it on.
+    pub(super) fn remedy(self, owner: u32, command: String) -> Remedy {
+        if self.is_root() || self.uid == owner { Remedy::Run(command) } else { Remedy::AsRoot(command) }
+    }
 }
 
 #[cfg(test)]

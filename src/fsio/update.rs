@@ -1,10 +1,12 @@
 //! Changing a file: the order of locking, reading, changing and replacing.
 
+use super::change::{Change, Draft, Target};
+use super::identity::Identity;
 use super::lock::{self, Lock};
 use super::place::{Missing, Place, is_read_only};
 use super::read::{self, Look, Seen};
 use super::replace::{self, Outcome};
-use super::{Change, Content, Identity, Target, directory, inplace, meta, trust};
+use super::{directory, inplace, meta, trust};
 use crate::error::{Failure, Result};
 use crate::message::Talk;
 use rustix::fd::AsFd;
@@ -79,24 +81,6 @@ fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
             let dir = target.path.parent().unwrap_or(&path);
             failure.hint(format!("mkdir -p -m {:o} {}", target.dir_mode, trust::quoted(dir)))
         }
-    }
-}
-
-/// A change worked out: from this content to that.
-pub(super) struct Draft {
-    pub from: Option<Content>,
-    pub to: Content,
-}
-
-impl Draft {
-    fn of(from: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
-        let to = change(from.as_ref().map(|bytes| bytes.as_slice()))?.map(Content::new);
-        Ok(to.filter(|to| from.as_ref() != Some(to)).map(|to| Self { from, to }))
-    }
-
-    /// The draft for what is there `now`: this one, unless somebody else was faster.
-    pub fn again(self, now: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
-        if self.from == now { Ok(Some(self)) } else { Self::of(now, change) }
     }
 }
 

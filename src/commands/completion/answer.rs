@@ -4,6 +4,7 @@
 //! before the cursor and the unfinished one as arguments; a candidate a line, a tab and its description
 //! behind it, and `:N` at the end, the sum of the directives below.
 
+use super::candidates::{Answer, FILES, Kind, NO_FILES};
 use super::{known, other};
 use crate::commands::images::SHARED;
 use crate::context::Context;
@@ -15,43 +16,6 @@ use std::collections::HashSet;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
-
-/// Nothing but these candidates: no file names.
-pub(super) const NO_FILES: u32 = 4;
-/// File names, where there is no candidate.
-pub(super) const FILES: u32 = 0;
-
-/// Candidates with their descriptions, and the sum of the directives.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub candidates: Vec<(String, String)>,
-    pub directive: u32,
-}
-
-/// What an argument may be, for candidates from the user's files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Any remote.
-    Remote,
-    /// One of the user's own.
-    OwnRemote,
-    /// One of the global layer.
-    GlobalRemote,
-    /// A remote, registry or keyserver to log in to.
-    Login,
-    /// One that is logged in to.
-    Logout,
-    /// A registry that a file knows.
-    Registry,
-    /// A keyserver that can be logged in to.
-    Keyserver,
-    /// One that is logged in to.
-    KeyserverLogin,
-    /// A global remote, or a keyserver of the default one.
-    RemoteOrKeyserver,
-    /// A keyserver of the global remote that was just named.
-    KeyserverOf,
-}
 
 /// Answers a shell by the commands of `tree`; never fails for what is in a file, and asks no network. With
 /// `descriptions` off the candidates stand alone.

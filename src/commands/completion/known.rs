@@ -1,6 +1,6 @@
 //! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
 
-use super::answer::Kind;
+use super::candidates::Kind;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::{Origin, Remote};
 use crate::context::Context;

@@ -1,7 +1,7 @@
 //! What the program behind this one would complete: asked in its own protocol, within bounds, and believed
 //! only where the answer has that form.
 
-use super::answer::Answer;
+use super::candidates::Answer;
 use crate::child::{self, Bounds};
 use crate::context::Context;
 use std::process::Command;

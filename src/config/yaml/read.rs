@@ -1,7 +1,7 @@
 //! A tree → [`Config`], as Go's reader takes it into Apptainer's structures.
 
+use super::parsed::{Parsed, UnknownKey, YamlError};
 use super::tree::{Kind, MOST_DEPTH, Node, fail, parse, too_deep, too_much};
-use super::{Parsed, UnknownKey, YamlError};
 use crate::config::{Config, Credential, Endpoint, Keyserver};
 use crate::secret::Secret;
 use std::collections::BTreeSet;

@@ -1,7 +1,7 @@
 //! The recorded corpora, hostile texts, and properties.
 
 use super::*;
-use crate::config::{Credential, Endpoint, Keyserver};
+use crate::config::{Config, Credential, Endpoint, Keyserver};
 use crate::secret::Secret;
 use proptest::prelude::*;
 use serde::Deserialize;

@@ -1,6 +1,6 @@
 //! Events of the parser → a tree with places, aliases resolved, everything bounded.
 
-use super::{Place, YamlError};
+use super::parsed::{Place, YamlError};
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
