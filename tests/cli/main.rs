@@ -20,6 +20,7 @@ mod homes;
 mod hostile;
 mod hostile_answers;
 mod http_storage;
+mod imports;
 mod keyservers;
 mod list;
 mod login;
