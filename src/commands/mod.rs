@@ -1,13 +1,11 @@
 //! The commands, one file each, and what they share: the session, and what every group has.
 
 pub mod completion;
-pub mod endpoint;
 pub mod images;
 pub mod keyserver;
-pub mod migrate;
+pub mod login;
 pub mod registry;
 pub mod remote;
-pub mod service;
 pub mod session;
 
 use crate::error::Result;

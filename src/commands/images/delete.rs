@@ -1,10 +1,10 @@
 //! `delete URI`
 
 use super::architecture;
-use super::target::{Choice, Host, Login, choose};
 use crate::arch::Arch;
-use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::commands::session::access::wait;
+use crate::commands::session::library::{Choice, Host, Login, choose};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
 use crate::uri::LibraryRef;

@@ -1,13 +1,13 @@
-//! `search`, `pull`, `push`, `delete`: images of a library. Which library that is, [`target`] decides.
+//! `search`, `pull`, `push`, `delete`: images of a library.
 
 pub mod delete;
 pub mod pull;
 pub mod push;
 pub mod search;
-mod target;
 
 use crate::arch::{Arch, go_arch};
 use crate::commands::session::Session;
+use crate::commands::session::library::{Chosen, Login};
 use crate::environment::Found;
 use crate::error::{Failure, Result};
 use crate::http::shown;
@@ -16,7 +16,6 @@ use crate::image::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::ops::RangeInclusive;
 use std::path::Path;
-use target::{Chosen, Login};
 use url::Url;
 
 /// The commands of this module, which have no group.
@@ -89,7 +88,7 @@ impl Chosen {
             Some(_) => error.named_by("endpoint"),
             None => error,
         };
-        let failure = super::endpoint::failure(error);
+        let failure = crate::commands::session::access::failure(error);
         let failure = match unsent {
             Some(why) => {
                 Failure { source: anyhow::Error::msg(format!("{}; {why}", failure.message())), ..failure }

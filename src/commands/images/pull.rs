@@ -1,10 +1,10 @@
 //! `pull [OUTPUT] URI`
 
-use super::target::{Choice, Chosen, Host, choose};
 use super::{architecture, min_rate, number, one_tag};
 use crate::arch::Arch;
-use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::commands::session::access::wait;
+use crate::commands::session::library::{Choice, Chosen, Host, choose};
 use crate::digest::Digest;
 use crate::error::{Failure, Result};
 use crate::image::cache::Cache;

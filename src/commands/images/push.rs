@@ -1,10 +1,10 @@
 //! `push IMAGE URI`
 
 use super::min_rate;
-use super::target::{Choice, Host, Login, choose};
 use crate::arch::Arch;
-use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::commands::session::access::wait;
+use crate::commands::session::library::{Choice, Host, Login, choose};
 use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::image::sif::{self, Sif};

@@ -1,9 +1,9 @@
 //! `search QUERY`
 
 use super::architecture;
-use super::target::{Choice, Host, choose};
-use crate::commands::endpoint::wait;
 use crate::commands::session::Session;
+use crate::commands::session::access::wait;
+use crate::commands::session::library::{Choice, Host, choose};
 use crate::error::{Failure, Result};
 use crate::http::bounded::Names;
 use crate::message::{escape, json_line};

@@ -1,7 +1,7 @@
 //! `keyserver add [NAME] URI`, also called `remote add-keyserver`
 
 use crate::commands::JsonOption;
-use crate::commands::endpoint::Keep;
+use crate::commands::session::access::Keep;
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_global_remote};
 use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};

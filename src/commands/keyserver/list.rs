@@ -1,7 +1,7 @@
 //! `keyserver list [NAME]`: the keyservers of every remote, in the order in which they are asked.
 
-use crate::commands::endpoint::{Keep, wait};
-use crate::commands::service::keyserver::is_of;
+use crate::commands::login::keyserver::is_of;
+use crate::commands::session::access::{Keep, wait};
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};

@@ -1,7 +1,7 @@
 //! `keyserver login URI`
 
 use crate::commands::JsonOption;
-use crate::commands::service::{self, LoginOptions};
+use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
 use crate::error::{Result, exclusive};
 use clap::Args;
@@ -27,6 +27,6 @@ pub struct Options {
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     exclusive(&["keyserver", "login"], &options.login.secret.given())?;
-    let changed = service::login(&options.uri, &options.login, None, session)?;
+    let changed = login::login(&options.uri, &options.login, None, session)?;
     options.json.changed(session, changed)
 }

@@ -1,7 +1,7 @@
 //! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
 
 use crate::auth_file::{Document, Entry, Keeper, is_same_login};
-use crate::commands::service::registry::{ENVIRONMENT, Store, environment};
+use crate::commands::login::registry::{ENVIRONMENT, Store, environment};
 use crate::commands::session::Session;
 use crate::config::Credential;
 use crate::error::Result;

@@ -1,7 +1,7 @@
 //! `registry login URI`
 
 use crate::commands::JsonOption;
-use crate::commands::service::{self, LoginOptions};
+use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
 use crate::error::{Result, exclusive};
 use clap::Args;
@@ -33,6 +33,6 @@ pub struct Options {
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
     exclusive(&["registry", "login"], &options.login.secret.given())?;
-    let changed = service::login(&options.uri, &options.login, options.authfile, session)?;
+    let changed = login::login(&options.uri, &options.login, options.authfile, session)?;
     options.json.changed(session, changed)
 }

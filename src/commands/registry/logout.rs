@@ -1,7 +1,7 @@
 //! `registry logout URI`
 
 use crate::commands::JsonOption;
-use crate::commands::service;
+use crate::commands::login;
 use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
@@ -26,6 +26,6 @@ pub struct Options {
 }
 
 pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    let changed = service::logout(&options.uri, options.authfile, session)?;
+    let changed = login::logout(&options.uri, options.authfile, session)?;
     options.json.changed(session, changed)
 }

@@ -1,7 +1,7 @@
 //! `remote get-login-password`
 
-use crate::commands::endpoint::{Keep, failure, wait};
 use crate::commands::session::Session;
+use crate::commands::session::access::{Keep, failure, wait};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use crate::services::endpoint::account;

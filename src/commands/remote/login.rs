@@ -1,8 +1,8 @@
 //! `remote login [NAME|SERVICE-URI]`
 
 use crate::commands::JsonOption;
-use crate::commands::endpoint::{Access, Keep, failure, wait};
-use crate::commands::service::{self, LoginOptions};
+use crate::commands::login::{self, LoginOptions};
+use crate::commands::session::access::{Access, Keep, failure, wait};
 use crate::commands::session::{Layers, Session, no_remote};
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
@@ -54,7 +54,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     exclusive(&["remote", "login"], &options.login.secret.given())?;
     let LoginOptions { username, secret, insecure, ca_file } = &options.login;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
-        let changed = service::login(uri, &options.login, options.authfile, session)?;
+        let changed = login::login(uri, &options.login, options.authfile, session)?;
         return options.json.changed(session, changed);
     }
     let services_only = [

@@ -1,7 +1,7 @@
 //! `remote logout [NAME|SERVICE-URI]`
 
 use crate::commands::JsonOption;
-use crate::commands::service::{self, registry};
+use crate::commands::login::{self, registry};
 use crate::commands::session::{Session, no_remote};
 use crate::config::layers::Origin;
 use crate::config::{Config, Credential};
@@ -37,7 +37,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     let targets = [("[NAME|SERVICE-URI]", options.target.is_some()), ("--all", options.all)];
     exclusive(&["remote", "logout"], &targets)?;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
-        let changed = service::logout(uri, options.authfile, session)?;
+        let changed = login::logout(uri, options.authfile, session)?;
         return options.json.changed(session, changed);
     }
     if options.authfile.is_some() {

@@ -1,6 +1,6 @@
 //! `remote status [NAME]`
 
-use crate::commands::endpoint::{Access, Keep, expiry_line, rfc3339, wait};
+use crate::commands::session::access::{Access, Keep, expiry_line, rfc3339, wait};
 use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};

@@ -1,7 +1,7 @@
 //! Keyservers: a login is for one that an administrator configured, and is kept in `remote.yaml`.
 
 use super::LoginOptions;
-use crate::commands::endpoint::{failure, wait};
+use crate::commands::session::access::{failure, wait};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};

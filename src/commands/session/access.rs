@@ -1,6 +1,6 @@
 //! What the commands that ask an endpoint share: its services, and the token that may go there.
 
-use super::session::{Layers, Session};
+use super::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;

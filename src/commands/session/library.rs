@@ -1,6 +1,6 @@
 //! Which library a command speaks to, and whether it gets a token.
 
-use crate::commands::endpoint::{Access, Keep, expiry_line};
+use crate::commands::session::access::{Access, Keep, expiry_line};
 use crate::commands::session::{Layers, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};

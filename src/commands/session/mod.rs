@@ -1,6 +1,9 @@
 //! What every command works on: the process, the two layers, and the way to change one of them.
 
-use super::migrate::migrate;
+pub mod access;
+pub mod library;
+pub mod migrate;
+
 use crate::config::Config;
 use crate::config::file::{ConfigFile, Loaded};
 use crate::config::layers::{Effective, Note, Origin, Remote, merge};
@@ -11,6 +14,7 @@ use crate::fsio::{Distrust, Identity, Role, Trusted};
 use crate::message::quoted;
 use crate::paths::{NoHome, Paths, Surroundings};
 use crate::uri::{EndpointUri, may_hold_password};
+use migrate::migrate;
 use std::path::{Path, PathBuf};
 
 /// The keyserver of Apptainer's default remote, which no discovery tells.

@@ -3,9 +3,9 @@
 
 use super::LoginOptions;
 use crate::auth_file::{AuthFile, Document, Entry, Helper, Helpers, Loaded, is_same_login, key_of};
-use crate::commands::endpoint::{failure, wait};
-use crate::commands::migrate::migrate;
 use crate::commands::session::Session;
+use crate::commands::session::access::{failure, wait};
+use crate::commands::session::migrate::migrate;
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, ResultExt};
 use crate::http::basic;
