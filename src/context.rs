@@ -27,7 +27,6 @@ pub struct User {
 
 /// A standard stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Stream {
     Stdin,
     Stdout,
@@ -38,7 +37,6 @@ pub enum Stream {
 #[derive(Clone)]
 pub struct Terminals(Rc<dyn Fn(Stream) -> bool>);
 
-#[allow(missing_docs)]
 impl Terminals {
     /// By what `is_terminal` says of each.
     pub fn new(is_terminal: impl Fn(Stream) -> bool + 'static) -> Self {

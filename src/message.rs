@@ -11,7 +11,6 @@ use std::io::Write;
 /// How much something matters; the numbers are Apptainer's message levels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i8)]
-#[allow(missing_docs)]
 pub enum Level {
     Fatal = -4,
     Error = -3,

@@ -4,7 +4,6 @@ use std::path::Path;
 
 /// Which real program this one stands in for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Persona {
     Apptainer,
     Singularity,

@@ -17,7 +17,6 @@ pub struct EndpointUri {
 
 /// The scheme that an address was typed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum Scheme {
     Http,
     Https,

@@ -7,7 +7,6 @@ use url::Url;
 
 /// What kind of service a scheme names, and how it is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub enum ServiceScheme {
     Docker,
     Oras,

@@ -1,5 +1,4 @@
 //! The whole program, from its command line to the files on disk. One file a command or promise.
-#![allow(missing_docs)]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;

@@ -1,7 +1,8 @@
 //! One test's world: a relocated tree of its own (`bin`, `etc`, `home`), and the ways to run the program
 //! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
 
-use apptainer_remote::commands::session::{Layers, Session};
+use apptainer_remote::commands::session::Session;
+use apptainer_remote::commands::session::layers::Layers;
 use apptainer_remote::context::{self, Context, Stream, User};
 use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;

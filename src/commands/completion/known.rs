@@ -1,7 +1,8 @@
 //! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
 
 use super::candidates::Kind;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::commands::session::layers::Layers;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::layers::{Origin, Remote};
 use crate::context::Context;
 use crate::uri::{ServiceUri, shown};

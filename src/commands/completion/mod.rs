@@ -30,7 +30,6 @@ pub struct Options {
 
 /// A shell that has a script here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[allow(missing_docs)]
 pub enum Shell {
     Bash,
     Fish,

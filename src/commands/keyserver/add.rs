@@ -2,7 +2,8 @@
 
 use crate::commands::JsonOption;
 use crate::commands::session::access::Keep;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_global_remote};
+use crate::commands::session::find::no_global_remote;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};

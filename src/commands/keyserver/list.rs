@@ -2,7 +2,8 @@
 
 use crate::commands::login::keyserver::is_of;
 use crate::commands::session::access::{Keep, wait};
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session, no_remote};
+use crate::commands::session::find::no_remote;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;

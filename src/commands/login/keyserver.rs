@@ -1,8 +1,9 @@
 //! Keyservers: a login is for one that an administrator configured, and is kept in `remote.yaml`.
 
 use super::LoginOptions;
+use crate::commands::session::Session;
 use crate::commands::session::access::{failure, wait};
-use crate::commands::session::{Layers, Session};
+use crate::commands::session::layers::Layers;
 use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};
 use crate::error::{Failure, Result};

@@ -1,8 +1,8 @@
 //! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
 
 use crate::auth_file::{Document, Entry, Keeper, is_same_login};
-use crate::commands::login::registry::{ENVIRONMENT, Store, environment};
 use crate::commands::session::Session;
+use crate::commands::session::registry::{ENVIRONMENT, Store, environment};
 use crate::config::Credential;
 use crate::error::Result;
 use crate::message::json_line;

@@ -2,7 +2,8 @@
 
 use super::login;
 use crate::commands::JsonOption;
-use crate::commands::session::{Layers, Session};
+use crate::commands::session::Session;
+use crate::commands::session::layers::Layers;
 use crate::config::file::Loaded;
 use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};

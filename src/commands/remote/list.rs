@@ -1,6 +1,7 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::commands::session::layers::Layers;
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::Credential;
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::error::{Result, exclusive};

@@ -2,8 +2,10 @@
 
 use crate::commands::JsonOption;
 use crate::commands::login::{self, LoginOptions};
+use crate::commands::session::Session;
 use crate::commands::session::access::{Access, Keep, failure, wait};
-use crate::commands::session::{Layers, Session, no_remote};
+use crate::commands::session::find::no_remote;
+use crate::commands::session::layers::Layers;
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
 use crate::error::{Failure, Result, ResultExt, exclusive};

@@ -2,7 +2,8 @@
 
 use crate::commands::JsonOption;
 use crate::commands::login::{self, registry};
-use crate::commands::session::{Session, no_remote};
+use crate::commands::session::Session;
+use crate::commands::session::find::no_remote;
 use crate::config::layers::Origin;
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, exclusive};

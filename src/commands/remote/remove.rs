@@ -1,7 +1,8 @@
 //! `remote remove NAME`
 
 use crate::commands::JsonOption;
-use crate::commands::session::{Session, no_global_remote, no_remote};
+use crate::commands::session::Session;
+use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::error::{Failure, Result};
 use crate::message::quoted;
 use clap::Args;

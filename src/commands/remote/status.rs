@@ -1,7 +1,9 @@
 //! `remote status [NAME]`
 
-use crate::commands::session::access::{Access, Keep, expiry_line, rfc3339, wait};
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Layers, Session};
+use crate::commands::session::access::{Access, Keep, wait};
+use crate::commands::session::layers::Layers;
+use crate::commands::session::token::{expiry_line, rfc3339};
+use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::message::{escape, json_line, quoted};

@@ -1,19 +1,16 @@
 //! What the commands that ask an endpoint share: its services, and the token that may go there.
 
-use super::{Layers, Session};
+use super::Session;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;
 use crate::http::{self, HttpError, Settings};
 use crate::persona::Persona;
-use crate::secret::Secret;
-use crate::secret_source::check_token;
 use crate::services::Client;
 use crate::services::endpoint::cache;
 use crate::services::endpoint::discovery::{Service, Services};
 use crate::services::endpoint::policy::{self, Exposure, Freshness, Origin};
 use crate::uri::EndpointUri;
-use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 use url::Url;
@@ -156,49 +153,6 @@ impl Session<'_> {
         self.ctx.persona == Persona::Apptainer
             && EndpointUri::from_stored(&remote.uri).is_some_and(|uri| uri.is_cloud_apptainer())
     }
-
-    /// The token that may go to the endpoint of `remote`: the environment's for its host, else the stored
-    /// one. One from a file that is not to be trusted is left out, with a warning.
-    ///
-    /// # Errors
-    /// The environment's token is no token.
-    pub fn token_for(&self, layers: &Layers, name: &str, remote: &Remote) -> Result<Option<Secret>> {
-        let uri = EndpointUri::from_stored(&remote.uri);
-        let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
-        if let Some(failure) = layers.held_back(self, name, remote) {
-            self.ctx.talk.warning(failure.message());
-            return Ok(None);
-        }
-        match from_env {
-            Some((token, variable)) => check_token(token, &variable).map(Some),
-            None => Ok(remote.token.clone()),
-        }
-    }
-
-    /// `<PREFIX>TOKEN`, if `<PREFIX>TOKEN_HOST` names the host of `uri`. Without the host it could go
-    /// anywhere, so it goes nowhere.
-    fn token_of_environment(&self, uri: &EndpointUri) -> Option<(Secret, String)> {
-        let token = self.ctx.variable("TOKEN")?;
-        let Some(host) = self.ctx.variable("TOKEN_HOST") else {
-            self.ctx.talk.warning(format!("{0} is ignored: set {0}_HOST to the host it is for", token.name));
-            return None;
-        };
-        is_host(uri, host.value)
-            .then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
-    }
-
-    /// Whether the environment holds a token for this address. Says nothing, however often it is asked.
-    pub fn environment_has_token(&self, stored: &str) -> bool {
-        let value = |suffix| self.ctx.env.variable(self.ctx.persona, suffix).map(|found| found.value);
-        let (Some(_), Some(host)) = (value("TOKEN"), value("TOKEN_HOST")) else { return false };
-        EndpointUri::from_stored(stored).is_some_and(|uri| is_host(&uri, host))
-    }
-}
-
-/// Whether `host` (`host` or `host:port`, of the environment) is that of the address.
-fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
-    let host = host.to_string_lossy().to_lowercase();
-    uri.authority() == host || uri.host() == host
 }
 
 /// A failed request as a failed command.
@@ -214,40 +168,4 @@ pub fn failure(error: HttpError) -> Failure {
 /// The runtime could not be made.
 pub fn wait<F: Future>(requests: F) -> Result<F::Output> {
     http::block_on(requests).fail_context(|| "while preparing requests")
-}
-
-/// When a token ends or ended, in round numbers; both times in seconds since 1970.
-pub fn expiry_line(expires: u64, now: u64) -> String {
-    let span = |seconds: u64| {
-        // Seconds matter to nobody when there are days.
-        let unit = if seconds >= 86_400 {
-            3600
-        } else if seconds >= 3600 {
-            60
-        } else {
-            1
-        };
-        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
-    };
-    match expires.checked_sub(now) {
-        Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
-        None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
-    }
-}
-
-/// Seconds since 1970 as a date and a time.
-pub fn rfc3339(seconds: u64) -> String {
-    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::expiry_line;
-
-    #[test]
-    fn the_end_of_a_token_is_said_in_round_numbers() {
-        let now = 1_800_000_000;
-        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
-        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
-    }
 }

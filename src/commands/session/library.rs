@@ -1,7 +1,9 @@
 //! Which library a command speaks to, and whether it gets a token.
 
-use crate::commands::session::access::{Access, Keep, expiry_line};
-use crate::commands::session::{Layers, Session};
+use crate::commands::session::Session;
+use crate::commands::session::access::{Access, Keep};
+use crate::commands::session::layers::Layers;
+use crate::commands::session::token::expiry_line;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::http::shown;

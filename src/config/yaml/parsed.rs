@@ -6,7 +6,6 @@ use std::path::Path;
 
 /// A place in the text, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
 pub struct Place {
     pub line: usize,
     pub column: usize,

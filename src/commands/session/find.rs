@@ -1,0 +1,69 @@
+//! Remotes by name: the one that is meant, its address, and what to say where there is none.
+
+use super::Session;
+use super::layers::Layers;
+use crate::config::layers::{Note, Origin, Remote};
+use crate::error::{Failure, Result};
+use crate::message::quoted;
+use crate::uri::{EndpointUri, may_hold_password};
+
+impl Layers {
+    /// The remote called `name`, else the default.
+    ///
+    /// # Errors
+    /// There is none, with what to type instead.
+    pub fn find(&self, session: &Session, name: Option<&str>) -> Result<(String, &Remote)> {
+        let Some(name) = name.or(self.effective.default.as_deref()) else {
+            return Err(Failure::new("no default remote is set").hint(session.command("use NAME")));
+        };
+        match self.effective.remotes.get(name) {
+            Some(remote) => Ok((name.to_string(), remote)),
+            None => Err(no_remote(session, name)),
+        }
+    }
+}
+
+impl Remote {
+    /// The address for requests.
+    ///
+    /// # Errors
+    /// There is none, or none that a request could be sent to; with what to type.
+    pub fn address(&self, name: &str, session: &Session) -> Result<EndpointUri> {
+        if self.uri.is_empty() {
+            let text = Note::NoUri(name.into(), self.origin).text(session.ctx.program());
+            return Err(Failure::new(text));
+        }
+        EndpointUri::parse_typed(&self.uri).map(|typed| typed.uri).map_err(|error| {
+            let global = if self.origin == Origin::Global { "--global " } else { "" };
+            Failure::from(error)
+                .context(format!("the address of {name} cannot be used"))
+                .hint(session.command(&format!("add {global}--replace {} URI", quoted(name))))
+        })
+    }
+}
+
+/// `NAME is not a remote`, with where to look.
+pub fn no_remote(session: &Session, name: &str) -> Failure {
+    missing(session, name, "")
+}
+
+/// As [`no_remote`], of the global layer.
+pub fn no_global_remote(session: &Session, name: &str) -> Failure {
+    missing(session, name, "--global ")
+}
+
+fn missing(session: &Session, name: &str, global: &str) -> Failure {
+    match name.char_indices().nth(8) {
+        // Name and address were swapped.
+        _ if may_hold_password(name) => Failure::new("an address is not the name of a remote")
+            .hint(session.command("list"))
+            .hint(session.command(&format!("add {global}NAME URI"))),
+        // What is longer than names are may be a token out of place.
+        Some((end, _)) if name.chars().count() > 64 => {
+            Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.command("list"))
+        }
+        _ => Failure::new(format!("{name} is not a remote"))
+            .hint(session.command("list"))
+            .hint(session.command(&format!("add {global}{} URI", quoted(name)))),
+    }
+}

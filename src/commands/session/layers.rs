@@ -1,0 +1,255 @@
+//! The two layers: how they are read together, and how each is changed.
+
+use super::Session;
+use super::migrate::migrate;
+use crate::config::Config;
+use crate::config::file::{ConfigFile, Loaded};
+use crate::config::layers::{Effective, merge};
+use crate::error::{Failure, Result};
+use crate::fsio::{Distrust, Role, Trusted};
+use crate::paths::NoHome;
+use std::path::{Path, PathBuf};
+
+/// Both layers as read, and together.
+pub struct Layers {
+    /// What commands see.
+    pub effective: Effective,
+    /// Why the user's file is not to be trusted.
+    pub user_distrust: Option<Distrust>,
+    /// Why the global file is not to be trusted.
+    pub global_distrust: Option<Distrust>,
+}
+
+impl Session<'_> {
+    /// The global layer's file. Where it does not exist the built-in remote stands in.
+    pub fn global_file(&self) -> ConfigFile {
+        self.global_file_of(self.paths.who_can_replace_exe())
+    }
+
+    fn global_file_of(&self, trusted: Trusted) -> ConfigFile {
+        ConfigFile {
+            path: self.paths.global_file.clone(),
+            role: Role::Global { trusted },
+            absent: Config::built_in(self.ctx.persona),
+            elsewhere: None,
+        }
+    }
+
+    /// Reads the global layer. Whose the program is matters only where not everything is root's.
+    fn read_global(&self) -> Result<Loaded> {
+        let loaded = self.global_file_of(Trusted::default()).load(self.identity())?;
+        match loaded.distrust {
+            Some(_) => self.global_file().load(self.identity()),
+            None => Ok(loaded),
+        }
+    }
+
+    /// The user layer's file for writing.
+    ///
+    /// # Errors
+    /// There is no usable home.
+    pub fn user_file(&self) -> Result<ConfigFile> {
+        let elsewhere = format!("export {}CONFIGDIR=DIRECTORY", self.ctx.persona.prefixes()[0]);
+        match self.paths.user_file() {
+            // A file that was named is not moved by that variable.
+            Ok(path) => Ok(self.layer_of_user(path, self.paths.chosen_file.is_none().then_some(elsewhere))),
+            Err(NoHome::Unusable(why)) => {
+                Err(Failure::new(format!("there is no place for your settings: {why}")).hint(elsewhere))
+            }
+            Err(unknown) => Err(Failure::new(unknown).hint("export HOME=DIRECTORY").hint(elsewhere)),
+        }
+    }
+
+    fn layer_of_user(&self, path: PathBuf, elsewhere: Option<String>) -> ConfigFile {
+        ConfigFile { path, role: Role::User, absent: Config::default(), elsewhere }
+    }
+
+    /// Reads the global layer, with its warnings.
+    ///
+    /// # Errors
+    /// It is unreadable or broken, or cannot be trusted and root asks.
+    pub fn load_global(&self) -> Result<Loaded> {
+        let loaded = self.read_global()?;
+        if self.ctx.exe.as_os_str().is_empty() {
+            self.ctx.talk.warning(format!(
+                "/proc is not mounted, so this program does not know where it is installed: it acts as {} and reads {}",
+                self.ctx.persona.title(),
+                self.paths.global_file.display()
+            ));
+        }
+        if let Some(distrust) = &loaded.distrust {
+            if self.ctx.is_root() {
+                return Err(distrust.clone().into_failure());
+            }
+            self.warn_distrust(distrust, "no token is sent to a remote that it defines");
+        }
+        self.warn_unknown(&self.paths.global_file, &loaded);
+        Ok(loaded)
+    }
+
+    /// The global layer once more, to be compared with: its warnings were said when it was loaded.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn reload_global(&self) -> Result<Config> {
+        self.read_global().map(|loaded| loaded.config)
+    }
+
+    /// Reads the user layer, with its warnings. One in a home that cannot be read is empty.
+    ///
+    /// # Errors
+    /// The file itself is unreadable or broken.
+    pub fn load_user(&self) -> Result<Loaded> {
+        let loaded = match self.paths.user_file() {
+            Ok(mut path) => {
+                let read = |path: &Path| self.layer_of_user(path.into(), None).load(self.identity());
+                let mut loaded = read(&path)?;
+                // Only now: the usual case has nothing that stands in.
+                if loaded.absent
+                    && let Ok(other) = self.paths.user_file_to_read()
+                    && other != path
+                {
+                    path = other;
+                    loaded = read(&path)?;
+                }
+                self.warn_unknown(&path, &loaded);
+                self.warn_readable(loaded.readable.as_ref());
+                loaded
+            }
+            Err(NoHome::Unusable(why)) => Loaded { unreachable: Some(why), ..Loaded::default() },
+            Err(NoHome::Unknown(_)) => return self.user_file().map(|_| Loaded::default()),
+        };
+        if let Some(why) = &loaded.unreachable {
+            self.ctx.talk.warning(format!("your own settings are left out: {why}"));
+        }
+        if let Some(distrust) = &loaded.distrust {
+            self.warn_distrust(distrust, "nothing is written to it and no token is sent from it");
+        }
+        Ok(loaded)
+    }
+
+    /// Reads both layers and merges them.
+    ///
+    /// # Errors
+    /// Those of either layer.
+    pub fn load(&self) -> Result<Layers> {
+        let global = self.load_global()?;
+        let user = self.load_user()?;
+        Ok(Layers {
+            effective: merge(user.config, global.config, self.ctx.persona),
+            user_distrust: user.distrust,
+            global_distrust: global.distrust,
+        })
+    }
+
+    /// As `load`, for a command that will change the user's layer: what is wrong with it stops the command
+    /// before it asks anybody for anything. The global layer is for [`Session::edit_user`].
+    ///
+    /// # Errors
+    /// Those of either layer; the user's is not to be trusted, or holds what a write would lose.
+    pub fn load_to_write(&self) -> Result<(Layers, Config)> {
+        let global = self.load_global()?;
+        let user = self.load_user()?;
+        if let Some(distrust) = user.distrust {
+            return Err(distrust.into_failure());
+        }
+        if let Some(why) = user.unreachable {
+            let failure = Failure::new(why);
+            return Err(self.user_file()?.elsewhere.iter().fold(failure, Failure::hint));
+        }
+        if let (false, Ok(path)) = (user.unknown.is_empty(), self.paths.user_file_to_read()) {
+            self.layer_of_user(path, None).load_to_write(self.identity())?;
+        }
+        let layers = Layers {
+            effective: merge(user.config, global.config.clone(), self.ctx.persona),
+            user_distrust: None,
+            global_distrust: global.distrust,
+        };
+        Ok((layers, global.config))
+    }
+
+    /// The user's file as it is now, after a write, together with `global`.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn merged_with(&self, global: Config) -> Result<Effective> {
+        let user = self.user_file()?.load(self.identity())?;
+        self.warn_readable(user.readable.as_ref());
+        Ok(merge(user.config, global, self.ctx.persona))
+    }
+
+    /// Changes the user's layer: `change` sees the content under the lock. Copies of global remotes that
+    /// say nothing go with any write.
+    ///
+    /// # Errors
+    /// Those of `change` and of the write.
+    pub fn edit_user(
+        &self,
+        global: &Config,
+        change: &mut dyn FnMut(&mut Config) -> Result<()>,
+    ) -> Result<bool> {
+        let file = self.user_file()?;
+        let tidy = |config: &mut Config| config.drop_copies(|name| global.remotes.contains_key(name));
+        if !self.migrate_if_needed(change)? {
+            return Ok(false);
+        }
+        file.edit(self.identity(), &self.ctx.talk, change, &tidy)
+    }
+
+    /// Where `~/.singularity` still stands in for `~/.apptainer`: makes the latter, if `change` changes
+    /// anything. Returns whether there is anything to write.
+    fn migrate_if_needed(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
+        let (None, Some(legacy), Ok(fresh)) =
+            (&self.paths.chosen_file, self.paths.legacy_dir(), &self.paths.user_dir)
+        else {
+            return Ok(true);
+        };
+        let path = legacy.join("remote.yaml");
+        let before = self.layer_of_user(path, None).load_to_write(self.identity())?;
+        let mut config = before.clone();
+        change(&mut config)?;
+        if config == before {
+            return Ok(false);
+        }
+        migrate(legacy, fresh, self.identity(), &self.ctx.talk)?;
+        Ok(true)
+    }
+
+    /// Changes the global layer; root only. `again` is what to type with sudo.
+    ///
+    /// # Errors
+    /// Those of `change` and of the write; somebody else than root asks.
+    pub fn edit_global(
+        &self,
+        again: &str,
+        change: &mut dyn FnMut(&mut Config) -> Result<()>,
+    ) -> Result<bool> {
+        self.require_root("global endpoint configuration file", again)?;
+        self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
+    }
+
+    fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {
+        let (why, advice) = (distrust.sentence(), distrust.remedy.advice());
+        self.ctx.talk.warning(format!("{why}: {consequence}; {advice}"));
+    }
+
+    /// Warns of a file that holds a secret and that others can read: the real programs change its mode at once, this
+    /// one at the next write.
+    pub fn warn_readable(&self, readable: Option<&Distrust>) {
+        if let Some(readable) = readable {
+            let (why, advice) = (readable.sentence(), readable.remedy.advice());
+            self.ctx.talk.warning(format!("{why}, and holds a token or password; {advice}"));
+        }
+    }
+
+    fn warn_unknown(&self, path: &Path, loaded: &Loaded) {
+        for unknown in &loaded.unknown {
+            let program = self.ctx.persona.title();
+            self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(path)));
+        }
+        if loaded.more_unknown > 0 {
+            let (path, count) = (path.display(), loaded.more_unknown);
+            self.ctx.talk.warning(format!("{path}: {count} more unknown keys are not listed"));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The token for a remote: where it comes from, why it may be held back, and when it ends.
+
+use super::Session;
+use super::layers::Layers;
+use crate::config::layers::{Origin, Remote};
+use crate::error::{Failure, Result};
+use crate::fsio::Distrust;
+use crate::secret::Secret;
+use crate::secret_source::check_token;
+use crate::uri::EndpointUri;
+use std::ffi::OsStr;
+use std::time::{Duration, UNIX_EPOCH};
+
+impl Layers {
+    /// Why no token may be sent from, or to, what these files say of `remote`.
+    pub fn token_bar(&self, remote: &Remote) -> Option<Distrust> {
+        let global = self.global_distrust.clone().filter(|_| remote.origin == Origin::Global);
+        match self.user_distrust.clone() {
+            Some(user) => Some(user.and(global)),
+            None => global,
+        }
+    }
+
+    /// Why the token for `remote` is held back, and the one command that mends all of it; `None` if it is not, or
+    /// if there is none.
+    pub fn held_back(&self, session: &Session, name: &str, remote: &Remote) -> Option<Failure> {
+        let bar = self.token_bar(remote)?;
+        let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
+        has_token.then(|| {
+            Failure::new(format!("the token for {name} is not sent: {}", bar.sentence()))
+                .hint(bar.remedy.to_string())
+        })
+    }
+}
+
+impl Session<'_> {
+    /// The token that may go to the endpoint of `remote`: the environment's for its host, else the stored
+    /// one. One from a file that is not to be trusted is left out, with a warning.
+    ///
+    /// # Errors
+    /// The environment's token is no token.
+    pub fn token_for(&self, layers: &Layers, name: &str, remote: &Remote) -> Result<Option<Secret>> {
+        let uri = EndpointUri::from_stored(&remote.uri);
+        let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
+        if let Some(failure) = layers.held_back(self, name, remote) {
+            self.ctx.talk.warning(failure.message());
+            return Ok(None);
+        }
+        match from_env {
+            Some((token, variable)) => check_token(token, &variable).map(Some),
+            None => Ok(remote.token.clone()),
+        }
+    }
+
+    /// `<PREFIX>TOKEN`, if `<PREFIX>TOKEN_HOST` names the host of `uri`. Without the host it could go
+    /// anywhere, so it goes nowhere.
+    fn token_of_environment(&self, uri: &EndpointUri) -> Option<(Secret, String)> {
+        let token = self.ctx.variable("TOKEN")?;
+        let Some(host) = self.ctx.variable("TOKEN_HOST") else {
+            self.ctx.talk.warning(format!("{0} is ignored: set {0}_HOST to the host it is for", token.name));
+            return None;
+        };
+        is_host(uri, host.value)
+            .then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
+    }
+
+    /// Whether the environment holds a token for this address. Says nothing, however often it is asked.
+    pub fn environment_has_token(&self, stored: &str) -> bool {
+        let value = |suffix| self.ctx.env.variable(self.ctx.persona, suffix).map(|found| found.value);
+        let (Some(_), Some(host)) = (value("TOKEN"), value("TOKEN_HOST")) else { return false };
+        EndpointUri::from_stored(stored).is_some_and(|uri| is_host(&uri, host))
+    }
+}
+
+/// Whether `host` (`host` or `host:port`, of the environment) is that of the address.
+fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
+    let host = host.to_string_lossy().to_lowercase();
+    uri.authority() == host || uri.host() == host
+}
+
+/// When a token ends or ended, in round numbers; both times in seconds since 1970.
+pub fn expiry_line(expires: u64, now: u64) -> String {
+    let span = |seconds: u64| {
+        // Seconds matter to nobody when there are days.
+        let unit = if seconds >= 86_400 {
+            3600
+        } else if seconds >= 3600 {
+            60
+        } else {
+            1
+        };
+        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
+    };
+    match expires.checked_sub(now) {
+        Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
+        None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
+    }
+}
+
+/// Seconds since 1970 as a date and a time.
+pub fn rfc3339(seconds: u64) -> String {
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::expiry_line;
+
+    #[test]
+    fn the_end_of_a_token_is_said_in_round_numbers() {
+        let now = 1_800_000_000;
+        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
+        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
+    }
+}
