@@ -20,9 +20,24 @@ pub enum Origin {
     Leftover,
 }
 
+/// What an endpoint is, which decides what it can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointKind {
+    /// It tells its services.
+    Discovered,
+    /// The one that Apptainer ships as its default: it serves nothing but a keyserver elsewhere
+    /// ([`CLOUD_APPTAINER_KEYSERVER`]), has no login, and is never asked.
+    CloudApptainer,
+}
+
+/// The keyserver of Apptainer's default remote, which no discovery tells.
+pub const CLOUD_APPTAINER_KEYSERVER: &str = "https://keys.openpgp.org";
+
 /// A remote as commands see it.
 #[derive(Clone, Debug)]
 pub struct Remote {
+    pub name: String,
+    pub kind: EndpointKind,
     /// As stored.
     pub uri: String,
     /// http, or https without verification.
@@ -159,7 +174,7 @@ pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     let mut remotes: BTreeMap<String, Remote> = global
         .remotes
         .into_iter()
-        .map(|(name, endpoint)| (name, Remote::of_global_layer(endpoint)))
+        .map(|(name, endpoint)| (name.clone(), Remote::of_global_layer(name, endpoint, persona)))
         .collect();
     for (name, entry) in user.remotes {
         if let Some(remote) = place(&name, entry, remotes.get_mut(&name), persona, &mut notes) {
@@ -215,7 +230,7 @@ fn place(
             notes.push(Note::Leftover(name.into()));
         }
         let origin = if entry.system { Origin::Leftover } else { Origin::Own };
-        return Some(Remote::own(entry, origin));
+        return Some(Remote::own(name.into(), entry, origin, persona));
     };
     if entry.system {
         match entry.token {
@@ -235,7 +250,7 @@ fn place(
         Persona::Apptainer => Note::OwnFirst(name.into()),
         Persona::Singularity => Note::BreaksSingularity(name.into()),
     });
-    Some(Remote::own(entry, Origin::Own))
+    Some(Remote::own(name.into(), entry, Origin::Own, persona))
 }
 
 /// The address that a token was given to; with its scheme where that is all that differs from `now`.
@@ -259,9 +274,10 @@ fn same_place(a: &str, a_insecure: bool, b: &str, b_insecure: bool) -> bool {
 
 impl Remote {
     /// An endpoint of the global layer, without the user's token for it.
-    pub fn of_global_layer(endpoint: Endpoint) -> Self {
+    pub fn of_global_layer(name: String, endpoint: Endpoint, persona: Persona) -> Self {
         // A token in the global file would be everybody's: the real programs never write one there.
-        Self { token: None, exclusive: endpoint.exclusive, ..Self::own(endpoint, Origin::Global) }
+        let exclusive = endpoint.exclusive;
+        Self { token: None, exclusive, ..Self::own(name, endpoint, Origin::Global, persona) }
     }
 
     /// Whether others on the network can read or change what `keyserver` of this remote answers. Its own one is
@@ -270,9 +286,19 @@ impl Remote {
         keyserver.insecure || is_plain_http(&keyserver.uri) || (!keyserver.external && self.insecure)
     }
 
-    fn own(endpoint: Endpoint, origin: Origin) -> Self {
+    /// Whether it is Apptainer's default, which is never asked.
+    pub fn is_cloud_apptainer(&self) -> bool {
+        self.kind == EndpointKind::CloudApptainer
+    }
+
+    fn own(name: String, endpoint: Endpoint, origin: Origin, persona: Persona) -> Self {
         let Endpoint { uri, token, insecure, keyservers, .. } = endpoint;
-        Self { uri, insecure, exclusive: false, keyservers, token, origin }
+        let is_cloud = EndpointUri::from_stored(&uri).is_some_and(|uri| uri.is_cloud_apptainer());
+        let kind = match persona {
+            Persona::Apptainer if is_cloud => EndpointKind::CloudApptainer,
+            _ => EndpointKind::Discovered,
+        };
+        Self { name, kind, uri, insecure, exclusive: false, keyservers, token, origin }
     }
 }
 

@@ -3,6 +3,55 @@
 use crate::message::cut;
 use url::{Host, Url};
 
+/// How the bytes to and from a server are protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// https, whose certificate is verified: nobody on the way can read or change anything.
+    Verified,
+    /// https with any certificate.
+    Unverified,
+    /// http.
+    Plain,
+}
+
+/// Where a server is asked, and whether it may be asked without protection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// `http` or `https`. User and password in it are not sent.
+    pub url: Url,
+    insecure: bool,
+}
+
+impl Address {
+    /// `insecure`: take any certificate, and let a login go over http.
+    pub fn new(url: Url, insecure: bool) -> Self {
+        Self { url, insecure }
+    }
+
+    /// Another place that is asked by the same rules.
+    pub fn at(&self, url: Url) -> Self {
+        Self { url, insecure: self.insecure }
+    }
+
+    /// `path` below the own path, however that ends; query and fragment are cut.
+    pub fn below(&self, path: &str) -> Self {
+        self.at(below(&self.url, path))
+    }
+
+    /// Whether any certificate is taken, and a login may go over http.
+    pub fn allows_insecure(&self) -> bool {
+        self.insecure
+    }
+
+    pub fn transport(&self) -> Transport {
+        match (self.url.scheme(), self.insecure) {
+            ("https", false) => Transport::Verified,
+            ("https", true) => Transport::Unverified,
+            _ => Transport::Plain,
+        }
+    }
+}
+
 /// `url` without user info, query and fragment, where secrets may stand.
 pub fn shown(url: &Url) -> String {
     let mut url = without_userinfo(url);

@@ -1,6 +1,6 @@
 //! The one HTTP client: bounded in time and size, careful with redirects and tokens.
 
-use super::address::{brief, shown, without_userinfo};
+use super::address::{Address, brief, shown, without_userinfo};
 use super::error::{HttpError, Kind};
 use super::limits::Limits;
 use super::login::Login;
@@ -23,11 +23,8 @@ use url::Url;
 /// One GET.
 #[derive(Clone, Copy, Debug)]
 pub struct Get<'a> {
-    /// `http` or `https`. User and password in it are not sent.
-    pub url: &'a Url,
-    /// Take any certificate, and let a login go over http.
-    pub insecure: bool,
-    /// Sent to this URL's origin alone. An empty secret sends no header.
+    pub to: &'a Address,
+    /// Sent to this address's origin alone. An empty secret sends no header.
     pub login: Option<Login<'a>>,
     /// The `Accept` header, where the server should know.
     pub accept: Option<&'static str>,
@@ -39,8 +36,7 @@ pub struct Get<'a> {
 
 /// A GET as it is sent again after each redirect.
 pub(super) struct Asked<'a> {
-    pub url: &'a Url,
-    pub insecure: bool,
+    pub to: &'a Address,
     pub login: Option<Login<'a>>,
     /// Besides the login.
     pub header: Option<(HeaderName, String)>,
@@ -95,9 +91,8 @@ impl Http {
     /// When there is no whole answer within its bounds. A status that means failure is no error here: see
     /// [`Response::ok`].
     pub async fn get(&self, get: Get<'_>) -> Result<Response, HttpError> {
-        let asked =
-            Asked { url: get.url, insecure: get.insecure, login: get.login, header: None, downgrade: false };
-        let asked = Asked { header: get.accept.map(|accept| (ACCEPT, accept.to_string())), ..asked };
+        let header = get.accept.map(|accept| (ACCEPT, accept.to_string()));
+        let asked = Asked { to: get.to, login: get.login, header, downgrade: false };
         let whole = async {
             let Arrived { response, url, left_origin } = self.follow(&asked).await?;
             self.receive(response, url, left_origin, get.login, get.limit).await
@@ -105,8 +100,8 @@ impl Http {
         match tokio::time::timeout(get.timeout, whole).await {
             Ok(result) => result,
             Err(_) => {
-                let proxy = self.proxies(get.url)?.for_url(get.url);
-                Err(HttpError::new(get.url, Kind::Timeout(get.timeout)).through(proxy))
+                let proxy = self.proxies(&get.to.url)?.for_url(&get.to.url);
+                Err(HttpError::new(&get.to.url, Kind::Timeout(get.timeout)).through(proxy))
             }
         }
     }
@@ -114,12 +109,12 @@ impl Http {
     /// Follows redirects up to the head of the final answer.
     pub(super) async fn follow(&self, asked: &Asked<'_>) -> Result<Arrived, HttpError> {
         const MOST: usize = 10;
-        let mut url = without_userinfo(asked.url);
+        let mut url = without_userinfo(&asked.to.url);
         let mut seen = Vec::with_capacity(1);
         let mut left_origin = false;
         loop {
             let login = asked.login.filter(|_| !left_origin);
-            let mut request = self.request(Method::GET, &url, login, asked.insecure)?;
+            let mut request = self.request(Method::GET, &url, login, asked.to.allows_insecure())?;
             if let Some((name, value)) = &asked.header {
                 request = request.header(name, value);
             }
@@ -147,7 +142,7 @@ impl Http {
             if seen.len() > MOST {
                 return wrong("the server sends requests on more than 10 times, now to");
             }
-            left_origin |= next.origin() != asked.url.origin();
+            left_origin |= next.origin() != asked.to.url.origin();
             url = next;
         }
     }

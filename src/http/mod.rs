@@ -21,6 +21,7 @@ mod tls;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use address::{Address, Transport};
 pub(crate) use address::{below, brief, is_loopback, shown};
 pub use client::{Get, Http};
 pub use error::{HttpError, Kind};

@@ -1,6 +1,7 @@
 //! Requests whose bodies are not held in memory: pieces of an image on their way down, files on their way
 //! up. And those with JSON in them, which ask the server to change something.
 
+use super::address::Address;
 use super::client::{Arrived, Asked, Http, header};
 use super::error::{HttpError, Kind};
 use super::login::Login;
@@ -27,11 +28,8 @@ const PIECE: u64 = 64 << 10;
 /// A GET whose answer is taken piece by piece.
 #[derive(Clone)]
 pub struct Fetch<'a> {
-    /// `http` or `https`. User and password in it are not sent.
-    pub url: &'a Url,
-    /// Take any certificate, and let a login go over http.
-    pub insecure: bool,
-    /// Sent to this URL's origin alone.
+    pub to: &'a Address,
+    /// Sent to this address's origin alone.
     pub login: Option<Login<'a>>,
     /// The bytes that are asked for; the server may send others.
     pub range: Range<u64>,
@@ -130,10 +128,7 @@ pub struct FilePart<'a> {
 pub struct Call<'a> {
     /// Any method.
     pub method: Method,
-    /// `http` or `https`.
-    pub url: &'a Url,
-    /// Take any certificate, and let a login go over http.
-    pub insecure: bool,
+    pub to: &'a Address,
     /// An empty secret sends no header.
     pub login: Option<Login<'a>>,
     /// What is sent.
@@ -152,8 +147,7 @@ impl Http {
         let patience = self.limits().stall;
         let range = format!("bytes={}-{}", fetch.range.start, fetch.range.end.saturating_sub(1));
         let asked = Asked {
-            url: fetch.url,
-            insecure: fetch.insecure,
+            to: fetch.to,
             login: fetch.login,
             header: Some((RANGE, range)),
             downgrade: fetch.downgrade,
@@ -169,7 +163,7 @@ impl Http {
         };
         match tokio::time::timeout(patience, opening).await {
             Ok(result) => result,
-            Err(_) => Err(HttpError::new(fetch.url, Kind::Stalled(patience))),
+            Err(_) => Err(HttpError::new(&fetch.to.url, Kind::Stalled(patience))),
         }
     }
 
@@ -180,7 +174,7 @@ impl Http {
     /// When there is no whole answer within its time, or nothing moves for too long.
     /// A status of failure is none; a redirect is.
     pub async fn call(&self, call: Call<'_>) -> Result<Response, HttpError> {
-        let mut request = self.request(call.method, call.url, call.login, call.insecure)?;
+        let mut request = self.request(call.method, &call.to.url, call.login, call.to.allows_insecure())?;
         let (mut length, mut moved) = (0, Arc::default());
         match call.content {
             Content::Nothing => {}
@@ -194,7 +188,7 @@ impl Http {
                 request = request.body(part.body());
             }
         }
-        let url = call.url.clone();
+        let url = call.to.url.clone();
         let answer = async {
             let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
             if response.status().is_redirection() {

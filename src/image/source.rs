@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::http::stream::{Fetch, Stream};
-use crate::http::{Http, HttpError, Kind, Login};
+use crate::http::{Address, Http, HttpError, Kind, Login};
 use crate::message::cut;
 use crate::secret::Secret;
 use std::ops::Range;
@@ -14,10 +14,8 @@ pub struct Source {
     /// The client.
     pub http: Http,
     /// Its bytes; they may lie elsewhere.
-    pub url: Url,
-    /// Take any certificate, and let the token go over http.
-    pub insecure: bool,
-    /// Sent to the origin of `url` alone.
+    pub address: Address,
+    /// Sent to the origin of `address` alone.
     pub token: Option<Secret>,
     /// Let the bytes go over http where a server that is asked over https names such an address.
     pub http_storage: bool,
@@ -36,11 +34,12 @@ pub struct Source {
 impl Source {
     /// Asks for bytes at `url`, which is the source's own or one to which that leads.
     pub(super) async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
-        let home = url.origin() == self.url.origin();
+        let home = url.origin() == self.address.url.origin();
         let login = self.token.as_ref().filter(|_| home).map(Login::Bearer);
-        let fetch = Fetch { url, insecure: self.insecure, login, range, downgrade: self.http_storage };
+        let to = self.address.at(url.clone());
+        let fetch = Fetch { to: &to, login, range, downgrade: self.http_storage };
         self.http.open(&fetch).await.map_err(|error| match &error.kind {
-            Kind::Downgrade(to) => chose_http(self.server, &self.url, to),
+            Kind::Downgrade(at) => chose_http(self.server, &self.address.url, at),
             _ => error,
         })
     }

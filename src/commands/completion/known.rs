@@ -1,9 +1,9 @@
 //! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
 
 use super::candidates::Kind;
+use crate::commands::session::Session;
 use crate::commands::session::layers::Layers;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
-use crate::config::layers::{Origin, Remote};
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Origin, Remote};
 use crate::context::Context;
 use crate::uri::{ServiceUri, shown};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ pub(super) fn names(
         Kind::OwnRemote => remotes(&layers, |remote| remote.origin != Origin::Global),
         Kind::GlobalRemote => remotes(&layers, |remote| remote.origin == Origin::Global),
         Kind::Login => {
-            let mut all = remotes(&layers, |remote| !session.is_cloud_apptainer(remote));
+            let mut all = remotes(&layers, |remote| !remote.is_cloud_apptainer());
             all.extend(registries(&layers, &session));
             all.extend(configured_keyservers(&layers));
             distinct(all)
@@ -50,8 +50,8 @@ pub(super) fn names(
 }
 
 fn remotes(layers: &Layers, fits: impl Fn(&Remote) -> bool) -> Vec<(String, String)> {
-    let all = layers.effective.remotes.iter().filter(|(_, remote)| fits(remote));
-    all.map(|(name, remote)| (name.clone(), shown(&remote.uri))).collect()
+    let all = layers.effective.remotes.values().filter(|remote| fits(remote));
+    all.map(|remote| (remote.name.clone(), shown(&remote.uri))).collect()
 }
 
 fn registries(layers: &Layers, session: &Session) -> Vec<(String, String)> {
@@ -65,11 +65,13 @@ fn registries(layers: &Layers, session: &Session) -> Vec<(String, String)> {
 }
 
 fn configured_keyservers(layers: &Layers) -> Vec<(String, String)> {
-    let of = |(name, remote): (&String, &Remote)| {
+    let of = |remote: &Remote| {
         let external = remote.keyservers.iter().filter(|keyserver| keyserver.external);
-        external.map(|keyserver| (keyserver.uri.clone(), format!("keyserver of {name}"))).collect::<Vec<_>>()
+        external
+            .map(|keyserver| (keyserver.uri.clone(), format!("keyserver of {}", remote.name)))
+            .collect::<Vec<_>>()
     };
-    layers.effective.remotes.iter().flat_map(of).collect()
+    layers.effective.remotes.values().flat_map(of).collect()
 }
 
 fn keyserver_logins(layers: &Layers) -> Vec<(String, String)> {
@@ -78,9 +80,9 @@ fn keyserver_logins(layers: &Layers) -> Vec<(String, String)> {
     logins.map(|login| (login.uri.clone(), "keyserver".to_string())).collect()
 }
 
-fn keyservers_of(remote: Option<&Remote>, session: &Session) -> Vec<(String, String)> {
+fn keyservers_of(remote: Option<&Remote>, _session: &Session) -> Vec<(String, String)> {
     let Some(remote) = remote else { return Vec::new() };
-    if remote.keyservers.is_empty() && session.is_cloud_apptainer(remote) {
+    if remote.keyservers.is_empty() && remote.is_cloud_apptainer() {
         return vec![(CLOUD_APPTAINER_KEYSERVER.to_string(), "keyserver".to_string())];
     }
     let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip);

@@ -71,7 +71,7 @@ impl Chosen {
     /// A failed request to this library as a failed command.
     fn failure(&self, error: HttpError) -> Failure {
         // A place that the library sends its data to has nothing to do with a login here.
-        let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.origin());
+        let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.url.origin());
         let log_in = match (&self.login, error.status()) {
             (Login::Sent { hints }, Some(401)) if own => hints.clone(),
             (Login::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
@@ -106,7 +106,7 @@ impl Chosen {
                 Some(format!("no token was sent: {}", why.message()))
             }
             (_, 401 | 403) if !own => {
-                let library = shown(&self.library.base);
+                let library = shown(&self.library.base.url);
                 Some(format!("no token was sent: this is another server than the library, {library}"))
             }
             _ => None,

@@ -1,10 +1,10 @@
 //! `keyserver add [NAME] URI`, also called `remote add-keyserver`
 
 use crate::commands::JsonOption;
+use crate::commands::session::Session;
 use crate::commands::session::access::Keep;
 use crate::commands::session::find::no_global_remote;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
-use crate::config::layers::Remote;
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
@@ -134,12 +134,12 @@ impl Wanted {
 
 /// The keyserver that the endpoint itself names; it stays in the list beside what is added.
 fn own_keyserver(name: &str, endpoint: &Endpoint, session: &Session) -> Result<Option<String>> {
-    let remote = Remote::of_global_layer(endpoint.clone());
-    if session.is_cloud_apptainer(&remote) {
+    let remote = Remote::of_global_layer(name.into(), endpoint.clone(), session.ctx.persona);
+    if remote.is_cloud_apptainer() {
         return Ok(Some(CLOUD_APPTAINER_KEYSERVER.to_string()));
     }
     let access = session
-        .open(name, &remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
+        .open(&remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
         .map_err(|failure| failure.context(format!("the keyserver of {name} itself cannot be known")))?;
     let own = access.service("keyserver").map(|service| public(&service.uri).into_owned());
     if own.is_none() {

@@ -1,13 +1,13 @@
 //! `keyserver list [NAME]`: the keyservers of every remote, in the order in which they are asked.
 
 use crate::commands::login::keyserver::is_of;
-use crate::commands::session::access::{Keep, wait};
+use crate::commands::session::Session;
+use crate::commands::session::access::{Keep, address_of, wait};
 use crate::commands::session::find::no_remote;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
-use crate::config::layers::{Effective, Origin, Remote};
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
-use crate::http::HttpError;
+use crate::http::{Address, HttpError};
 use crate::message::{cut, json_line};
 use crate::services::Client;
 use crate::services::endpoint::discovery::{self, Services};
@@ -17,7 +17,6 @@ use clap::Args;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use url::Url;
 
 /// List the keyservers of remote endpoints
 ///
@@ -90,17 +89,17 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 
 fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
     let own = OwnKeyservers::of(effective, session)?;
-    let row = |(name, remote): (&String, &Remote)| {
-        let (own, problem) = match own.0.get(name) {
+    let row = |remote: &Remote| {
+        let (own, problem) = match own.0.get(&remote.name) {
             Some(Ok(uri)) => (Some(Keyserver { uri: uri.clone(), ..Keyserver::default() }), None),
             Some(Err(problem)) => (None, Some(problem.clone())),
             None => (None, None),
         };
         let all = own.iter().chain(&remote.keyservers).filter(|keyserver| !keyserver.skip);
         Row {
-            name: name.clone(),
+            name: remote.name.clone(),
             global: remote.origin == Origin::Global,
-            default: effective.default.as_ref() == Some(name),
+            default: effective.default.as_ref() == Some(&remote.name),
             keyservers: all
                 .enumerate()
                 .map(|(at, keyserver)| KeyserverRow::new(at + 1, keyserver, remote, &effective.credentials))
@@ -108,7 +107,7 @@ fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
             problem,
         }
     };
-    Ok(effective.remotes.iter().map(row).collect())
+    Ok(effective.remotes.values().map(row).collect())
 }
 
 impl KeyserverRow {
@@ -134,8 +133,9 @@ impl OwnKeyservers {
     fn of(effective: &Effective, session: &Session) -> Result<Self> {
         let mut own = BTreeMap::new();
         let mut asked = Vec::new();
-        for (name, remote) in effective.remotes.iter().filter(|(_, remote)| remote.keyservers.is_empty()) {
-            if session.is_cloud_apptainer(remote) {
+        for remote in effective.remotes.values().filter(|remote| remote.keyservers.is_empty()) {
+            let name = &remote.name;
+            if remote.is_cloud_apptainer() {
                 own.insert(name.clone(), Ok(CLOUD_APPTAINER_KEYSERVER.to_string()));
                 continue;
             }
@@ -143,10 +143,10 @@ impl OwnKeyservers {
                 own.insert(name.clone(), Err("the remote has no usable address".to_string()));
                 continue;
             };
-            let url = uri.url(remote.insecure);
-            match session.cached_services(&url, remote.insecure) {
+            let address = address_of(&uri, remote);
+            match session.cached_services(&address) {
                 Some((services, _)) => drop(own.insert(name.clone(), keyserver_of(&services))),
-                None => asked.push((name.clone(), url, remote.insecure)),
+                None => asked.push((name.clone(), address)),
             }
         }
         if asked.is_empty() {
@@ -154,10 +154,10 @@ impl OwnKeyservers {
         }
         let http = session.http(None);
         let answers = wait(ask(&http, &asked))?;
-        for ((name, url, insecure), answer) in asked.into_iter().zip(answers) {
+        for ((name, address), answer) in asked.into_iter().zip(answers) {
             let keyserver = match answer {
                 Ok(services) => {
-                    session.keep_services(&url, insecure, &services, Keep::WhereThereIsOne);
+                    session.keep_services(&address, &services, Keep::WhereThereIsOne);
                     keyserver_of(&services)
                 }
                 Err(error) => Err(error.to_string()),
@@ -174,13 +174,13 @@ fn keyserver_of(services: &Services) -> Result<String, String> {
 }
 
 /// Asks all endpoints at once; the answers come in their order.
-async fn ask(http: &Client, endpoints: &[(String, Url, bool)]) -> Vec<Result<Services, HttpError>> {
+async fn ask(http: &Client, endpoints: &[(String, Address)]) -> Vec<Result<Services, HttpError>> {
     let tasks: Vec<_> = endpoints
         .iter()
-        .map(|(_, url, insecure)| {
-            let (http, url, insecure) = (http.clone(), url.clone(), *insecure);
+        .map(|(_, address)| {
+            let (http, address) = (http.clone(), address.clone());
             let patience = http.limits().listing;
-            tokio::spawn(async move { discovery::fetch_within(&http, &url, insecure, patience).await })
+            tokio::spawn(async move { discovery::fetch_within(&http, &address, patience).await })
         })
         .collect();
     let mut answers = Vec::with_capacity(tasks.len());

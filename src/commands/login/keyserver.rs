@@ -7,8 +7,7 @@ use crate::commands::session::layers::Layers;
 use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};
 use crate::error::{Failure, Result};
-use crate::http::Login;
-use crate::http::is_loopback;
+use crate::http::{Address, Login, Transport, is_loopback};
 use crate::message::quoted;
 use crate::secret_source::{check_token, source_name};
 use crate::services::keyserver::check::{Verdict, check};
@@ -25,8 +24,9 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     let insecure = keyserver.insecure;
     say_insecure(uri, insecure, login.insecure(session)?, session);
     let server = ServiceUri::from_stored(&keyserver.uri).expect("it was compared");
-    let url = server.url(false);
-    if url.scheme() == "http" && !insecure && !is_loopback(&url) {
+    let address = Address::new(server.url(false), insecure);
+    let plain = address.transport() == Transport::Plain;
+    if plain && !insecure && !is_loopback(&address.url) {
         let failure = Failure::new(format!(
             "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
         ))
@@ -44,8 +44,8 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
         name => Login::Basic(name, &password),
     };
     let http = session.http(login.ca_file.clone());
-    let insecure_request = insecure || url.scheme() == "http";
-    let verdict = wait(check(&http, &url, insecure_request, secret))?
+    let address = Address::new(address.url, insecure || plain);
+    let verdict = wait(check(&http, &address, secret))?
         .map_err(|error| failure(error).context(format!("while login to {uri}")))?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
@@ -74,14 +74,13 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
 fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(&'a Keyserver, &'a Remote)> {
     let effective = &layers.effective;
     let is_it = |keyserver: &&Keyserver| keyserver.external && !keyserver.skip && keyserver.is_server(uri);
-    let all = effective.remotes.iter();
-    let found = all.filter_map(|(name, remote)| {
+    let found = effective.remotes.values().filter_map(|remote| {
         let keyserver = remote.keyservers.iter().find(is_it)?;
-        Some((name, keyserver, remote))
+        Some((keyserver, remote))
     });
     let found: Vec<_> = found.collect();
-    let usable = found.iter().find(|(name, ..)| effective.require_usable(name).is_ok());
-    if let Some((_, keyserver, remote)) = usable {
+    let usable = found.iter().find(|(_, remote)| effective.require_usable(&remote.name).is_ok());
+    if let Some((keyserver, remote)) = usable {
         return Ok((keyserver, remote));
     }
     if let (false, Some(exclusive)) = (found.is_empty(), &effective.exclusive) {
@@ -93,13 +92,13 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
     let address = quoted(&uri.to_string()).into_owned();
     let failure = Failure::new(format!("no external keyserver configuration found for {uri}"))
         .context(format!("while login to {uri}"));
-    let own = effective.remotes.iter().find(|(_, remote)| {
+    let own = effective.remotes.values().find(|remote| {
         remote.keyservers.iter().any(|keyserver| !keyserver.external && keyserver.is_server(uri))
     });
     Err(match own {
-        Some((name, _)) => failure.hint(format!(
+        Some(remote) => failure.hint(format!(
             "{}: its own keyserver takes the token of the remote",
-            session.command(&format!("login {}", quoted(name)))
+            session.command(&format!("login {}", quoted(&remote.name)))
         )),
         None => session.hint_as_root(failure, &format!("keyserver add {address}")).hint(format!(
             "for a registry: {}",

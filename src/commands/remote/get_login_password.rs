@@ -26,34 +26,30 @@ pub struct Options {
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
-    let (name, remote) = layers.find(session, None)?;
-    session.say_notes(&layers.effective, Some(&name));
-    let log_in = session.command(&format!("login {}", quoted(&name)));
-    if session.is_cloud_apptainer(remote) {
+    let remote = layers.find(session, None)?;
+    let name = &remote.name;
+    session.say_notes(&layers.effective, Some(name));
+    let log_in = session.command(&format!("login {}", quoted(name)));
+    if remote.is_cloud_apptainer() {
         return Err(Failure::new(format!(
             "{name} ({}) has no library, so no registry password either",
             shown(&remote.uri)
         ))
         .hint(session.command("use NAME: choose a remote with a library")));
     }
-    let Some(token) = session.token_for(&layers, &name, remote)? else {
+    let Some(token) = session.token_for(&layers, remote)? else {
         return Err(layers
-            .held_back(session, &name, remote)
+            .held_back(session, remote)
             .unwrap_or_else(|| Failure::new(format!("not logged in to {name}")).hint(log_in)));
     };
-    let access = session.open(
-        &name,
-        remote,
-        options.ca_file.clone(),
-        Freshness::PreferCache,
-        Keep::WhereThereIsOne,
-    )?;
+    let access =
+        session.open(remote, options.ca_file.clone(), Freshness::PreferCache, Keep::WhereThereIsOne)?;
     let Some(library) = access.service("library") else {
         return Err(Failure::new(format!("{name} has no library, so no registry password either"))
-            .hint(session.command(&format!("status {}", quoted(&name)))));
+            .hint(session.command(&format!("status {}", quoted(name)))));
     };
     access.may_get_token(library)?;
-    let account = wait(account::identity(&access.http, &library.uri, access.insecure, Some(&token)))?
+    let account = wait(account::identity(&access.http, &library.uri, &access.address, Some(&token)))?
         .map_err(|error| {
             let (refused, lacks) = (matches!(error.status(), Some(401 | 403)), error.status() == Some(404));
             if lacks {
@@ -64,7 +60,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
             failure.hint(if refused {
                 log_in.clone()
             } else {
-                session.command(&format!("status {}", quoted(&name)))
+                session.command(&format!("status {}", quoted(name)))
             })
         })?;
     let Some(secret) = account.oci_secret else {

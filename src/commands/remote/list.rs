@@ -1,9 +1,10 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
+use crate::commands::session::Session;
+use crate::commands::session::access::address_of;
 use crate::commands::session::layers::Layers;
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
 use crate::config::Credential;
-use crate::config::layers::{Effective, Origin, Remote};
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Effective, Origin, Remote};
 use crate::error::{Result, exclusive};
 use crate::message::{Level, json_line};
 use crate::paths;
@@ -128,11 +129,11 @@ fn remotes(effective: &Effective) -> String {
     const HEAD: [&str; 6] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?"];
     let tick = |yes: bool| if yes { "✓" } else { "" }.to_string();
     let mut rows = vec![HEAD.map(String::from)];
-    rows.extend(effective.remotes.iter().map(|(name, remote)| {
+    rows.extend(effective.remotes.values().map(|remote| {
         [
-            name.clone(),
+            remote.name.clone(),
             shown(&remote.uri),
-            tick(effective.default.as_ref() == Some(name)),
+            tick(effective.default.as_ref() == Some(&remote.name)),
             tick(remote.origin == Origin::Global),
             tick(remote.exclusive),
             if remote.insecure { "✗!" } else { "✓" }.to_string(),
@@ -212,19 +213,19 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
 
 /// The keyserver that the endpoint itself names, as far as it is known without asking.
 fn own_keyserver(session: &Session, remote: &Remote) -> Option<String> {
-    if session.is_cloud_apptainer(remote) {
+    if remote.is_cloud_apptainer() {
         return Some(CLOUD_APPTAINER_KEYSERVER.to_string());
     }
-    let url = EndpointUri::from_stored(&remote.uri)?.url(remote.insecure);
-    let (services, _) = session.cached_services(&url, remote.insecure)?;
+    let address = address_of(&EndpointUri::from_stored(&remote.uri)?, remote);
+    let (services, _) = session.cached_services(&address)?;
     Some(services.get("keyserver")?.uri.clone())
 }
 
 fn document(session: &Session, effective: &Effective) -> String {
-    let remotes = effective.remotes.iter().map(|(name, remote)| RemoteRow {
-        name,
+    let remotes = effective.remotes.values().map(|remote| RemoteRow {
+        name: &remote.name,
         uri: shown(&remote.uri),
-        default: effective.default.as_ref() == Some(name),
+        default: effective.default.as_ref() == Some(&remote.name),
         global: remote.origin == Origin::Global,
         exclusive: remote.exclusive,
         insecure: remote.insecure,

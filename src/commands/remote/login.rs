@@ -69,9 +69,9 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
         return Err(Failure::usage(&["remote", "login"], message));
     }
     let layers = session.load()?;
-    let name = layers.find(session, options.target.as_deref())?.0;
-    session.say_notes(&layers.effective, Some(&name));
-    let mut login = Login { name: &name, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
+    let remote = layers.find(session, options.target.as_deref())?;
+    session.say_notes(&layers.effective, Some(&remote.name));
+    let mut login = Login { remote, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
@@ -113,7 +113,7 @@ pub fn after_add(
     if !session.ctx.terminals.stdin() && given.is_none() {
         return no_token(session);
     }
-    let mut login = Login { name, secret, given, ca_file: None, hopeless: false };
+    let mut login = Login { remote, secret, given, ca_file: None, hopeless: false };
     match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
@@ -139,7 +139,7 @@ pub fn read_token(secret: &SecretOptions, session: &mut Session) -> Result<Optio
 
 /// One login to an endpoint.
 struct Login<'a> {
-    name: &'a str,
+    remote: &'a Remote,
     secret: &'a SecretOptions,
     /// Read already.
     given: Option<Secret>,
@@ -151,30 +151,28 @@ struct Login<'a> {
 impl Login<'_> {
     /// Make sure that the remote has a token service; obtain, verify, store.
     fn run(&mut self, layers: &Layers, session: &mut Session) -> Result<Outcome> {
-        let name = self.name;
-        let remote = layers.effective.remotes.get(name).ok_or_else(|| no_remote(session, name))?;
-        self.hopeless = session.is_cloud_apptainer(remote);
-        require_login(name, remote, layers, session)?;
+        let remote = self.remote;
+        self.hopeless = remote.is_cloud_apptainer();
+        require_login(remote, layers, session)?;
         let file = session.user_file()?;
         file.require_writable(session.identity())?;
         if self.given.is_none() && self.secret.is_given() {
             self.given = read_token(self.secret, session)?;
         }
-        let access =
-            session.open(name, remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
+        let access = session.open(remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
         self.hopeless = access.service("token").is_none();
-        require_token_service(name, &access, session)?;
-        let Some(token) = self.obtain(&access, remote, session)? else { return Ok(Outcome::Declined) };
+        require_token_service(&remote.name, &access, session)?;
+        let Some(token) = self.obtain(&access, session)? else { return Ok(Outcome::Declined) };
         let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin()))?;
         verify(&access, &token, remote.token.is_some())?;
         session.ctx.talk.info("Access Token Verified!");
-        let changed = store(name, remote, &token, session)?;
+        let changed = store(remote, &token, session)?;
         session.ctx.talk.info(format!("Token stored in {}", file.path.display()));
         Ok(Outcome::Stored(changed))
     }
 
     /// The token from the command line's source, else from a person or the pipe.
-    fn obtain(&mut self, access: &Access, remote: &Remote, session: &mut Session) -> Result<Option<Secret>> {
+    fn obtain(&mut self, access: &Access, session: &mut Session) -> Result<Option<Secret>> {
         if self.secret.password.is_some() {
             session
                 .ctx
@@ -186,12 +184,12 @@ impl Login<'_> {
         }
         let typed = session.ctx.terminals.stdin() && self.secret.is_stdin();
         if session.ctx.terminals.stdin() {
-            if !typed && remote.token.is_some() && !confirm_replacement(session)? {
+            if !typed && self.remote.token.is_some() && !confirm_replacement(session)? {
                 return Ok(None);
             }
             session.ctx.talk.prompt(&format!(
                 "Generate an access token at {}/auth/tokens, and paste it here.\nToken entered will be hidden for security.\nAccess Token: ",
-                access.url.as_str().trim_end_matches('/')
+                access.address.url.as_str().trim_end_matches('/')
             ));
             let token = streams(session).read();
             session.ctx.talk.prompt("\n");
@@ -211,8 +209,9 @@ fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
 }
 
 /// Refuses before anything is asked where a token could not be stored, or would have nowhere to go.
-fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session) -> Result<()> {
-    if session.is_cloud_apptainer(remote) {
+fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<()> {
+    let name = &remote.name;
+    if remote.is_cloud_apptainer() {
         return Err(Failure::new(format!(
             "{name} ({}) has no login: it serves keys alone",
             shown(&remote.uri)
@@ -224,7 +223,7 @@ fn require_login(name: &str, remote: &Remote, layers: &Layers, session: &Session
         return Err(distrust.into_failure());
     }
     // The token of a global remote is an entry of its name in the user's file, which has room for one.
-    let taken = Note::OwnBehindExclusive(name.into());
+    let taken = Note::OwnBehindExclusive(name.clone());
     if remote.origin == Origin::Global && layers.effective.notes.contains(&taken) {
         let word = quoted(name);
         return Err(Failure::new(format!(
@@ -264,7 +263,7 @@ fn confirm_replacement(session: &mut Session) -> Result<bool> {
 /// Asks the endpoint. `had_one`: another token is stored already.
 fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
     let service = access.service("token").expect("require_token_service found it");
-    let verdict = wait(account::token_status(&access.http, &service.uri, access.insecure, token))?;
+    let verdict = wait(account::token_status(&access.http, &service.uri, &access.address, token))?;
     match verdict.map_err(|error| failure(error).context("while verifying token"))? {
         TokenVerdict::Valid => Ok(()),
         TokenVerdict::Invalid(answer) => {
@@ -278,7 +277,8 @@ fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
 }
 
 /// Stores the token, if the remote is still the one that it was verified with.
-fn store(name: &str, remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
+fn store(remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
+    let name = &remote.name;
     let global = session.reload_global()?;
     let moved = || {
         Failure::new(format!("{name} was changed meanwhile: the token was not stored"))
@@ -306,7 +306,7 @@ fn store(name: &str, remote: &Remote, token: &Secret, session: &Session) -> Resu
                     insecure: remote.insecure,
                     ..Endpoint::default()
                 };
-                config.remotes.insert(name.to_string(), entry);
+                config.remotes.insert(name.clone(), entry);
             }
         }
         Ok(())

@@ -52,7 +52,7 @@ fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let name = match options.target.clone().or_else(|| layers.effective.default.clone()) {
         Some(name) => name,
-        None => layers.find(session, None)?.0,
+        None => layers.find(session, None)?.name.clone(),
     };
     let Some(remote) = layers.effective.remotes.get(&name) else { return Err(no_remote(session, &name)) };
     let is_global = remote.origin == Origin::Global;

@@ -1,11 +1,12 @@
 //! `remote status [NAME]`
 
+use crate::commands::session::Session;
 use crate::commands::session::access::{Access, Keep, wait};
 use crate::commands::session::layers::Layers;
 use crate::commands::session::token::{expiry_line, rfc3339};
-use crate::commands::session::{CLOUD_APPTAINER_KEYSERVER, Session};
-use crate::config::layers::Remote;
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::error::{Failure, Result};
+use crate::http::Address;
 use crate::message::{escape, json_line, quoted};
 use crate::secret::Secret;
 use crate::services::endpoint::account::{self, Account, TokenVerdict};
@@ -78,16 +79,16 @@ struct Report {
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
-    let (name, remote) = layers.find(session, options.name.as_deref())?;
-    session.say_notes(&layers.effective, Some(&name));
+    let remote = layers.find(session, options.name.as_deref())?;
+    session.say_notes(&layers.effective, Some(&remote.name));
     session.ctx.talk.info(match options.name {
-        Some(_) => format!("Checking status of remote: {name}"),
+        Some(_) => format!("Checking status of remote: {}", remote.name),
         None => "Checking status of default remote.".into(),
     });
-    let report = if session.is_cloud_apptainer(remote) {
-        cloud_apptainer(&name, remote, options, session)?
+    let report = if remote.is_cloud_apptainer() {
+        cloud_apptainer(remote, options, session)?
     } else {
-        ask(&name, remote, &layers, options, session)?
+        ask(remote, &layers, options, session)?
     };
     report.warn(session);
     let text = if options.json { report.json() } else { report.text(session.now()) };
@@ -96,13 +97,13 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 }
 
 /// A host that is never asked: its keyserver elsewhere is all that there is.
-fn cloud_apptainer(name: &str, remote: &Remote, options: &Options, session: &Session) -> Result<Report> {
+fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Result<Report> {
     let http = session.http(options.ca_file.clone());
-    let url = Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant");
-    let answer = wait(health::plain_check(&http, &url, false))?;
+    let address = Address::new(Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant"), false);
+    let answer = wait(health::plain_check(&http, &address))?;
     let row = Row::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
     Ok(Report {
-        name: name.into(),
+        name: remote.name.clone(),
         uri: shown(&remote.uri),
         rows: vec![row],
         account: None,
@@ -112,13 +113,12 @@ fn cloud_apptainer(name: &str, remote: &Remote, options: &Options, session: &Ses
 }
 
 /// Asks every service, the token service and the library at once.
-fn ask(name: &str, remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
-    let token = session.token_for(layers, name, remote)?;
-    let access =
-        session.open(name, remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
+fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
+    let token = session.token_for(layers, remote)?;
+    let access = session.open(remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
     let (rows, verdict, account) = wait(async {
         tokio::join!(
-            health::check_all(&access.http, &access.services, access.insecure),
+            health::check_all(&access.http, &access.services, &access.address),
             check_token(&access, token.as_ref()),
             who(&access, token.as_ref()),
         )
@@ -127,12 +127,12 @@ fn ask(name: &str, remote: &Remote, layers: &Layers, options: &Options, session:
         session.ctx.talk.verbose(format!("the library does not tell who you are: {why}"));
     }
     let expires = token.as_ref().and_then(account::jwt_expiry);
-    let verdict = match layers.held_back(session, name, remote) {
+    let verdict = match layers.held_back(session, remote) {
         Some(failure) => Token::Held { why: failure.message(), remedy: failure.hints.into_iter().next() },
         None => verdict,
     };
     Ok(Report {
-        name: name.into(),
+        name: remote.name.clone(),
         uri: access.uri.to_string(),
         rows,
         account: account.ok().flatten(),
@@ -150,7 +150,7 @@ async fn check_token(access: &Access, token: Option<&Secret>) -> Token {
     if let Err(failure) = access.may_get_token(service) {
         return Token::Unchecked(failure.message());
     }
-    match account::token_status(&access.http, &service.uri, access.insecure, token).await {
+    match account::token_status(&access.http, &service.uri, &access.address, token).await {
         Ok(TokenVerdict::Valid) => Token::Valid,
         Ok(TokenVerdict::Invalid(answer)) => Token::Invalid(answer.to_string()),
         Err(error) => Token::Unchecked(error.to_string()),
@@ -161,7 +161,7 @@ async fn check_token(access: &Access, token: Option<&Secret>) -> Token {
 async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Option<Account>, String> {
     let (Some(library), Some(token)) = (access.service("library"), token) else { return Ok(None) };
     access.may_get_token(library).map_err(|failure| failure.message())?;
-    let account = account::identity(&access.http, &library.uri, access.insecure, Some(token)).await;
+    let account = account::identity(&access.http, &library.uri, &access.address, Some(token)).await;
     account.map(Some).map_err(|error| error.to_string())
 }
 

@@ -4,8 +4,7 @@ use super::Session;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;
-use crate::http::{self, HttpError, Settings};
-use crate::persona::Persona;
+use crate::http::{self, Address, HttpError, Settings};
 use crate::services::Client;
 use crate::services::endpoint::cache;
 use crate::services::endpoint::discovery::{Service, Services};
@@ -13,7 +12,6 @@ use crate::services::endpoint::policy::{self, Exposure, Freshness, Origin};
 use crate::uri::EndpointUri;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
-use url::Url;
 
 /// A discovery document of 1 MiB is not longer than this in the cache.
 const CACHE_LIMIT: u64 = 4 << 20;
@@ -31,10 +29,8 @@ pub enum Keep {
 pub struct Access {
     /// Its address.
     pub uri: EndpointUri,
-    /// Its address as a URL.
-    pub url: Url,
-    /// http, or https without verification.
-    pub insecure: bool,
+    /// Where requests go.
+    pub address: Address,
     /// What it named.
     pub services: Services,
     /// The client of this command.
@@ -52,7 +48,7 @@ impl Access {
     /// # Errors
     /// The reason.
     pub fn may_get_token(&self, service: &Service) -> Result<Exposure> {
-        policy::may_get_token(&self.url, self.insecure, &service.uri).map_err(Failure::new)
+        policy::may_get_token(&self.address, &service.uri).map_err(Failure::new)
     }
 }
 
@@ -63,25 +59,24 @@ impl Session<'_> {
     /// The remote has no usable address, or the endpoint does not answer and there is no copy.
     pub fn open(
         &self,
-        name: &str,
         remote: &Remote,
         ca_file: Option<PathBuf>,
         freshness: Freshness,
         keep: Keep,
     ) -> Result<Access> {
-        let uri = remote.address(name, self)?;
-        let url = uri.url(remote.insecure);
+        let uri = remote.endpoint(self)?;
+        let address = address_of(&uri, remote);
         let http = self.http(ca_file);
-        let services = self.services(&http, &url, remote.insecure, freshness, keep)?;
-        Ok(Access { uri, url, insecure: remote.insecure, services, http })
+        let services = self.services(&http, &address, freshness, keep)?;
+        Ok(Access { uri, address, services, http })
     }
 
     /// What the endpoint of `remote` said last, however long ago; nobody is asked.
-    pub fn recall(&self, name: &str, remote: &Remote) -> Option<Access> {
-        let uri = remote.address(name, self).ok()?;
-        let url = uri.url(remote.insecure);
-        let (services, _) = self.cached_services(&url, remote.insecure)?;
-        Some(Access { uri, url, insecure: remote.insecure, services, http: self.http(None) })
+    pub fn recall(&self, remote: &Remote) -> Option<Access> {
+        let uri = remote.endpoint(self).ok()?;
+        let address = address_of(&uri, remote);
+        let (services, _) = self.cached_services(&address)?;
+        Some(Access { uri, address, services, http: self.http(None) })
     }
 
     /// The one client, with what the environment says of proxies and certificates.
@@ -100,37 +95,37 @@ impl Session<'_> {
     fn services(
         &self,
         http: &Client,
-        url: &Url,
-        insecure: bool,
+        address: &Address,
         freshness: Freshness,
         keep: Keep,
     ) -> Result<Services> {
-        let copy = self.cached_services(url, insecure);
-        let (services, origin) = wait(policy::obtain(http, url, insecure, copy, freshness))?
+        let copy = self.cached_services(address);
+        let (services, origin) = wait(policy::obtain(http, address, copy, freshness))?
             .map_err(|error| failure(error).context("while retrieving services"))?;
         match origin {
-            Origin::Asked => self.keep_services(url, insecure, &services, keep),
+            Origin::Asked => self.keep_services(address, &services, keep),
             Origin::Cached => {}
             Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using what it said earlier")),
         }
         for skipped in services.skipped() {
-            self.ctx.talk.debug(format!("{url}: {skipped}"));
+            self.ctx.talk.debug(format!("{}: {skipped}", address.url));
         }
         Ok(services)
     }
 
-    /// What the endpoint at `url` said last, and how long ago.
-    pub fn cached_services(&self, url: &Url, insecure: bool) -> Option<(Services, Duration)> {
+    /// What the endpoint at `address` said last, and how long ago.
+    pub fn cached_services(&self, address: &Address) -> Option<(Services, Duration)> {
         let directory = self.paths.user_dir.as_ref().ok()?;
-        let bytes = fsio::read_cache(directory, &cache::file_name(url), self.identity(), CACHE_LIMIT)?;
-        cache::decode(&bytes, url, insecure, self.now())
+        let bytes =
+            fsio::read_cache(directory, &cache::file_name(&address.url), self.identity(), CACHE_LIMIT)?;
+        cache::decode(&bytes, address, self.now())
     }
 
     /// Keeps a copy, where that does no harm: reading commands create no directory for it.
-    pub fn keep_services(&self, url: &Url, insecure: bool, services: &Services, keep: Keep) {
+    pub fn keep_services(&self, address: &Address, services: &Services, keep: Keep) {
         let Ok(directory) = &self.paths.user_dir else { return };
-        let bytes = cache::encode(url, insecure, services, self.now());
-        let name = cache::file_name(url);
+        let bytes = cache::encode(address, services, self.now());
+        let name = cache::file_name(&address.url);
         if let Err(error) =
             fsio::write_cache(directory, &name, &bytes, self.identity(), keep == Keep::MakingDirectory)
         {
@@ -147,12 +142,11 @@ impl Session<'_> {
     pub fn now(&self) -> u64 {
         (self.ctx.now)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
+}
 
-    /// Apptainer's own default serves nothing but a keyserver elsewhere, and is never asked.
-    pub fn is_cloud_apptainer(&self, remote: &Remote) -> bool {
-        self.ctx.persona == Persona::Apptainer
-            && EndpointUri::from_stored(&remote.uri).is_some_and(|uri| uri.is_cloud_apptainer())
-    }
+/// Where the endpoint of `remote` is asked.
+pub fn address_of(uri: &EndpointUri, remote: &Remote) -> Address {
+    Address::new(uri.url(remote.insecure), remote.insecure)
 }
 
 /// A failed request as a failed command.

@@ -12,14 +12,11 @@ impl Layers {
     ///
     /// # Errors
     /// There is none, with what to type instead.
-    pub fn find(&self, session: &Session, name: Option<&str>) -> Result<(String, &Remote)> {
+    pub fn find(&self, session: &Session, name: Option<&str>) -> Result<&Remote> {
         let Some(name) = name.or(self.effective.default.as_deref()) else {
             return Err(Failure::new("no default remote is set").hint(session.command("use NAME")));
         };
-        match self.effective.remotes.get(name) {
-            Some(remote) => Ok((name.to_string(), remote)),
-            None => Err(no_remote(session, name)),
-        }
+        self.effective.remotes.get(name).ok_or_else(|| no_remote(session, name))
     }
 }
 
@@ -28,16 +25,16 @@ impl Remote {
     ///
     /// # Errors
     /// There is none, or none that a request could be sent to; with what to type.
-    pub fn address(&self, name: &str, session: &Session) -> Result<EndpointUri> {
+    pub fn endpoint(&self, session: &Session) -> Result<EndpointUri> {
         if self.uri.is_empty() {
-            let text = Note::NoUri(name.into(), self.origin).text(session.ctx.program());
+            let text = Note::NoUri(self.name.clone(), self.origin).text(session.ctx.program());
             return Err(Failure::new(text));
         }
         EndpointUri::parse_typed(&self.uri).map(|typed| typed.uri).map_err(|error| {
             let global = if self.origin == Origin::Global { "--global " } else { "" };
             Failure::from(error)
-                .context(format!("the address of {name} cannot be used"))
-                .hint(session.command(&format!("add {global}--replace {} URI", quoted(name))))
+                .context(format!("the address of {} cannot be used", self.name))
+                .hint(session.command(&format!("add {global}--replace {} URI", quoted(&self.name))))
         })
     }
 }

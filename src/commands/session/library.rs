@@ -6,7 +6,7 @@ use crate::commands::session::layers::Layers;
 use crate::commands::session::token::expiry_line;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
-use crate::http::shown;
+use crate::http::{Address, shown};
 use crate::message::quoted;
 use crate::secret::Secret;
 use crate::services::Client;
@@ -79,7 +79,7 @@ pub fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
         Some(named) => elsewhere(named, &layers, session),
     }?;
     let wanted = choice.reference.and_then(LibraryRef::host).filter(|_| choice.host == Host::Check);
-    let own = &chosen.library.base;
+    let own = &chosen.library.base.url;
     let is_own = |host: &str| {
         address(&format!("{}://{host}", own.scheme()), "").is_ok_and(|named| {
             (named.base.host(), named.base.port_or_known_default())
@@ -132,59 +132,63 @@ fn address(text: &str, by: &str) -> Result<Named> {
 
 /// The library of the active remote.
 fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
-    let (name, remote) = layers
+    let remote = layers
         .find(session, None)
         .map_err(|failure| failure.hint(session.command("add NAME URI: a remote with a library")))?;
-    session.say_notes(&layers.effective, Some(&name));
-    if session.is_cloud_apptainer(remote) {
-        return Err(no_library(&name, &format!("{name} ({})", crate::uri::shown(&remote.uri)), session));
+    session.say_notes(&layers.effective, Some(&remote.name));
+    if remote.is_cloud_apptainer() {
+        return Err(no_library(
+            remote,
+            &format!("{} ({})", remote.name, crate::uri::shown(&remote.uri)),
+            session,
+        ));
     }
-    let access = open(&name, remote, session)?;
-    let base = base(&name, &access, session)?;
-    let (token, login) = token(layers, &name, remote, &access, session)?;
-    let library = library(access.http.clone(), base, access.insecure, token);
-    Ok(Chosen { library, page: Some(access.url), login })
+    let access = open(remote, session)?;
+    let base = base(remote, &access, session)?;
+    let (token, login) = token(layers, remote, &access, session)?;
+    let library = library(access.http.clone(), access.address.at(base), token);
+    Ok(Chosen { library, page: Some(access.address.url), login })
 }
 
-fn library(http: Client, base: Url, insecure: bool, token: Option<Secret>) -> Library {
-    Library { http, base, insecure, token, http_storage: false }
+fn library(http: Client, base: Address, token: Option<Secret>) -> Library {
+    Library { http, base, token, http_storage: false }
 }
 
-fn open(name: &str, remote: &Remote, session: &Session) -> Result<Access> {
-    session.open(name, remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
+fn open(remote: &Remote, session: &Session) -> Result<Access> {
+    session.open(remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
 }
 
-fn base(name: &str, access: &Access, session: &Session) -> Result<Url> {
+fn base(remote: &Remote, access: &Access, session: &Session) -> Result<Url> {
     let Some(service) = access.service("library") else {
-        return Err(no_library(name, name, session));
+        return Err(no_library(remote, &remote.name, session));
     };
     match Url::parse(&service.uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(Failure::new(format!(
-            "{name} names an address of its library that is neither http nor https"
+            "{} names an address of its library that is neither http nor https",
+            remote.name
         ))),
     }
 }
 
-fn no_library(name: &str, shown: &str, session: &Session) -> Failure {
+fn no_library(remote: &Remote, shown: &str, session: &Session) -> Failure {
     Failure::new(format!("{shown} has no library"))
         .hint(session.command("add NAME URI: add a remote that has a library"))
-        .hint(session.command(&format!("use NAME: make it the default in place of {}", quoted(name))))
+        .hint(session.command(&format!("use NAME: make it the default in place of {}", quoted(&remote.name))))
 }
 
 /// The token for the library of `remote`, or why it gets none.
 fn token(
     layers: &Layers,
-    name: &str,
     remote: &Remote,
     access: &Access,
     session: &Session,
 ) -> Result<(Option<Secret>, Login)> {
-    let log_in = session.command(&format!("login {}", quoted(name)));
-    let Some(token) = session.token_for(layers, name, remote)? else {
+    let log_in = session.command(&format!("login {}", quoted(&remote.name)));
+    let Some(token) = session.token_for(layers, remote)? else {
         let why = layers
-            .held_back(session, name, remote)
-            .unwrap_or_else(|| Failure::new(format!("not logged in to {name}")).hint(log_in));
+            .held_back(session, remote)
+            .unwrap_or_else(|| Failure::new(format!("not logged in to {}", remote.name)).hint(log_in));
         return Ok((None, Login::None(why)));
     };
     let may = access.service("library").map_or(Ok(()), |service| access.may_get_token(service).map(drop));
@@ -216,46 +220,46 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
     let owner = fitting.iter().find(counts).or(fitting.first());
     let Some(owner) = owner else {
         let why = stranger(&named, layers, session);
-        let library = library(session.http(None), named.base, false, None);
+        let library = library(session.http(None), Address::new(named.base, false), None);
         return Ok(Chosen { library, page: None, login: Login::None(why) });
     };
-    session.say_notes(&layers.effective, Some(owner.name));
+    session.say_notes(&layers.effective, Some(&owner.remote.name));
     of_owner(named, owner, layers, session)
 }
 
 /// A remote whose own library was named.
 struct Owner<'a> {
-    name: &'a str,
     remote: &'a Remote,
     access: Access,
 }
 
 fn of_owner(named: Named, owner: &Owner, layers: &Layers, session: &Session) -> Result<Chosen> {
-    let Owner { name, remote, access } = owner;
-    let (token, login) = token(layers, name, remote, access, session)?;
-    let library = library(access.http.clone(), named.base, access.insecure, token);
+    let Owner { remote, access } = owner;
+    let (token, login) = token(layers, remote, access, session)?;
+    let library = library(access.http.clone(), access.address.at(named.base), token);
     Ok(Chosen { library, page: None, login })
 }
 
 /// The library of the exclusive remote, if that is what was named.
 fn only_of(exclusive: &str, named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
-    let (name, remote) = layers.find(session, Some(exclusive))?;
+    let remote = layers.find(session, Some(exclusive))?;
     let refused = || {
         Failure::new(format!(
-            "endpoint is set as exclusive by the system administrator: only {name:?} can be used"
+            "endpoint is set as exclusive by the system administrator: only {:?} can be used",
+            remote.name
         ))
     };
-    if session.is_cloud_apptainer(remote) {
+    if remote.is_cloud_apptainer() {
         return Err(refused());
     }
-    let access = open(&name, remote, session)?;
+    let access = open(remote, session)?;
     let below = |url: &Url| url.path().trim_end_matches('/').to_string();
-    match base(&name, &access, session) {
+    match base(remote, &access, session) {
         Ok(own) if own.origin() == named.base.origin() && below(&own) == below(&named.base) => {}
         _ => return Err(refused()),
     }
-    session.say_notes(&layers.effective, Some(&name));
-    of_owner(named, &Owner { name: &name, remote, access }, layers, session)
+    session.say_notes(&layers.effective, Some(&remote.name));
+    of_owner(named, &Owner { remote, access }, layers, session)
 }
 
 fn has_token(remote: &Remote, session: &Session) -> bool {
@@ -266,23 +270,23 @@ fn has_token(remote: &Remote, session: &Session) -> bool {
 /// ones first: what an unverified endpoint says must not turn verification off for the library of another.
 fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner<'a>> {
     let default = layers.effective.default.as_deref();
-    let mut remotes: Vec<(&str, &Remote)> =
-        layers.effective.remotes.iter().map(|(name, remote)| (name.as_str(), remote)).collect();
-    remotes.sort_by_key(|(name, remote)| (Some(*name) != default, remote.insecure));
-    let owner = |(name, remote): (&'a str, &'a Remote)| {
-        let access = if Some(name) == default && has_token(remote, session) {
+    let is_default = |remote: &Remote| Some(remote.name.as_str()) == default;
+    let mut remotes: Vec<&Remote> = layers.effective.remotes.values().collect();
+    remotes.sort_by_key(|remote| (!is_default(remote), remote.insecure));
+    let owner = |remote: &'a Remote| {
+        let access = if is_default(remote) && has_token(remote, session) {
             // The named library may be up while the remote is not.
-            let opened = (!session.is_cloud_apptainer(remote)).then(|| open(name, remote, session))?;
+            let opened = (!remote.is_cloud_apptainer()).then(|| open(remote, session))?;
             opened
                 .inspect_err(|failure| {
                     session.ctx.talk.verbose(format!("no token is looked for: {}", failure.message()));
                 })
                 .ok()?
         } else {
-            session.recall(name, remote)?
+            session.recall(remote)?
         };
         let own = Url::parse(&access.service("library")?.uri).ok()?;
-        (own.origin() == named.base.origin()).then_some(Owner { name, remote, access })
+        (own.origin() == named.base.origin()).then_some(Owner { remote, access })
     };
     remotes.into_iter().filter_map(owner).collect()
 }
@@ -291,17 +295,16 @@ fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner
 fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
     /// So many remotes are worth a look.
     const MOST: usize = 3;
-    let unknown =
-        |(_, remote): &(&String, &Remote)| has_token(remote, session) && !session.is_cloud_apptainer(remote);
-    let unknown = layers.effective.remotes.iter().filter(unknown);
-    let unknown = unknown.filter(|(name, remote)| session.recall(name, remote).is_none()).take(MOST);
+    let unknown = |remote: &&Remote| has_token(remote, session) && !remote.is_cloud_apptainer();
+    let unknown = layers.effective.remotes.values().filter(unknown);
+    let unknown = unknown.filter(|remote| session.recall(remote).is_none()).take(MOST);
     // Reading commands, of which `status` is one, make no directory for what they look up.
     let look_up = if session.keeps_services() { "status" } else { "login" };
     let hint = |name: &str| {
         let command = session.command(&format!("{look_up} {}", quoted(name)));
         format!("to look up the library of this remote: {command}")
     };
-    let mut hints: Vec<String> = unknown.map(|(name, _)| hint(name)).collect();
+    let mut hints: Vec<String> = unknown.map(|remote| hint(&remote.name)).collect();
     if hints.is_empty() {
         let command = session.command("add NAME URI");
         hints.push(format!("to add the remote of this library and log in to it: {command}"));

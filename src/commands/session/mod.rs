@@ -17,9 +17,6 @@ use crate::message::quoted;
 use crate::paths::{Paths, Surroundings};
 use std::path::PathBuf;
 
-/// The keyserver of Apptainer's default remote, which no discovery tells.
-pub const CLOUD_APPTAINER_KEYSERVER: &str = "https://keys.openpgp.org";
-
 /// One command's view of the world.
 pub struct Session<'a> {
     /// The process.

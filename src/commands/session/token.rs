@@ -23,11 +23,11 @@ impl Layers {
 
     /// Why the token for `remote` is held back, and the one command that mends all of it; `None` if it is not, or
     /// if there is none.
-    pub fn held_back(&self, session: &Session, name: &str, remote: &Remote) -> Option<Failure> {
+    pub fn held_back(&self, session: &Session, remote: &Remote) -> Option<Failure> {
         let bar = self.token_bar(remote)?;
         let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
         has_token.then(|| {
-            Failure::new(format!("the token for {name} is not sent: {}", bar.sentence()))
+            Failure::new(format!("the token for {} is not sent: {}", remote.name, bar.sentence()))
                 .hint(bar.remedy.to_string())
         })
     }
@@ -39,10 +39,10 @@ impl Session<'_> {
     ///
     /// # Errors
     /// The environment's token is no token.
-    pub fn token_for(&self, layers: &Layers, name: &str, remote: &Remote) -> Result<Option<Secret>> {
+    pub fn token_for(&self, layers: &Layers, remote: &Remote) -> Result<Option<Secret>> {
         let uri = EndpointUri::from_stored(&remote.uri);
         let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
-        if let Some(failure) = layers.held_back(self, name, remote) {
+        if let Some(failure) = layers.held_back(self, remote) {
             self.ctx.talk.warning(failure.message());
             return Ok(None);
         }

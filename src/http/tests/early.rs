@@ -30,8 +30,7 @@ fn send(address: &str) -> HttpError {
     let part = FilePart { file: &Arc::new(file), range: 0..LENGTH, moved: &Arc::default(), headers: &[] };
     let call = Call {
         method: Method::PUT,
-        url: &url(address),
-        insecure: false,
+        to: &Address::new(url(address), false),
         login: None,
         content: Content::File(part),
         timeout: PATIENT,

@@ -6,7 +6,7 @@ mod proxies;
 mod redirects;
 mod transport;
 
-use super::{Get, Http, HttpError, Limits, Login, Response, Settings, block_on};
+use super::{Address, Get, Http, HttpError, Limits, Login, Response, Settings, block_on};
 use crate::peers::endpoint::Endpoint;
 use crate::secret::Secret;
 use std::time::Duration;
@@ -59,8 +59,7 @@ impl Ask<'_> {
         let url = url(&format!("{}{}", self.base, self.path));
         let (timeout, limit) = (http.limits().stall, 10_000);
         let get = Get {
-            url: &url,
-            insecure: self.insecure,
+            to: &Address::new(url, self.insecure),
             login: self.token.map(Login::Bearer),
             accept: None,
             timeout,

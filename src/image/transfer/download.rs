@@ -61,7 +61,7 @@ impl Download<'_> {
     pub async fn run(&self) -> Result<(u64, Digest), TransferError> {
         tokio::select! {
             result = self.whole() => result,
-            error = self.speed.crawls(&self.source.url) => Err(error.into()),
+            error = self.speed.crawls(&self.source.address.url) => Err(error.into()),
             never = self.progress.keep_drawing() => never,
         }
     }
@@ -88,7 +88,7 @@ impl Download<'_> {
     /// The first answer, and how long the image is, where that is known.
     async fn begin(&self) -> Result<(Stream, Option<u64>), HttpError> {
         let range = 0..self.part_size;
-        let first = self.open(&self.source.url, range.clone()).await?;
+        let first = self.open(&self.source.address.url, range.clone()).await?;
         if first.status == 206 {
             let total = self.check(&first, &range, None)?;
             return Ok((first, Some(total)));
@@ -129,7 +129,7 @@ impl Download<'_> {
 
     async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
         let stream = self.source.open(url, range).await?;
-        self.storage.used(&self.source.url, &stream.url, self.talk, self.progress);
+        self.storage.used(&self.source.address.url, &stream.url, self.talk, self.progress);
         Ok(stream)
     }
 
@@ -220,7 +220,7 @@ impl Download<'_> {
 
     /// The rest of one stream, and how many bytes at its beginning are there already.
     async fn reopen(&self, range: Range<u64>, total: &mut Option<u64>) -> Result<(Stream, u64), HttpError> {
-        let stream = self.open(&self.source.url, range.clone()).await?;
+        let stream = self.open(&self.source.address.url, range.clone()).await?;
         if stream.status != 206 {
             return Ok((stream, range.start));
         }
@@ -295,7 +295,7 @@ impl Parts<'_> {
                 Ok(()) => {}
                 Err(TransferError::Http(error)) => {
                     let gone = matches!(error.status(), Some(401 | 403 | 404 | 410));
-                    if gone && address != self.download.source.url && renewals > 0 {
+                    if gone && address != self.download.source.address.url && renewals > 0 {
                         // An address that was made for this transfer may have a short life.
                         renewals -= 1;
                         self.forget(&address);
@@ -313,7 +313,7 @@ impl Parts<'_> {
     fn forget(&self, address: &Url) {
         let mut current = self.address.borrow_mut();
         if *current == *address {
-            *current = self.download.source.url.clone();
+            *current = self.download.source.address.url.clone();
         }
     }
 

@@ -1,7 +1,7 @@
 //! Who a token belongs to, whether it is valid, and how long.
 
 use super::discovery::service_url;
-use crate::http::{Get, HttpError, Login, Response, bounded};
+use crate::http::{Address, Get, HttpError, Login, Response, bounded};
 use crate::secret::Secret;
 use crate::services::Client;
 use base64::Engine;
@@ -27,14 +27,13 @@ pub enum TokenVerdict {
 pub async fn token_status(
     http: &Client,
     uri: &str,
-    insecure: bool,
+    endpoint: &Address,
     token: &Secret,
 ) -> Result<TokenVerdict, HttpError> {
     let limits = http.limits();
-    let url = service_url(uri, "v1/token-status")?;
+    let to = endpoint.at(service_url(uri, "v1/token-status")?);
     let get = Get {
-        url: &url,
-        insecure,
+        to: &to,
         login: Some(Login::Bearer(token)),
         accept: Some("application/json"),
         timeout: limits.token,
@@ -88,14 +87,13 @@ struct WireMeta {
 pub async fn identity(
     http: &Client,
     uri: &str,
-    insecure: bool,
+    endpoint: &Address,
     token: Option<&Secret>,
 ) -> Result<Account, HttpError> {
     let limits = http.limits();
-    let url = service_url(uri, "v1/rbac/users/current")?;
+    let to = endpoint.at(service_url(uri, "v1/rbac/users/current")?);
     let get = Get {
-        url: &url,
-        insecure,
+        to: &to,
         login: token.map(Login::Bearer),
         accept: Some("application/json"),
         timeout: limits.identity,

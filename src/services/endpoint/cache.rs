@@ -3,6 +3,7 @@
 //! Pure: the caller reads and writes the file, and says what time it is.
 
 use super::discovery::{Service, Services};
+use crate::http::Address;
 use ring::digest;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -45,7 +46,7 @@ pub fn file_name(endpoint: &Url) -> String {
 }
 
 /// The bytes to store for `services` of `endpoint`, fetched at `now` (seconds since 1970).
-pub fn encode(endpoint: &Url, insecure: bool, services: &Services, now: u64) -> Vec<u8> {
+pub fn encode(endpoint: &Address, services: &Services, now: u64) -> Vec<u8> {
     let services = services.iter().map(|(name, service)| StoredService {
         name: name.to_string(),
         uri: service.uri.clone(),
@@ -53,8 +54,8 @@ pub fn encode(endpoint: &Url, insecure: bool, services: &Services, now: u64) -> 
     });
     let stored = Stored {
         version: VERSION,
-        url: canonical(endpoint),
-        insecure,
+        url: canonical(&endpoint.url),
+        insecure: endpoint.allows_insecure(),
         time: now,
         services: services.collect(),
     };
@@ -66,9 +67,10 @@ pub fn encode(endpoint: &Url, insecure: bool, services: &Services, now: u64) -> 
 /// What `bytes` hold for `endpoint`, and how old it is at `now`. None when it belongs to another endpoint,
 /// was fetched in another way, or is no such file. What comes from the future has an unknown age,
 /// [`Duration::MAX`]: a clock was wrong then or is now.
-pub fn decode(bytes: &[u8], endpoint: &Url, insecure: bool, now: u64) -> Option<(Services, Duration)> {
+pub fn decode(bytes: &[u8], endpoint: &Address, now: u64) -> Option<(Services, Duration)> {
     let stored: Stored = serde_json::from_slice(bytes).ok()?;
-    if stored.version != VERSION || stored.url != canonical(endpoint) || stored.insecure != insecure {
+    let asked = (VERSION, canonical(&endpoint.url), endpoint.allows_insecure());
+    if (stored.version, stored.url, stored.insecure) != asked {
         return None;
     }
     let age = now.checked_sub(stored.time).map_or(Duration::MAX, Duration::from_secs);
@@ -104,6 +106,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn address(url: &Url, insecure: bool) -> Address {
+        Address::new(url.clone(), insecure)
+    }
+
     fn url(text: &str) -> Url {
         Url::parse(text).unwrap()
     }
@@ -136,10 +142,10 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let here = url("https://h:8443/x");
-        let bytes = encode(&here, false, &services(), 1000);
-        assert_eq!(decode(&bytes, &here, false, 1060), Some((services(), Duration::from_secs(60))));
+        let bytes = encode(&address(&here, false), &services(), 1000);
+        assert_eq!(decode(&bytes, &address(&here, false), 1060), Some((services(), Duration::from_secs(60))));
         assert_eq!(
-            decode(&bytes, &url("https://h:8443/x/"), false, 1000),
+            decode(&bytes, &address(&url("https://h:8443/x/"), false), 1000),
             Some((services(), Duration::ZERO))
         );
     }
@@ -147,26 +153,26 @@ mod tests {
     #[test]
     fn what_belongs_elsewhere_is_not_used() {
         let here = url("https://h");
-        let bytes = encode(&here, true, &services(), 1000);
-        assert_eq!(decode(&bytes, &here, false, 1000), None);
-        assert_eq!(decode(&bytes, &url("https://g"), true, 1000), None);
-        assert_eq!(decode(&bytes, &url("http://h"), true, 1000), None);
+        let bytes = encode(&address(&here, true), &services(), 1000);
+        assert_eq!(decode(&bytes, &address(&here, false), 1000), None);
+        assert_eq!(decode(&bytes, &address(&url("https://g"), true), 1000), None);
+        assert_eq!(decode(&bytes, &address(&url("http://h"), true), 1000), None);
         for broken in [&b""[..], b"{}", b"[]", &bytes[..bytes.len() - 4]] {
-            assert_eq!(decode(broken, &here, true, 1000), None);
+            assert_eq!(decode(broken, &address(&here, true), 1000), None);
         }
     }
 
     #[test]
     fn the_future_has_no_age() {
         let here = url("https://h");
-        let bytes = encode(&here, false, &services(), 1000);
-        assert_eq!(decode(&bytes, &here, false, 999).unwrap().1, Duration::MAX);
+        let bytes = encode(&address(&here, false), &services(), 1000);
+        assert_eq!(decode(&bytes, &address(&here, false), 999).unwrap().1, Duration::MAX);
     }
 
     proptest! {
         #[test]
         fn no_file_panics(bytes: Vec<u8>, now: u64) {
-            decode(&bytes, &url("https://h"), false, now);
+            decode(&bytes, &address(&url("https://h"), false), now);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which services an endpoint has: `assets/config/config.prod.json`.
 
-use crate::http::{Get, HttpError, Kind, below, brief};
+use crate::http::{Address, Get, HttpError, Kind, below, brief};
 use crate::message::cut;
 use crate::services::Client;
 use serde::Deserialize;
@@ -81,8 +81,8 @@ impl<N: Into<String>> FromIterator<(N, Service)> for Services {
 /// # Errors
 ///
 /// When there is no answer, its status is not 200, or it is no service document.
-pub async fn fetch(http: &Client, endpoint: &Url, insecure: bool) -> Result<Services, HttpError> {
-    fetch_within(http, endpoint, insecure, http.limits().discovery).await
+pub async fn fetch(http: &Client, endpoint: &Address) -> Result<Services, HttpError> {
+    fetch_within(http, endpoint, http.limits().discovery).await
 }
 
 /// As [`fetch`], with another patience.
@@ -92,15 +92,13 @@ pub async fn fetch(http: &Client, endpoint: &Url, insecure: bool) -> Result<Serv
 /// As [`fetch`].
 pub async fn fetch_within(
     http: &Client,
-    endpoint: &Url,
-    insecure: bool,
+    endpoint: &Address,
     timeout: Duration,
 ) -> Result<Services, HttpError> {
-    let url = below(endpoint, "assets/config/config.prod.json");
+    let to = endpoint.below("assets/config/config.prod.json");
     let limits = http.limits();
     let get = Get {
-        url: &url,
-        insecure,
+        to: &to,
         login: None,
         accept: Some("application/json"),
         timeout,

@@ -1,13 +1,12 @@
 //! Which services of an endpoint are up, and in which version.
 
 use super::discovery::{Service, Services, service_url};
-use crate::http::{Get, HttpError, Kind};
+use crate::http::{Address, Get, HttpError, Kind};
 use crate::message::cut;
 use crate::services::Client;
 use crate::uri::public;
 use serde::Deserialize;
 use tokio::task::JoinSet;
-use url::Url;
 
 /// How many services are asked at the same time.
 const AT_ONCE: usize = 64;
@@ -49,14 +48,14 @@ impl Row {
 }
 
 /// Asks all services at once for their `/version`; the rows are in the order of the names.
-pub async fn check_all(http: &Client, services: &Services, insecure: bool) -> Vec<Row> {
+pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -> Vec<Row> {
     let mut waiting = services.iter().map(|(name, service)| (name.to_string(), service.clone())).enumerate();
     let mut running = JoinSet::new();
     let mut rows: Vec<Option<Row>> = vec![None; services.len()];
     loop {
         for (place, (name, service)) in waiting.by_ref().take(AT_ONCE - running.len()) {
-            let http = http.clone();
-            running.spawn(async move { (place, check(&http, &name, &service, insecure).await) });
+            let (http, endpoint) = (http.clone(), endpoint.clone());
+            running.spawn(async move { (place, check(&http, &name, &service, &endpoint).await) });
         }
         match running.join_next().await {
             Some(Ok((place, row))) => rows[place] = Some(row),
@@ -67,8 +66,8 @@ pub async fn check_all(http: &Client, services: &Services, insecure: bool) -> Ve
     }
 }
 
-async fn check(http: &Client, name: &str, service: &Service, insecure: bool) -> Row {
-    let outcome = match version(http, &service.uri, insecure).await {
+async fn check(http: &Client, name: &str, service: &Service, endpoint: &Address) -> Row {
+    let outcome = match version(http, &service.uri, endpoint).await {
         Err(error) if name == "keyserver" && is_up(&error) => Ok(String::new()),
         outcome => outcome,
     };
@@ -85,17 +84,16 @@ fn is_up(error: &HttpError) -> bool {
     }
 }
 
-/// The version of the service at `uri`.
+/// The version of the service at `uri`, which `endpoint` named and whose rules hold for it.
 ///
 /// # Errors
 ///
 /// When there is no answer, its status is not 200, or it names no version.
-pub async fn version(http: &Client, uri: &str, insecure: bool) -> Result<String, HttpError> {
+pub async fn version(http: &Client, uri: &str, endpoint: &Address) -> Result<String, HttpError> {
     let limits = http.limits();
-    let url = service_url(uri, "version")?;
+    let to = endpoint.at(service_url(uri, "version")?);
     let get = Get {
-        url: &url,
-        insecure,
+        to: &to,
         login: None,
         accept: Some("application/json"),
         timeout: limits.version,
@@ -105,15 +103,14 @@ pub async fn version(http: &Client, uri: &str, insecure: bool) -> Result<String,
     parse_version(&response.body).ok_or_else(|| response.unexpected("the answer names no version"))
 }
 
-/// Whether the server at `url` is up, for one that has no `/version`: it answers below 500.
+/// Whether the server is up, for one that has no `/version`: it answers below 500.
 ///
 /// # Errors
 ///
 /// When there is no answer, or its status is 500 or more.
-pub async fn plain_check(http: &Client, url: &Url, insecure: bool) -> Result<(), HttpError> {
+pub async fn plain_check(http: &Client, to: &Address) -> Result<(), HttpError> {
     let limits = http.limits();
-    let get =
-        Get { url, insecure, login: None, accept: None, timeout: limits.version, limit: limits.json_bytes };
+    let get = Get { to, login: None, accept: None, timeout: limits.version, limit: limits.json_bytes };
     match http.get(get).await {
         Ok(response) if response.status >= 500 => Err(response.failure()),
         // The page itself does not matter, nor how long it is.

@@ -1,7 +1,7 @@
 //! Two rules: when a cached discovery document serves, and which service may get a token.
 
 use super::discovery::{self, Services};
-use crate::http::{HttpError, is_loopback};
+use crate::http::{Address, HttpError, is_loopback};
 use crate::services::Client;
 use std::time::Duration;
 use url::Url;
@@ -36,8 +36,7 @@ pub enum Origin {
 /// When the endpoint must be asked and its answer is a failure, or there is none and no copy either.
 pub async fn obtain(
     http: &Client,
-    endpoint: &Url,
-    insecure: bool,
+    endpoint: &Address,
     copy: Option<(Services, Duration)>,
     freshness: Freshness,
 ) -> Result<(Services, Origin), HttpError> {
@@ -46,7 +45,7 @@ pub async fn obtain(
         Some((services, age)) if age < FRESH => return Ok((services, Origin::Cached)),
         copy => copy.map(|(services, _)| services),
     };
-    match (discovery::fetch(http, endpoint, insecure).await, stale) {
+    match (discovery::fetch(http, endpoint).await, stale) {
         (Ok(services), _) => Ok((services, Origin::Asked)),
         (Err(error), Some(services)) if error.is_no_answer() => Ok((services, Origin::Stale(error))),
         (Err(error), _) => Err(error),
@@ -68,14 +67,14 @@ pub enum Exposure {
 /// # Errors
 ///
 /// One line that says why not.
-pub fn may_get_token(endpoint: &Url, insecure: bool, service_uri: &str) -> Result<Exposure, String> {
+pub fn may_get_token(endpoint: &Address, service_uri: &str) -> Result<Exposure, String> {
     let refuse = |why: &str| Err(format!("no token is sent to {}: {why}", discovery::redact(service_uri)));
     let service = match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
         _ => return refuse("this is neither an http nor an https address"),
     };
-    match (insecure, endpoint.scheme(), service.scheme()) {
-        (true, ..) if is_loopback(endpoint) && is_loopback(&service) => Ok(Exposure::None),
+    match (endpoint.allows_insecure(), endpoint.url.scheme(), service.scheme()) {
+        (true, ..) if is_loopback(&endpoint.url) && is_loopback(&service) => Ok(Exposure::None),
         (true, ..) => Ok(Exposure::Open),
         (false, "https", "https") => Ok(Exposure::None),
         (false, "https", _) => {
@@ -111,7 +110,7 @@ mod tests {
             ("https://e", false, "", refused),
         ];
         for (endpoint, insecure, service, expected) in table {
-            let answer = may_get_token(&Url::parse(endpoint).unwrap(), insecure, service);
+            let answer = may_get_token(&Address::new(Url::parse(endpoint).unwrap(), insecure), service);
             assert_eq!(answer.ok(), expected, "{endpoint} {insecure} {service}");
         }
     }
@@ -124,7 +123,7 @@ mod tests {
             ("https://e", true, "ftp://s", "neither an http nor an https address"),
             ("https://e", false, "s", "neither an http nor an https address"),
         ] {
-            let answer = may_get_token(&Url::parse(endpoint).unwrap(), insecure, service);
+            let answer = may_get_token(&Address::new(Url::parse(endpoint).unwrap(), insecure), service);
             let text = answer.unwrap_err();
             assert!(text.contains(reason), "{endpoint} {insecure} {service}: {text}");
         }
@@ -156,7 +155,8 @@ mod tests {
     #[test]
     fn the_reason_shows_no_password() {
         let reason =
-            may_get_token(&Url::parse("https://e").unwrap(), false, "http://u:canary@s/x?q").unwrap_err();
+            may_get_token(&Address::new(Url::parse("https://e").unwrap(), false), "http://u:canary@s/x?q")
+                .unwrap_err();
         assert!(reason.contains("http://s/x") && !reason.contains("canary"), "{reason}");
     }
 }

@@ -1,7 +1,7 @@
 //! What an endpoint and its services are asked, and what is made of their answers.
 
 use crate::http::tests::*;
-use crate::http::{HttpError, Kind, block_on};
+use crate::http::{Address, HttpError, Kind, block_on};
 use crate::peers::endpoint::Endpoint;
 use crate::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
 use crate::peers::gate::Gate;
@@ -39,16 +39,27 @@ fn http() -> Client {
     with(PATIENT)
 }
 
+/// The endpoint, as one that was added with `--insecure`.
+fn open(endpoint: &Endpoint) -> Address {
+    Address::new(url(&endpoint.url()), true)
+}
+
+/// An endpoint whose services may be asked without protection; it is not asked itself.
+fn anywhere() -> Address {
+    Address::new(url("http://endpoint.invalid"), true)
+}
+
 fn discover(endpoint: &Endpoint) -> Result<Services, HttpError> {
-    block_on(fetch(&http(), &url(&endpoint.url()), true)).unwrap()
+    block_on(fetch(&http(), &open(endpoint))).unwrap()
 }
 
 fn verdict(http: &Client, endpoint: &Endpoint) -> Result<TokenVerdict, HttpError> {
-    block_on(token_status(http, &format!("{}/token/", endpoint.url()), true, &token())).unwrap()
+    block_on(token_status(http, &format!("{}/token/", endpoint.url()), &open(endpoint), &token())).unwrap()
 }
 
 fn account(endpoint: &Endpoint) -> Result<Account, HttpError> {
-    block_on(identity(&http(), &format!("{}/library", endpoint.url()), true, Some(&token()))).unwrap()
+    block_on(identity(&http(), &format!("{}/library", endpoint.url()), &open(endpoint), Some(&token())))
+        .unwrap()
 }
 
 #[test]
@@ -60,7 +71,7 @@ fn discovery() {
     assert_eq!(services.get("token").unwrap().uri, format!("{}/token", endpoint.url()));
     let below = url(&format!("{}/path/", endpoint.url()));
     endpoint.set(&format!("/path{DISCOVERY}"), Behaviour::Json(200, "{}".into()));
-    assert!(block_on(fetch(&http(), &below, true)).unwrap().unwrap().is_empty());
+    assert!(block_on(fetch(&http(), &Address::new(below, true))).unwrap().unwrap().is_empty());
 }
 
 #[test]
@@ -90,7 +101,7 @@ fn a_copy_serves_while_it_is_young_or_nobody_answers() {
         [("library", Service { uri: "copy".into(), registry_uri: None })].into_iter().collect();
     let (young, old) = (FRESH / 2, FRESH * 2);
     let get = |freshness, age| {
-        block_on(obtain(&http(), &url(&endpoint.url()), true, Some((copy.clone(), age)), freshness)).unwrap()
+        block_on(obtain(&http(), &open(&endpoint), Some((copy.clone(), age)), freshness)).unwrap()
     };
     assert_eq!(get(Freshness::PreferCache, young).unwrap(), (copy.clone(), Origin::Cached));
     assert!(endpoint.requests().is_empty());
@@ -166,7 +177,7 @@ fn all_services_are_asked_at_once() {
         endpoint.set(&format!("/{service}/version"), Behaviour::Held(gate.clone()));
     }
     let services = discover(&endpoint).unwrap();
-    let rows = block_on(check_all(&http(), &services, true)).unwrap();
+    let rows = block_on(check_all(&http(), &services, &anywhere())).unwrap();
     let names: Vec<_> = rows.iter().map(|row| row.service.as_str()).collect();
     assert_eq!(names, ["Builder", "Consent", "Keyserver", "Library", "Token"]);
     assert!(rows.iter().all(|row| row.status() == "OK"));
@@ -191,7 +202,7 @@ fn services_that_are_down_have_a_reason() {
     .into_iter()
     .collect();
     let http = with(Duration::from_millis(1500));
-    let rows = block_on(check_all(&http, &services, true)).unwrap();
+    let rows = block_on(check_all(&http, &services, &anywhere())).unwrap();
     let problems: Vec<_> = rows
         .iter()
         .map(|row| (row.status(), row.problem.as_ref().map(|p| p.kind.to_string()).unwrap_or_default()))
@@ -211,7 +222,7 @@ fn many_services_are_asked_in_turns() {
     let endpoint = Endpoint::http();
     let service = Service { uri: format!("{}/s", endpoint.url()), registry_uri: None };
     let services: Services = (0..150).map(|n| (format!("s{n:03}"), service.clone())).collect();
-    let rows = block_on(check_all(&http(), &services, true)).unwrap();
+    let rows = block_on(check_all(&http(), &services, &anywhere())).unwrap();
     assert_eq!(rows.len(), 150);
     assert!(rows.iter().all(|row| row.is_ok()) && rows.is_sorted_by_key(|row| row.service.clone()));
 }
@@ -219,7 +230,7 @@ fn many_services_are_asked_in_turns() {
 #[test]
 fn a_server_without_version() {
     let endpoint = Endpoint::http();
-    let check = || block_on(plain_check(&http(), &url(&endpoint.url()), true)).unwrap();
+    let check = || block_on(plain_check(&http(), &open(&endpoint))).unwrap();
     for behaviour in
         [Behaviour::Json(404, String::new()), Behaviour::Json(200, String::new()), Behaviour::Endless]
     {

@@ -1,8 +1,7 @@
 //! Whether a keyserver takes a login.
 
-use crate::http::{Get, HttpError, Kind, Login, below};
+use crate::http::{Address, Get, HttpError, Kind, Login};
 use crate::services::Client;
-use url::Url;
 
 /// What a keyserver said about a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,19 +23,14 @@ const LOOKUP: &str = "op=index&options=mr&search=0x0000000000000000";
 ///
 /// # Errors
 /// It says neither yes nor no.
-pub async fn check(
-    http: &Client,
-    base: &Url,
-    insecure: bool,
-    login: Login<'_>,
-) -> Result<Verdict, HttpError> {
-    let mut lookup = below(base, "pks/lookup");
-    lookup.set_query(Some(LOOKUP));
+pub async fn check(http: &Client, base: &Address, login: Login<'_>) -> Result<Verdict, HttpError> {
+    let mut lookup = base.below("pks/lookup");
+    lookup.url.set_query(Some(LOOKUP));
     let pages = [base.clone(), lookup];
     let mut with = Vec::new();
     let mut elsewhere = None;
     for page in &pages {
-        match status(http, page, insecure, Some(login)).await {
+        match status(http, page, Some(login)).await {
             Ok(Answer::Rejected(answer)) => return Ok(Verdict::Rejected(answer)),
             Ok(Answer::Status(status)) => with.push((page, status)),
             // What another server says about a login that it did not get means nothing.
@@ -50,7 +44,7 @@ pub async fn check(
         return Err(error);
     }
     for (page, with) in with {
-        match status(http, page, insecure, None).await {
+        match status(http, page, None).await {
             Ok(Answer::Status(without)) if without == with => {}
             Ok(_) => return Ok(Verdict::Accepted),
             Err(error) => return Err(error),
@@ -66,14 +60,9 @@ enum Answer {
     Rejected(HttpError),
 }
 
-async fn status(
-    http: &Client,
-    url: &Url,
-    insecure: bool,
-    login: Option<Login<'_>>,
-) -> Result<Answer, HttpError> {
+async fn status(http: &Client, to: &Address, login: Option<Login<'_>>) -> Result<Answer, HttpError> {
     let limits = http.limits();
-    let get = Get { url, insecure, login, accept: None, timeout: limits.keyserver, limit: limits.json_bytes };
+    let get = Get { to, login, accept: None, timeout: limits.keyserver, limit: limits.json_bytes };
     let response = match http.get(get).await {
         // The page itself does not matter, nor how long it is.
         Err(HttpError { kind: Kind::TooLarge(_), .. }) => return Ok(Answer::Status(200)),

@@ -10,7 +10,7 @@ mod wire;
 use crate::arch::Arch;
 use crate::digest::Digest;
 use crate::http::stream::{Call, Content};
-use crate::http::{Get, HttpError, Kind, Login, Response, below};
+use crate::http::{Address, Get, HttpError, Kind, Login, Response};
 use crate::image::source::Source;
 use crate::secret::Secret;
 use crate::services::Client;
@@ -30,9 +30,7 @@ pub struct Library {
     /// The client.
     pub http: Client,
     /// Everything lies below this address.
-    pub base: Url,
-    /// Take any certificate, and let the token go over http.
-    pub insecure: bool,
+    pub base: Address,
     /// Sent to the origin of `base` alone.
     pub token: Option<Secret>,
     /// Let the bytes of an image go over http where a library that is asked over https names such an address.
@@ -83,8 +81,7 @@ impl Library {
         let limits = self.http.limits();
         Source {
             http: self.http.http().clone(),
-            url: self.image_url("v1/imagefile", image, arch),
-            insecure: self.insecure,
+            address: self.base.at(self.image_url("v1/imagefile", image, arch)),
             token: self.token.clone(),
             http_storage: self.http_storage,
             server: "library",
@@ -240,15 +237,14 @@ impl Library {
         timeout: Duration,
     ) -> Result<Response, HttpError> {
         let login = self.token.as_ref().map(Login::Bearer);
-        self.http.call(Call { method, url, insecure: self.insecure, login, content, timeout }).await
+        self.http.call(Call { method, to: &self.base.at(url.clone()), login, content, timeout }).await
     }
 
     async fn get(&self, url: &Url) -> Result<Response, HttpError> {
         let limits = self.http.limits();
         self.http
             .get(Get {
-                url,
-                insecure: self.insecure,
+                to: &self.base.at(url.clone()),
                 login: self.token.as_ref().map(Login::Bearer),
                 accept: Some("application/json"),
                 timeout: limits.library,
@@ -258,7 +254,7 @@ impl Library {
     }
 
     fn url(&self, path: &str) -> Url {
-        below(&self.base, path)
+        self.base.below(path).url
     }
 
     fn image_url(&self, what: &str, image: &str, arch: Arch) -> Url {

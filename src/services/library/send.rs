@@ -81,7 +81,7 @@ impl Upload<'_> {
         patience: Duration,
     ) -> Result<String, HttpError> {
         if self.library.http_storage {
-            self.storage.used(&self.library.base, url, self.talk, self.progress);
+            self.storage.used(&self.library.base.url, url, self.talk, self.progress);
         }
         self.library.put(url, part, sha256, always, patience).await
     }
@@ -193,7 +193,7 @@ impl Upload<'_> {
             let result = tokio::select! {
                 result = once(part) => result,
                 never = self.show(&range, &moved) => never,
-                crawls = self.speed.crawls(&self.library.base) => Err(crawls),
+                crawls = self.speed.crawls(&self.library.base.url) => Err(crawls),
             };
             match result {
                 Ok(answer) => {

@@ -81,8 +81,8 @@ impl Library {
         always: bool,
         patience: Duration,
     ) -> Result<String, HttpError> {
-        if is_http_storage(&self.base, url) && !self.http_storage {
-            return Err(chose_http("library", &self.base, &shown(url)));
+        if is_http_storage(&self.base.url, url) && !self.http_storage {
+            return Err(chose_http("library", &self.base.url, &shown(url)));
         }
         let mut headers = vec![("content-type", "application/octet-stream".to_string())];
         if always || signs_sha256(url) {
@@ -91,8 +91,7 @@ impl Library {
         let content = Content::File(FilePart { headers: &headers, ..part.clone() });
         let call = Call {
             method: Method::PUT,
-            url,
-            insecure: self.insecure,
+            to: &self.base.at(url.clone()),
             login: None,
             content,
             timeout: patience,

@@ -3,7 +3,7 @@
 
 use super::challenge::{self, Challenge};
 use crate::http::error::Tls;
-use crate::http::{Get, HttpError, Kind, Login, Response, is_loopback};
+use crate::http::{Address, Get, HttpError, Kind, Login, Response, is_loopback};
 use crate::message::cut;
 use crate::secret::Secret;
 use crate::services::Client;
@@ -120,15 +120,9 @@ impl Registry<'_> {
 
     async fn get(&self, url: &Url, login: Option<Login<'_>>) -> Result<Response, HttpError> {
         let limits = self.http.limits();
-        let get = Get {
-            url,
-            // Only addresses over http that may get a login come here with one.
-            insecure: self.insecure || url.scheme() == "http",
-            login,
-            accept: None,
-            timeout: limits.token,
-            limit: limits.json_bytes,
-        };
+        // Only addresses over http that may get a login come here with one.
+        let to = Address::new(url.clone(), self.insecure || url.scheme() == "http");
+        let get = Get { to: &to, login, accept: None, timeout: limits.token, limit: limits.json_bytes };
         self.http.get(get).await?.at_home()
     }
 }

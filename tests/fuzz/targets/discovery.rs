@@ -2,6 +2,7 @@
 
 use super::endpoint_uri::{CANARY, hides_password};
 use crate::target::{Outcome, Target, some};
+use apptainer_remote::http::Address;
 use apptainer_remote::services::endpoint::cache::{decode, encode, file_name};
 use apptainer_remote::services::endpoint::discovery::{Services, parse, service_url};
 use serde_json::Value;
@@ -51,7 +52,7 @@ fn check(input: &[u8]) -> Outcome {
     let endpoint = Url::parse("https://h.example/p/").unwrap();
     assert!(file_name(&endpoint).ends_with(".services.json"));
     // Whatever lies in the cache is read as something that could have been written there.
-    let cached = decode(input, &endpoint, false, NOW);
+    let cached = decode(input, &Address::new(endpoint.clone(), false), NOW);
     if let Some((services, _)) = &cached {
         stored(&endpoint, services);
     }
@@ -105,10 +106,11 @@ fn address(uri: &str) -> bool {
 
 /// What is stored is read for this endpoint alone, asked in this way, and as old as it is.
 fn stored(endpoint: &Url, services: &Services) {
-    let bytes = encode(endpoint, false, services, NOW);
-    let (again, age) = decode(&bytes, endpoint, false, NOW + 5).expect("what was stored is read");
+    let verified = Address::new(endpoint.clone(), false);
+    let bytes = encode(&verified, services, NOW);
+    let (again, age) = decode(&bytes, &verified, NOW + 5).expect("what was stored is read");
     assert!(again.iter().eq(services.iter()) && age == Duration::from_secs(5));
-    assert_eq!(decode(&bytes, endpoint, false, NOW - 1).map(|(_, age)| age), Some(Duration::MAX));
-    assert!(decode(&bytes, endpoint, true, NOW).is_none());
-    assert!(decode(&bytes, &Url::parse("https://h.example/q").unwrap(), false, NOW).is_none());
+    assert_eq!(decode(&bytes, &verified, NOW - 1).map(|(_, age)| age), Some(Duration::MAX));
+    assert!(decode(&bytes, &Address::new(endpoint.clone(), true), NOW).is_none());
+    assert!(decode(&bytes, &Address::new(Url::parse("https://h.example/q").unwrap(), false), NOW).is_none());
 }
