@@ -2,8 +2,9 @@
 
 use super::candidates::Kind;
 use crate::commands::session::Session;
+use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
-use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Origin, Remote};
+use crate::config::layers::{Origin, Remote};
 use crate::context::Context;
 use crate::uri::{ServiceUri, shown};
 use std::path::PathBuf;
@@ -80,13 +81,10 @@ fn keyserver_logins(layers: &Layers) -> Vec<(String, String)> {
     logins.map(|login| (login.uri.clone(), "keyserver".to_string())).collect()
 }
 
-fn keyservers_of(remote: Option<&Remote>, _session: &Session) -> Vec<(String, String)> {
-    let Some(remote) = remote else { return Vec::new() };
-    if remote.keyservers.is_empty() && remote.is_cloud_apptainer() {
-        return vec![(CLOUD_APPTAINER_KEYSERVER.to_string(), "keyserver".to_string())];
-    }
-    let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip);
-    visible.map(|keyserver| (keyserver.uri.clone(), "keyserver".to_string())).collect()
+fn keyservers_of(remote: Option<&Remote>, session: &Session) -> Vec<(String, String)> {
+    let own = |remote| session.known_own_keyserver(remote).and_then(Result::ok);
+    let all = remote.map(|remote| in_order(remote, own(remote).as_deref()));
+    all.into_iter().flatten().map(|keyserver| (keyserver.uri, "keyserver".to_string())).collect()
 }
 
 /// Each name once, the first description.

@@ -2,14 +2,12 @@
 
 use crate::commands::JsonOption;
 use crate::commands::session::Session;
-use crate::commands::session::access::Keep;
 use crate::commands::session::find::no_global_remote;
-use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
+use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
 use crate::message::quoted;
-use crate::services::endpoint::policy::Freshness;
-use crate::uri::{ServiceUri, TypedService, may_hold_password, public};
+use crate::uri::{ServiceUri, TypedService, may_hold_password};
 use clap::Args;
 
 /// Add a keyserver to a global remote (root only)
@@ -101,7 +99,14 @@ impl Wanted {
         let name = self.find(&global, session)?;
         session.global_file().require_writable(session.identity())?;
         let before = global.remotes[&name].clone();
-        let own = if before.keyservers.is_empty() { own_keyserver(&name, &before, session)? } else { None };
+        let own = if before.keyservers.is_empty() {
+            {
+                let remote = Remote::of_global_layer(name.clone(), before.clone(), session.ctx.persona);
+                session.own_keyserver_to_list(&remote)?
+            }
+        } else {
+            None
+        };
         let changed = session.edit_global(&self.again, &mut |config| {
             let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_global_remote(session, &name))?;
             if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
@@ -130,20 +135,4 @@ impl Wanted {
             .hint(session.command("list"))
             .hint(session.command(&format!("add --global {} URI", quoted(name)))))
     }
-}
-
-/// The keyserver that the endpoint itself names; it stays in the list beside what is added.
-fn own_keyserver(name: &str, endpoint: &Endpoint, session: &Session) -> Result<Option<String>> {
-    let remote = Remote::of_global_layer(name.into(), endpoint.clone(), session.ctx.persona);
-    if remote.is_cloud_apptainer() {
-        return Ok(Some(CLOUD_APPTAINER_KEYSERVER.to_string()));
-    }
-    let access = session
-        .open(&remote, None, Freshness::PreferCache, Keep::WhereThereIsOne)
-        .map_err(|failure| failure.context(format!("the keyserver of {name} itself cannot be known")))?;
-    let own = access.service("keyserver").map(|service| public(&service.uri).into_owned());
-    if own.is_none() {
-        session.ctx.talk.info(format!("{name} names no keyserver of its own"));
-    }
-    Ok(own)
 }

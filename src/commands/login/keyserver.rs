@@ -3,6 +3,7 @@
 use super::LoginOptions;
 use crate::commands::session::Session;
 use crate::commands::session::access::{failure, wait};
+use crate::commands::session::keyservers::is_login_to;
 use crate::commands::session::layers::Layers;
 use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};
@@ -60,8 +61,8 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     }
     let credential = Credential { uri: uri.to_string(), auth: Some(secret.header()), insecure };
     let changed = session.edit_user(&global, &mut |config| {
-        if config.credentials.iter().filter(|own| is_of(own, uri)).ne([&credential]) {
-            config.credentials.retain(|own| !is_of(own, uri));
+        if config.credentials.iter().filter(|own| is_login_to(own, uri)).ne([&credential]) {
+            config.credentials.retain(|own| !is_login_to(own, uri));
             config.credentials.push(credential.clone());
         }
         Ok(())
@@ -125,12 +126,12 @@ fn say_insecure(uri: &ServiceUri, configured: bool, asked: bool, session: &Sessi
 pub(super) fn logout(uri: &ServiceUri, session: &mut Session) -> Result<bool> {
     let (_, global) = session.load_to_write()?;
     let changed = session.edit_user(&global, &mut |config| {
-        config.credentials.retain(|own| !is_of(own, uri));
+        config.credentials.retain(|own| !is_login_to(own, uri));
         Ok(())
     })?;
     let file = session.user_file()?;
     let now: Config = file.load(session.identity())?.config;
-    if now.credentials.iter().any(|own| is_of(own, uri)) {
+    if now.credentials.iter().any(|own| is_login_to(own, uri)) {
         return Err(Failure::new(format!(
             "a login to {uri} is there again: another program wrote it meanwhile"
         )));
@@ -139,9 +140,4 @@ pub(super) fn logout(uri: &ServiceUri, session: &mut Session) -> Result<bool> {
         session.ctx.talk.info(format!("The login to {uri} was removed from {}", file.path.display()));
     }
     Ok(changed)
-}
-
-/// Whether a stored login is for the server at `uri`.
-pub fn is_of(login: &Credential, uri: &ServiceUri) -> bool {
-    ServiceUri::from_stored(&login.uri).is_some_and(|own| own.same_server(uri))
 }

@@ -1,15 +1,15 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
 use crate::commands::session::Session;
-use crate::commands::session::access::address_of;
+use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
-use crate::config::Credential;
-use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Effective, Origin, Remote};
+use crate::config::layers::{Effective, Origin};
+use crate::config::{Credential, Keyserver};
 use crate::error::{Result, exclusive};
 use crate::message::{Level, json_line};
 use crate::paths;
 use crate::table;
-use crate::uri::{EndpointUri, is_plain_http, public, shown};
+use crate::uri::{is_plain_http, public, shown};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -193,32 +193,25 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
     let Some(remote) = effective.default.as_ref().map(|name| &effective.remotes[name]) else {
         return Vec::new();
     };
-    if remote.keyservers.is_empty() {
-        let uri = own_keyserver(session, remote);
-        let insecure = remote.insecure || uri.as_deref().is_some_and(is_plain_http);
-        let uri = uri.map(|uri| public(&uri).into_owned());
-        return vec![KeyserverRow { uri, global: true, insecure, order: 1, active: true }];
-    }
-    let visible = remote.keyservers.iter().filter(|keyserver| !keyserver.skip).enumerate();
-    visible
-        .map(|(at, keyserver)| KeyserverRow {
-            uri: Some(public(&keyserver.uri).into_owned()),
+    let own = if remote.keyservers.is_empty() { session.known_own_keyserver(remote) } else { None };
+    let all = in_order(remote, own.as_ref().and_then(|own| own.as_deref().ok()));
+    if all.is_empty() && remote.keyservers.is_empty() {
+        return vec![KeyserverRow {
+            uri: None,
             global: true,
-            insecure: remote.keyserver_is_insecure(keyserver),
-            order: at + 1,
-            active: !keyserver.external,
-        })
-        .collect()
-}
-
-/// The keyserver that the endpoint itself names, as far as it is known without asking.
-fn own_keyserver(session: &Session, remote: &Remote) -> Option<String> {
-    if remote.is_cloud_apptainer() {
-        return Some(CLOUD_APPTAINER_KEYSERVER.to_string());
+            insecure: remote.insecure,
+            order: 1,
+            active: true,
+        }];
     }
-    let address = address_of(&EndpointUri::from_stored(&remote.uri)?, remote);
-    let (services, _) = session.cached_services(&address)?;
-    Some(services.get("keyserver")?.uri.clone())
+    let row = |(at, keyserver): (usize, &Keyserver)| KeyserverRow {
+        uri: Some(public(&keyserver.uri).into_owned()),
+        global: true,
+        insecure: remote.keyserver_is_insecure(keyserver),
+        order: at + 1,
+        active: !keyserver.external,
+    };
+    all.iter().enumerate().map(row).collect()
 }
 
 fn document(session: &Session, effective: &Effective) -> String {

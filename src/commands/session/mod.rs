@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod find;
+pub mod keyservers;
 pub mod layers;
 pub mod library;
 pub mod migrate;

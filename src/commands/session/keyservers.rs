@@ -1,0 +1,123 @@
+//! The keyservers of a remote: which they are, in the order in which they are asked, and which one the endpoint
+//! itself names.
+
+use super::Session;
+use super::access::{Keep, address_of, wait};
+use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Effective, Remote};
+use crate::config::{Credential, Keyserver};
+use crate::error::Result;
+use crate::http::{Address, HttpError};
+use crate::message::cut;
+use crate::services::Client;
+use crate::services::endpoint::discovery::{self, Services};
+use crate::services::endpoint::policy::Freshness;
+use crate::uri::{EndpointUri, ServiceUri, public};
+use std::collections::BTreeMap;
+
+/// The keyserver that an endpoint itself names, or why it is not known.
+pub type OwnKeyserver = Result<String, String>;
+
+/// The keyservers of `remote` in the order in which they are asked: those that are configured, else its `own`.
+pub fn in_order(remote: &Remote, own: Option<&str>) -> Vec<Keyserver> {
+    if !remote.keyservers.is_empty() {
+        return remote.keyservers.iter().filter(|keyserver| !keyserver.skip).cloned().collect();
+    }
+    own.map(|uri| Keyserver { uri: uri.into(), ..Keyserver::default() }).into_iter().collect()
+}
+
+/// Whether a stored login is for the server at `uri`.
+pub fn is_login_to(login: &Credential, uri: &ServiceUri) -> bool {
+    ServiceUri::from_stored(&login.uri).is_some_and(|own| own.same_server(uri))
+}
+
+impl Session<'_> {
+    /// The own keyserver of `remote`, as far as it is known without a request; `None` until the endpoint told it.
+    pub fn known_own_keyserver(&self, remote: &Remote) -> Option<OwnKeyserver> {
+        if remote.is_cloud_apptainer() {
+            return Some(Ok(CLOUD_APPTAINER_KEYSERVER.to_string()));
+        }
+        let Some(uri) = EndpointUri::from_stored(&remote.uri) else {
+            return Some(Err("the remote has no usable address".to_string()));
+        };
+        let (services, _) = self.cached_services(&address_of(&uri, remote))?;
+        Some(named_in(&services))
+    }
+
+    /// The own keyservers, by remote, of those that have no others configured. The endpoints whose keyserver is not
+    /// known are asked, all at once.
+    ///
+    /// # Errors
+    /// No request can be made at all.
+    pub fn own_keyservers(&self, effective: &Effective) -> Result<BTreeMap<String, OwnKeyserver>> {
+        let mut own = BTreeMap::new();
+        let mut unknown = Vec::new();
+        for remote in effective.remotes.values().filter(|remote| remote.keyservers.is_empty()) {
+            match (self.known_own_keyserver(remote), EndpointUri::from_stored(&remote.uri)) {
+                (None, Some(uri)) => unknown.push((remote.name.clone(), address_of(&uri, remote))),
+                (known, _) => own.extend(known.map(|known| (remote.name.clone(), known))),
+            }
+        }
+        if unknown.is_empty() {
+            return Ok(own);
+        }
+        let http = self.http(None);
+        let answers = wait(ask_all(&http, &unknown))?;
+        for ((name, address), answer) in unknown.into_iter().zip(answers) {
+            let keyserver = match answer {
+                Ok(services) => {
+                    self.keep_services(&address, &services, Keep::WhereThereIsOne);
+                    named_in(&services)
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            own.insert(name, keyserver);
+        }
+        Ok(own)
+    }
+
+    /// The own keyserver of `remote` for the file, where it stays in the list beside what is added. The endpoint is
+    /// asked if no copy of its answer is there.
+    ///
+    /// # Errors
+    /// The endpoint does not answer.
+    pub fn own_keyserver_to_list(&self, remote: &Remote) -> Result<Option<String>> {
+        if remote.is_cloud_apptainer() {
+            return Ok(Some(CLOUD_APPTAINER_KEYSERVER.to_string()));
+        }
+        let access =
+            self.open(remote, None, Freshness::PreferCache, Keep::WhereThereIsOne).map_err(|failure| {
+                failure.context(format!("the keyserver of {} itself cannot be known", remote.name))
+            })?;
+        let own = access.service("keyserver").map(|service| public(&service.uri).into_owned());
+        if own.is_none() {
+            self.ctx.talk.info(format!("{} names no keyserver of its own", remote.name));
+        }
+        Ok(own)
+    }
+}
+
+fn named_in(services: &Services) -> OwnKeyserver {
+    let service = services.get("keyserver").map(|service| cut(&service.uri).into_owned());
+    service.ok_or_else(|| "the endpoint names none".to_string())
+}
+
+/// Asks all endpoints at once; the answers come in their order.
+async fn ask_all(http: &Client, endpoints: &[(String, Address)]) -> Vec<Result<Services, HttpError>> {
+    let tasks: Vec<_> = endpoints
+        .iter()
+        .map(|(_, address)| {
+            let (http, address) = (http.clone(), address.clone());
+            let patience = http.limits().listing;
+            tokio::spawn(async move { discovery::fetch_within(&http, &address, patience).await })
+        })
+        .collect();
+    let mut answers = Vec::with_capacity(tasks.len());
+    for task in tasks {
+        match task.await {
+            Ok(answer) => answers.push(answer),
+            // A task only ends like this when it panics, which is a fault of the program.
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
+    }
+    answers
+}
