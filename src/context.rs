@@ -10,6 +10,7 @@ use crate::passthrough;
 use crate::persona::Persona;
 use crate::prompt::Prompt;
 use crate::services::Limits;
+use crate::view::{self, Screen, Sink, View};
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -82,8 +83,10 @@ pub struct Context {
     pub prompt: Box<dyn Prompt>,
     /// Which streams are terminals.
     pub terminals: Terminals,
-    /// Columns for help texts.
-    pub width: fn() -> usize,
+    /// Columns of the terminal that standard output is.
+    pub width: Box<dyn Fn() -> Option<usize>>,
+    /// Whether colours are allowed.
+    pub colour: bool,
     /// The clock.
     pub now: fn() -> SystemTime,
     /// How long and how much every request may take.
@@ -132,6 +135,24 @@ impl Context {
             std::io::ErrorKind::BrokenPipe => Failure { kind: Kind::ClosedStdout, ..Failure::from(error) },
             _ => Failure::from(error).context("writing standard output"),
         })
+    }
+
+    /// Shows data on standard output, as JSON if that is asked for.
+    ///
+    /// # Errors
+    /// Those of [`Context::print`].
+    pub fn show(&mut self, view: &impl View, as_json: bool) -> Result<()> {
+        let sink = if self.terminals.stdout() {
+            Sink::Terminal(Screen { width: (self.width)().unwrap_or(80), colour: self.colour })
+        } else {
+            Sink::Pipe
+        };
+        self.print(&view::render(view, as_json, sink))
+    }
+
+    /// Columns for help texts, which are easier to read when they are not too long.
+    pub fn help_width(&self) -> usize {
+        (self.width)().unwrap_or(100).clamp(40, 100)
     }
 
     /// Root may change the global layer.

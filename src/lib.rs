@@ -1,7 +1,7 @@
 //! The remote, keyserver and registry commands of Apptainer and SingularityCE, and those for images of a library.
 //!
 //! Arrows point down only: `main` → `run` → [`cli`] → [`commands`] → { [`services`], [`config`],
-//! [`secret_source`], [`table`], [`message`] } → { [`uri`], [`secret`], [`fsio`] }.
+//! [`secret_source`], [`view`], [`message`] } → { [`uri`], [`secret`], [`fsio`] }.
 
 #![cfg_attr(
     test,
@@ -41,8 +41,8 @@ pub mod signals;
 #[cfg(test)]
 #[path = "../tests/support/skip.rs"]
 mod skip;
-pub mod table;
 pub mod uri;
+pub mod view;
 
 use context::Context;
 use error::{Failure, Kind};

@@ -47,7 +47,8 @@ fn context() -> Context {
             Stream::Stdout => io::stdout().is_terminal(),
             Stream::Stderr => io::stderr().is_terminal(),
         }),
-        width,
+        width: Box::new(width),
+        colour: false,
         now: SystemTime::now,
         limits: Limits::default(),
         exec: Box::new(exec),
@@ -99,10 +100,10 @@ fn has_capabilities_of_the_file() -> bool {
         && permitted.map_or(true, |permitted| permitted.iter().any(|one| !is_ambient(one)))
 }
 
-/// Columns of the terminal; 100 in a pipe, where a person's window does not matter.
-fn width() -> usize {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout());
-    size.map_or(100, |size| usize::from(size.ws_col)).clamp(40, 100)
+/// Columns of the terminal that standard output is; `None` for a pipe, and for one that does not know.
+fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+    Some(size.ws_col.into()).filter(|columns| *columns > 0)
 }
 
 /// The same process, arguments and environment for the program that takes over.

@@ -167,27 +167,9 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
 }
 
-/// `value` as one line of JSON, in which no character can drive a terminal: they are written as escapes,
-/// which mean the same.
-pub fn json_line(value: &impl serde::Serialize) -> String {
-    let text = serde_json::to_string(value).expect("documents of text, numbers and booleans are JSON");
-    let mut safe = String::with_capacity(text.len() + 1);
-    for c in text.chars() {
-        if is_unsafe(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                let _ = write!(safe, "\\u{unit:04x}");
-            }
-        } else {
-            safe.push(c);
-        }
-    }
-    safe.push('\n');
-    safe
-}
-
 /// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and what a terminal does not show
 /// or only shows by its effect on other characters: it can make one name look like another.
-fn is_unsafe(c: char) -> bool {
+pub fn is_unsafe(c: char) -> bool {
     // Most text is ASCII.
     c.is_control() || (c as u32) >= 0xad && (matches!(c, '\u{2028}' | '\u{2029}') || is_invisible(c))
 }
@@ -295,14 +277,6 @@ mod tests {
     }
 
     #[test]
-    fn json_cannot_drive_the_terminal_and_means_the_same() {
-        let text = "c\u{9b}31m\u{7f}\u{202e}\u{61c}\u{1b}ü\u{2066}\u{e0041}\u{200b}";
-        let line = json_line(&text);
-        assert!(!line.trim_end().chars().any(is_unsafe), "{line:?}");
-        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
-    }
-
-    #[test]
     fn outside_text_cannot_drive_the_terminal() {
         assert_eq!(escape("a\x1b[31mb\n"), "a\\x1b[31mb\\n");
         assert_eq!(escape("\u{9b}x\u{202e}\u{61c}"), "\\u{9b}x\\u{202e}\\u{61c}");
@@ -329,7 +303,6 @@ mod tests {
     fn invisible_characters_are_escaped() {
         let text = "a\u{200b}\u{ad}\u{e0041}\u{feff}\u{200d}\u{fe0f}\u{3164}b";
         assert_eq!(escape(text), r"a\u{200b}\u{ad}\u{e0041}\u{feff}\u{200d}\u{fe0f}\u{3164}b");
-        assert_eq!(json_line(&"\u{ad}\u{e0041}"), "\"\\u00ad\\udb40\\udc41\"\n");
         for (first, last) in INVISIBLE {
             assert!(is_unsafe(first) && is_unsafe(last), "{first:?}");
         }

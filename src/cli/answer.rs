@@ -72,7 +72,7 @@ pub(super) fn print_short_help(group: Option<&str>, ctx: &mut Context) -> Result
 }
 
 fn built(ctx: &Context) -> Command {
-    let mut tree = tree(ctx.persona).term_width((ctx.width)());
+    let mut tree = tree(ctx.persona).term_width(ctx.help_width());
     tree.build();
     tree
 }

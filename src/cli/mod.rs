@@ -161,7 +161,7 @@ impl Line {
         };
         match tree::quick(&words, ctx.persona).map(by) {
             Some(Ok(cli)) => Ok(cli),
-            _ => by(tree::reader(ctx.persona).term_width((ctx.width)())),
+            _ => by(tree::reader(ctx.persona).term_width(ctx.help_width())),
         }
     }
 

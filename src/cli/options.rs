@@ -84,6 +84,7 @@ pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result
     let plain = nocolor
         || ctx.env.get("NO_COLOR").is_some()
         || ctx.env.get("TERM").is_some_and(|term| term == "dumb");
+    ctx.colour = !plain;
     let terminals = ctx.terminals.clone();
     ctx.talk.configure(level, move || !plain && terminals.stderr());
     wrong

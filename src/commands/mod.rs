@@ -9,7 +9,9 @@ pub mod remote;
 pub mod session;
 
 use crate::error::Result;
+use crate::view::{Sink, View};
 use clap::Args;
+use serde::Serialize;
 use session::Session;
 use std::path::PathBuf;
 
@@ -57,12 +59,30 @@ struct JsonOption {
     json: bool,
 }
 
+/// The document of `--json`; see docs/json.md.
+#[derive(Serialize)]
+struct Changed {
+    version: u8,
+    changed: bool,
+}
+
+impl View for Changed {
+    fn document(&self) -> impl Serialize {
+        self
+    }
+
+    fn text(&self, _: Sink) -> String {
+        // The messages say it.
+        String::new()
+    }
+}
+
 impl JsonOption {
     /// Says in JSON, if asked to, whether anything was changed.
     fn changed(&self, session: &mut Session, changed: bool) -> Result<()> {
         if !self.json {
             return Ok(());
         }
-        session.ctx.print(&format!("{{\"version\":1,\"changed\":{changed}}}\n"))
+        session.ctx.show(&Changed { version: 1, changed }, true)
     }
 }

@@ -29,7 +29,7 @@ fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
     assert_eq!(world.remote("list --all").exits(0).stdout, sections);
     let world = World::new().on_terminal();
     world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
-    assert_eq!(world.remote("list").exits(0).stdout, sections);
+    assert_eq!(world.remote("list --nocolor").exits(0).stdout, sections);
 }
 
 #[test]

@@ -114,7 +114,8 @@ fn list_has_sections_and_failures_have_a_coloured_label() {
     let (world, _endpoint) = lab();
     let (status, screen) = start(&world, "list").end();
     assert!(status.success());
-    assert!(screen.contains("Cloud Services Endpoints\n====") && !screen.contains('\u{1b}'), "{screen:?}");
+    assert!(screen.contains("Cloud Services Endpoints\n===="), "{screen:?}");
+    assert!(screen.contains("\u{1b}[1mlab\u{1b}[0m "), "the default is bold: {screen:?}");
     let (status, screen) = start(&world, "use nosuch").end();
     assert_eq!(status.code(), Some(255));
     assert!(screen.starts_with("\u{1b}[31mFATAL:  \u{1b}[0m nosuch is not a remote\n"), "{screen:?}");

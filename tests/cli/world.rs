@@ -144,6 +144,8 @@ pub struct World {
     pub patience: Cell<Duration>,
     /// Over which time in-process runs look at the speed of a transfer.
     pub pace: Cell<Duration>,
+    /// Columns of the terminal.
+    pub width: Cell<usize>,
 }
 
 impl World {
@@ -168,6 +170,7 @@ impl World {
             terminals: Terminals::default(),
             patience: Cell::new(PATIENT),
             pace: Cell::new(PATIENT),
+            width: Cell::new(100),
         };
         fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
         fs::create_dir_all(world.path("bin")).unwrap();
@@ -353,7 +356,11 @@ impl World {
             talk: Talk::new(Box::new(err.clone()), 1, false),
             prompt: Box::new(Answers(self.answers.take())),
             terminals: self.terminals.asked(),
-            width: || 100,
+            width: {
+                let width = self.width.get();
+                Box::new(move || Some(width))
+            },
+            colour: false,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
             limits: Limits { pace: self.pace.get(), ..limits(self.patience.get()) },
             exec: Box::new(|program, args| {

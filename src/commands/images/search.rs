@@ -6,8 +6,9 @@ use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, choose};
 use crate::error::{Failure, Result};
 use crate::http::bounded::Names;
-use crate::message::{escape, json_line};
+use crate::message::escape;
 use crate::services::library::{Found, Image};
+use crate::view::{Sink, View};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
@@ -50,17 +51,17 @@ pub struct Options {
 
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
-struct Listing<'a> {
+struct SearchResult<'a> {
     version: u8,
     query: &'a str,
     arch: &'a str,
-    images: Vec<Row<'a>>,
+    images: Vec<ImageEntry<'a>>,
     /// How many images of the answer are not among them.
     more: u64,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct ImageEntry<'a> {
     uri: String,
     entity: &'a str,
     collection: &'a str,
@@ -95,17 +96,12 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let chosen = choose(&choice, session)?;
     let Found { kept, more } = wait(chosen.library.search(query, arch, signed))?
         .map_err(|error| chosen.failure(error).context("while searching the library"))?;
-    let mut rows: Vec<Row> = kept.iter().map(row).collect();
-    rows.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));
-    let text = if options.json {
-        json_line(&Listing { version: 1, query, arch: arch.name(), images: rows, more })
-    } else {
-        page(&rows, more, query, arch.name())
-    };
-    session.ctx.print(&text)
+    let mut images: Vec<ImageEntry> = kept.iter().map(entry).collect();
+    images.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));
+    session.ctx.show(&SearchResult { version: 1, query, arch: arch.name(), images, more }, options.json)
 }
 
-fn row(image: &Image) -> Row<'_> {
+fn entry(image: &Image) -> ImageEntry<'_> {
     let part = |part: &'_ Option<String>| part.as_deref().unwrap_or_default().to_string();
     let text = |text: &Option<String>| text.as_deref().is_some_and(|text| !text.is_empty());
     let (mut tags, more_tags) = names(image.tags.as_ref());
@@ -115,7 +111,7 @@ fn row(image: &Image) -> Row<'_> {
     let [entity, collection, container] = [&image.entity_name, &image.collection_name, &image.container_name]
         .map(|name| name.as_deref().unwrap_or_default());
     let description = image.description.as_deref();
-    Row {
+    ImageEntry {
         uri: format!("library://{entity}/{collection}/{container}:{spec}"),
         entity,
         collection,
@@ -139,32 +135,39 @@ fn names(names: Option<&Names>) -> (Vec<&str>, u64) {
     (kept.collect(), names.map_or(0, |names| names.more))
 }
 
-fn page(rows: &[Row], more: u64, query: &str, arch: &str) -> String {
-    let query = format!("{query:?}");
-    if rows.is_empty() {
-        return format!("No container images found for {arch} matching {query}.\n\n");
+impl View for SearchResult<'_> {
+    fn document(&self) -> impl Serialize {
+        self
     }
-    let count = rows.len() as u64 + more;
-    let mut page = format!("Found {count} container images for {arch} matching {query}:\n\n");
-    for row in rows {
-        let _ = writeln!(page, "\t{}", escape(&row.uri));
-        if row.more_tags > 0 {
-            let _ = writeln!(page, "\t\t({} more tags)", row.more_tags);
+
+    fn text(&self, _: Sink) -> String {
+        let (images, more, arch) = (&self.images, self.more, self.arch);
+        let query = format!("{:?}", self.query);
+        if images.is_empty() {
+            return format!("No container images found for {arch} matching {query}.\n\n");
         }
-        if let Some(description) = row.description {
-            let _ = writeln!(page, "\t\t{}", escape(description));
+        let count = images.len() as u64 + more;
+        let mut page = format!("Found {count} container images for {arch} matching {query}:\n\n");
+        for image in images {
+            let _ = writeln!(page, "\t{}", escape(&image.uri));
+            if image.more_tags > 0 {
+                let _ = writeln!(page, "\t\t({} more tags)", image.more_tags);
+            }
+            if let Some(description) = image.description {
+                let _ = writeln!(page, "\t\t{}", escape(description));
+            }
+            if !image.fingerprints.is_empty() {
+                let _ = write!(page, "\t\tSigned by: {}", escape(&image.fingerprints.join(",")));
+                let _ = match image.more_fingerprints {
+                    0 => writeln!(page),
+                    more => writeln!(page, " and {more} more"),
+                };
+            }
+            page.push('\n');
         }
-        if !row.fingerprints.is_empty() {
-            let _ = write!(page, "\t\tSigned by: {}", escape(&row.fingerprints.join(",")));
-            let _ = match row.more_fingerprints {
-                0 => writeln!(page),
-                more => writeln!(page, " and {more} more"),
-            };
+        if more > 0 {
+            let _ = writeln!(page, "({more} more images are not shown: search for more of the name)\n");
         }
-        page.push('\n');
+        page
     }
-    if more > 0 {
-        let _ = writeln!(page, "({more} more images are not shown: search for more of the name)\n");
-    }
-    page
 }

@@ -6,9 +6,9 @@ use crate::commands::session::keyservers::{in_order, is_login_to};
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
-use crate::message::json_line;
-use crate::table;
+use crate::message::escape;
 use crate::uri::{ServiceUri, public};
+use crate::view::{self, Cell, Sink, View};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -32,23 +32,23 @@ pub struct Options {
 
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
-struct Listing {
+struct KeyserverList {
     version: u8,
-    remotes: Vec<Row>,
+    remotes: Vec<RemoteEntry>,
 }
 
 #[derive(Serialize)]
-struct Row {
+struct RemoteEntry {
     name: String,
     global: bool,
     default: bool,
-    keyservers: Vec<KeyserverRow>,
+    keyservers: Vec<KeyserverEntry>,
     /// Why the endpoint's own keyserver is not known.
     problem: Option<String>,
 }
 
 #[derive(Serialize)]
-struct KeyserverRow {
+struct KeyserverEntry {
     uri: String,
     order: usize,
     secure: bool,
@@ -74,26 +74,21 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
             session.ctx.talk.warning(format!("the keyserver of {} is not known: {problem}", row.name));
         }
     }
-    let text = if options.json {
-        json_line(&Listing { version: 1, remotes: rows })
-    } else {
-        text(&rows, session.ctx.terminals.stdout())
-    };
-    session.ctx.print(&text)
+    session.ctx.show(&KeyserverList { version: 1, remotes: rows }, options.json)
 }
 
-fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
+fn rows(effective: &Effective, session: &Session) -> Result<Vec<RemoteEntry>> {
     let own = session.own_keyservers(effective)?;
     let row = |remote: &Remote| {
         let own = own.get(&remote.name);
         let keyservers = in_order(remote, own.and_then(|own| own.as_deref().ok()));
         let keyservers = keyservers.iter().enumerate();
-        Row {
+        RemoteEntry {
             name: remote.name.clone(),
             global: remote.origin == Origin::Global,
             default: effective.default.as_ref() == Some(&remote.name),
             keyservers: keyservers
-                .map(|(at, keyserver)| KeyserverRow::new(at + 1, keyserver, remote, &effective.credentials))
+                .map(|(at, keyserver)| KeyserverEntry::new(at + 1, keyserver, remote, &effective.credentials))
                 .collect(),
             problem: own.and_then(|own| own.clone().err()),
         }
@@ -101,7 +96,7 @@ fn rows(effective: &Effective, session: &Session) -> Result<Vec<Row>> {
     Ok(effective.remotes.values().map(row).collect())
 }
 
-impl KeyserverRow {
+impl KeyserverEntry {
     fn new(order: usize, keyserver: &Keyserver, remote: &Remote, logins: &[Credential]) -> Self {
         let uri = ServiceUri::from_stored(&keyserver.uri);
         Self {
@@ -115,34 +110,43 @@ impl KeyserverRow {
     }
 }
 
-/// The real programs' layout. On a terminal a lock says that the keyserver is secure; in a pipe, as theirs, that
-/// it is not configured as insecure.
-fn text(rows: &[Row], terminal: bool) -> String {
-    let mut text = String::new();
-    for row in rows {
-        let marks = format!("{}{}", if row.global { "*" } else { "" }, if row.default { "^" } else { "" });
-        let _ = writeln!(text, "\n{} {marks}", crate::message::escape(&row.name));
-        if row.problem.is_some() {
-            text.push_str("   (unable to fetch associated keyserver info for this endpoint)\n");
+impl View for KeyserverList {
+    fn document(&self) -> impl Serialize {
+        self
+    }
+
+    /// The real programs' layout. On a terminal a lock says that the keyserver is secure; in a pipe, as theirs, that
+    /// it is not configured as insecure.
+    fn text(&self, sink: Sink) -> String {
+        let mut text = String::new();
+        for remote in &self.remotes {
+            let marks =
+                format!("{}{}", if remote.global { "*" } else { "" }, if remote.default { "^" } else { "" });
+            let _ = writeln!(text, "\n{} {marks}", escape(&remote.name));
+            if remote.problem.is_some() {
+                text.push_str("   (unable to fetch associated keyserver info for this endpoint)\n");
+            }
+            let rows: Vec<Vec<Cell>> =
+                remote.keyservers.iter().map(|keyserver| keyserver.cells(sink)).collect();
+            text.push_str(&view::table(&[], 2, &rows, sink));
         }
-        let cells: Vec<Vec<String>> = row.keyservers.iter().map(|row| row.cells(terminal)).collect();
-        text.push_str(&table::layout(&cells));
+        text.push_str("\n(* = system endpoint, ^ = default endpoint");
+        if self.remotes.iter().flat_map(|remote| &remote.keyservers).any(|keyserver| keyserver.login) {
+            text.push_str(",\n + = user is logged in directly to this keyserver");
+        }
+        text.push_str(")\n");
+        text
     }
-    text.push_str("\n(* = system endpoint, ^ = default endpoint");
-    if rows.iter().flat_map(|row| &row.keyservers).any(|keyserver| keyserver.login) {
-        text.push_str(",\n + = user is logged in directly to this keyserver");
-    }
-    text.push_str(")\n");
-    text
 }
 
-impl KeyserverRow {
-    fn cells(&self, terminal: bool) -> Vec<String> {
-        let locked = if terminal { self.secure } else { self.flagged_secure };
+impl KeyserverEntry {
+    fn cells(&self, sink: Sink) -> Vec<Cell> {
+        let locked = if sink == Sink::Pipe { self.flagged_secure } else { self.secure };
         let lock = if locked { "🔒" } else { "" };
-        let mut cells = vec![" ".to_string(), format!("#{}", self.order), self.uri.clone(), lock.to_string()];
+        let mut cells: Vec<Cell> =
+            vec![" ".into(), format!("#{}", self.order).into(), self.uri.as_str().into(), lock.into()];
         if self.login {
-            cells.push("+".to_string());
+            cells.push("+".into());
         }
         cells
     }

@@ -5,9 +5,8 @@ use crate::commands::session::Session;
 use crate::commands::session::registry::{ENVIRONMENT, Store, environment};
 use crate::config::Credential;
 use crate::error::Result;
-use crate::message::json_line;
-use crate::table;
 use crate::uri::{ServiceUri, is_plain_http};
+use crate::view::{self, Cell, Sink, View};
 use clap::Args;
 use serde::Serialize;
 
@@ -28,10 +27,10 @@ pub struct Options {
 
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
-struct Listing {
+struct LoginList {
     version: u8,
     files: Files,
-    registries: Vec<Row>,
+    registries: Vec<LoginEntry>,
 }
 
 #[derive(Serialize)]
@@ -40,7 +39,7 @@ struct Files {
 }
 
 #[derive(Serialize)]
-struct Row {
+struct LoginEntry {
     uri: String,
     secure: bool,
     /// `None` where `remote.yaml` lists a login that is stored nowhere.
@@ -71,15 +70,24 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let sources = Sources { file: loaded.document, environment: environment(session) };
     let rows = rows(&layers.effective.credentials, &sources);
     warn(&rows, &sources, &store, session);
-    let text = if options.json {
-        let files = Files { auth: store.file.path.display().to_string() };
-        json_line(&Listing { version: 1, files, registries: rows })
-    } else {
-        let mut cells = vec![["URI", "SECURE?"].map(String::from)];
-        cells.extend(rows.iter().map(|row| [row.uri.clone(), if row.secure { "✓" } else { "✗!" }.into()]));
-        format!("\n{}", table::layout(&cells))
-    };
-    session.ctx.print(&text)
+    let files = Files { auth: store.file.path.display().to_string() };
+    session.ctx.show(&LoginList { version: 1, files, registries: rows }, options.json)
+}
+
+impl View for LoginList {
+    fn document(&self) -> impl Serialize {
+        self
+    }
+
+    fn text(&self, sink: Sink) -> String {
+        let secure = |login: &LoginEntry| if login.secure { "✓" } else { "✗!" };
+        let rows: Vec<Vec<Cell>> = self
+            .registries
+            .iter()
+            .map(|login| vec![login.uri.as_str().into(), secure(login).into()])
+            .collect();
+        format!("\n{}", view::table(&["URI", "SECURE?"], 0, &rows, sink))
+    }
 }
 
 struct Sources {
@@ -89,8 +97,8 @@ struct Sources {
 
 /// The logins of `remote.yaml` in their order, then those that other programs left in the auth file, then
 /// those of the environment.
-fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
-    let mut rows: Vec<Row> = Vec::new();
+fn rows(listed: &[Credential], sources: &Sources) -> Vec<LoginEntry> {
+    let mut rows: Vec<LoginEntry> = Vec::new();
     for login in listed {
         if let Some(uri) = ServiceUri::from_stored(&login.uri).filter(ServiceUri::is_registry) {
             rows.push(sources.row(&uri, !login.insecure && !plain_http(&uri, sources)));
@@ -100,7 +108,7 @@ fn rows(listed: &[Credential], sources: &Sources) -> Vec<Row> {
     for uri in found.flat_map(Document::registries) {
         let Some(uri) = ServiceUri::from_stored(&uri) else { continue };
         let is_listed =
-            |row: &Row| ServiceUri::from_stored(&row.uri).is_some_and(|own| is_same_login(&own, &uri));
+            |row: &LoginEntry| ServiceUri::from_stored(&row.uri).is_some_and(|own| is_same_login(&own, &uri));
         let row = sources.row(&uri, !plain_http(&uri, sources));
         if row.source.is_some() && !rows.iter().any(is_listed) {
             rows.push(row);
@@ -116,9 +124,9 @@ fn plain_http(uri: &ServiceUri, sources: &Sources) -> bool {
 }
 
 impl Sources {
-    fn row(&self, uri: &ServiceUri, secure: bool) -> Row {
+    fn row(&self, uri: &ServiceUri, secure: bool) -> LoginEntry {
         let (source, helper) = self.of(uri);
-        Row { uri: uri.to_string(), secure, source, helper: helper.map(String::from) }
+        LoginEntry { uri: uri.to_string(), secure, source, helper: helper.map(String::from) }
     }
 
     /// Where a program that looks for this login finds it.
@@ -136,7 +144,7 @@ impl Sources {
 }
 
 /// Says which rows will not help anybody.
-fn warn(rows: &[Row], sources: &Sources, store: &Store, session: &Session) {
+fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session) {
     let talk = &session.ctx.talk;
     let file = store.file.path.display();
     let names = sources.file.helpers();

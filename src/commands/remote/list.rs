@@ -3,16 +3,17 @@
 use crate::commands::session::Session;
 use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
-use crate::config::layers::{Effective, Origin};
+use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::{Result, exclusive};
-use crate::message::{Level, json_line};
+use crate::message::Level;
 use crate::paths;
-use crate::table;
 use crate::uri::{is_plain_http, public, shown};
+use crate::view::{self, Cell, Sink, Style, View};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// List remote endpoints, keyservers and logins
 ///
@@ -34,12 +35,15 @@ pub struct Options {
 
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
-struct Document<'a> {
+struct RemoteList<'a> {
     version: u8,
     files: Files,
-    remotes: Vec<RemoteRow<'a>>,
-    keyservers: Vec<KeyserverRow>,
-    logins: Vec<LoginRow>,
+    remotes: Vec<RemoteEntry<'a>>,
+    keyservers: Vec<KeyserverEntry>,
+    logins: Vec<LoginEntry>,
+    /// Keyservers and logins in text, too.
+    #[serde(skip)]
+    all: bool,
 }
 
 #[derive(Serialize)]
@@ -50,7 +54,7 @@ struct Files {
 
 #[derive(Serialize)]
 #[allow(clippy::struct_excessive_bools)]
-struct RemoteRow<'a> {
+struct RemoteEntry<'a> {
     name: &'a str,
     uri: String,
     default: bool,
@@ -61,7 +65,7 @@ struct RemoteRow<'a> {
 }
 
 #[derive(Serialize)]
-struct KeyserverRow {
+struct KeyserverEntry {
     /// `None` where only the endpoint itself could tell.
     uri: Option<String>,
     global: bool,
@@ -71,12 +75,12 @@ struct KeyserverRow {
 }
 
 #[derive(Serialize)]
-struct LoginRow {
+struct LoginEntry {
     uri: String,
     insecure: bool,
 }
 
-impl LoginRow {
+impl LoginEntry {
     fn new(login: &Credential) -> Self {
         let insecure = login.insecure || is_plain_http(&login.uri);
         Self { uri: public(&login.uri).into_owned(), insecure }
@@ -88,15 +92,19 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     exclusive(&["remote", "list"], &options_given)?;
     let layers = session.load()?;
     say_more(session, &layers);
+    let all = options.all || session.ctx.terminals.stdout();
+    // In a pipe the remotes alone are printed, and nothing else is looked up.
+    let more = all || options.json;
     let effective = &layers.effective;
-    let text = if options.json {
-        document(session, effective)
-    } else if options.all || session.ctx.terminals.stdout() {
-        sections(session, effective)
-    } else {
-        remotes(effective)
+    let list = RemoteList {
+        version: 1,
+        files: files(session),
+        remotes: remotes(session, effective),
+        keyservers: if more { keyservers(session, effective) } else { Vec::new() },
+        logins: if more { effective.credentials.iter().map(LoginEntry::new).collect() } else { Vec::new() },
+        all,
     };
-    session.ctx.print(&text)
+    session.ctx.show(&list, options.json)
 }
 
 /// The notes of the merge, the paths in use, and a global file that only the other program reads.
@@ -124,62 +132,77 @@ fn say_more(session: &Session, layers: &Layers) {
     }
 }
 
-/// The table of remotes, byte for byte as the real programs print it.
-fn remotes(effective: &Effective) -> String {
-    const HEAD: [&str; 6] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?"];
-    let tick = |yes: bool| if yes { "✓" } else { "" }.to_string();
-    let mut rows = vec![HEAD.map(String::from)];
-    rows.extend(effective.remotes.values().map(|remote| {
-        [
-            remote.name.clone(),
-            shown(&remote.uri),
-            tick(effective.default.as_ref() == Some(&remote.name)),
-            tick(remote.origin == Origin::Global),
-            tick(remote.exclusive),
-            if remote.insecure { "✗!" } else { "✓" }.to_string(),
-        ]
-    }));
-    format!("\n{}", table::layout(&rows))
+impl View for RemoteList<'_> {
+    fn document(&self) -> impl Serialize {
+        self
+    }
+
+    fn text(&self, sink: Sink) -> String {
+        if self.all { self.sections(sink) } else { self.remotes(sink) }
+    }
 }
 
-/// The three sections of the user guide, the last two only where they have rows.
-fn sections(session: &Session, effective: &Effective) -> String {
-    let mut text = format!("\nCloud Services Endpoints\n========================\n{}", remotes(effective));
-    let keyservers = keyservers(session, effective);
-    if !keyservers.is_empty() {
-        let mut rows = vec![["URI", "GLOBAL", "INSECURE", "ORDER"].map(String::from)];
-        rows.extend(keyservers.iter().map(|row| match &row.uri {
-            Some(uri) => {
-                let order = format!("{}{}", row.order, if row.active { "*" } else { "" });
-                [uri.clone(), yes(row.global), yes(row.insecure), order]
+impl RemoteList<'_> {
+    /// The table of remotes, in a pipe byte for byte as the real programs print it.
+    fn remotes(&self, sink: Sink) -> String {
+        const HEAD: [&str; 6] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?"];
+        let tick = |yes: bool| Cell::from(if yes { "✓" } else { "" });
+        let row = |remote: &RemoteEntry| {
+            let style = if remote.default { Style::Bold } else { Style::Plain };
+            vec![
+                Cell::styled(remote.name, style),
+                Cell::from(remote.uri.as_str()),
+                tick(remote.default),
+                tick(remote.global),
+                tick(remote.exclusive),
+                Cell::from(if remote.insecure { "✗!" } else { "✓" }),
+            ]
+        };
+        let rows: Vec<_> = self.remotes.iter().map(row).collect();
+        format!("\n{}", view::table(&HEAD, 1, &rows, sink))
+    }
+
+    /// The three sections of the user guide, the last two only where they have rows.
+    fn sections(&self, sink: Sink) -> String {
+        let mut text =
+            format!("\nCloud Services Endpoints\n========================\n{}", self.remotes(sink));
+        if !self.keyservers.is_empty() {
+            let rows: Vec<Vec<Cell>> = self.keyservers.iter().map(KeyserverEntry::cells).collect();
+            let table = view::table(&["URI", "GLOBAL", "INSECURE", "ORDER"], 0, &rows, sink);
+            let _ = write!(text, "\nKeyservers\n==========\n\n{}", trimmed(&table));
+            if self.keyservers.iter().any(|keyserver| keyserver.active && keyserver.uri.is_some()) {
+                text.push_str("\n* Active cloud services keyserver\n");
             }
-            None => [
-                format!("(unknown until \"{}\" has asked)", "remote status"),
-                String::new(),
-                String::new(),
-                String::new(),
-            ],
-        }));
-        let _ = write!(text, "\nKeyservers\n==========\n\n{}", trimmed(&table::layout(&rows)));
-        if keyservers.iter().any(|row| row.active && row.uri.is_some()) {
-            text.push_str("\n* Active cloud services keyserver\n");
+        }
+        if !self.logins.is_empty() {
+            let rows: Vec<Vec<Cell>> = self
+                .logins
+                .iter()
+                .map(|login| vec![login.uri.as_str().into(), yes(login.insecure)])
+                .collect();
+            let table = view::table(&["URI", "INSECURE"], 0, &rows, sink);
+            let _ = write!(text, "\nAuthenticated Logins\n=================================\n\n{table}");
+        }
+        text
+    }
+}
+
+impl KeyserverEntry {
+    fn cells(&self) -> Vec<Cell> {
+        match &self.uri {
+            Some(uri) => {
+                let order = format!("{}{}", self.order, if self.active { "*" } else { "" });
+                vec![uri.as_str().into(), yes(self.global), yes(self.insecure), order.into()]
+            }
+            None => {
+                let unknown = "(unknown until \"remote status\" has asked)";
+                [unknown, "", "", ""].map(Cell::from).into()
+            }
         }
     }
-    if !effective.credentials.is_empty() {
-        let mut rows = vec![["URI", "INSECURE"].map(String::from)];
-        rows.extend(
-            effective.credentials.iter().map(LoginRow::new).map(|login| [login.uri, yes(login.insecure)]),
-        );
-        let _ = write!(
-            text,
-            "\nAuthenticated Logins\n=================================\n\n{}",
-            table::layout(&rows)
-        );
-    }
-    text
 }
 
-fn yes(is: bool) -> String {
+fn yes(is: bool) -> Cell {
     if is { "YES" } else { "NO" }.into()
 }
 
@@ -189,14 +212,14 @@ fn trimmed(text: &str) -> String {
 }
 
 /// The keyservers of the default remote, in the order in which they are asked.
-fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
+fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverEntry> {
     let Some(remote) = effective.default.as_ref().map(|name| &effective.remotes[name]) else {
         return Vec::new();
     };
     let own = if remote.keyservers.is_empty() { session.known_own_keyserver(remote) } else { None };
     let all = in_order(remote, own.as_ref().and_then(|own| own.as_deref().ok()));
     if all.is_empty() && remote.keyservers.is_empty() {
-        return vec![KeyserverRow {
+        return vec![KeyserverEntry {
             uri: None,
             global: true,
             insecure: remote.insecure,
@@ -204,7 +227,7 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
             active: true,
         }];
     }
-    let row = |(at, keyserver): (usize, &Keyserver)| KeyserverRow {
+    let row = |(at, keyserver): (usize, &Keyserver)| KeyserverEntry {
         uri: Some(public(&keyserver.uri).into_owned()),
         global: true,
         insecure: remote.keyserver_is_insecure(keyserver),
@@ -214,8 +237,8 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverRow> {
     all.iter().enumerate().map(row).collect()
 }
 
-fn document(session: &Session, effective: &Effective) -> String {
-    let remotes = effective.remotes.values().map(|remote| RemoteRow {
+fn remotes<'a>(session: &Session, effective: &'a Effective) -> Vec<RemoteEntry<'a>> {
+    let entry = |remote: &'a Remote| RemoteEntry {
         name: &remote.name,
         uri: shown(&remote.uri),
         default: effective.default.as_ref() == Some(&remote.name),
@@ -223,17 +246,14 @@ fn document(session: &Session, effective: &Effective) -> String {
         exclusive: remote.exclusive,
         insecure: remote.insecure,
         token: remote.token.is_some() || session.environment_has_token(&remote.uri),
-    });
-    let path = |path: &std::path::Path| path.display().to_string();
-    let document = Document {
-        version: 1,
-        files: Files {
-            user: session.paths.user_file_to_read().ok().map(|file| path(&file)),
-            global: path(&session.paths.global_file),
-        },
-        remotes: remotes.collect(),
-        keyservers: keyservers(session, effective),
-        logins: effective.credentials.iter().map(LoginRow::new).collect(),
     };
-    json_line(&document)
+    effective.remotes.values().map(entry).collect()
+}
+
+fn files(session: &Session) -> Files {
+    let path = |path: &Path| path.display().to_string();
+    Files {
+        user: session.paths.user_file_to_read().ok().map(|file| path(&file)),
+        global: path(&session.paths.global_file),
+    }
 }

@@ -7,13 +7,13 @@ use crate::commands::session::token::{expiry_line, rfc3339};
 use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::error::{Failure, Result};
 use crate::http::Address;
-use crate::message::{escape, json_line, quoted};
+use crate::message::{escape, quoted};
 use crate::secret::Secret;
 use crate::services::endpoint::account::{self, Account, TokenVerdict};
-use crate::services::endpoint::health::{self, Row};
+use crate::services::endpoint::health::{self, ServiceState};
 use crate::services::endpoint::policy::Freshness;
-use crate::table;
 use crate::uri::shown;
+use crate::view::{self, Cell, Sink, Style, View};
 use clap::Args;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -70,11 +70,12 @@ enum Token {
 struct Report {
     name: String,
     uri: String,
-    rows: Vec<Row>,
+    services: Vec<ServiceState>,
     account: Option<Account>,
     token: Token,
     /// Seconds since 1970, where the token tells.
     expires: Option<u64>,
+    now: u64,
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
@@ -91,8 +92,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         ask(remote, &layers, options, session)?
     };
     report.warn(session);
-    let text = if options.json { report.json() } else { report.text(session.now()) };
-    session.ctx.print(&text)?;
+    session.ctx.show(&report, options.json)?;
     report.judge(options, session)
 }
 
@@ -101,14 +101,15 @@ fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Res
     let http = session.http(options.ca_file.clone());
     let address = Address::new(Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant"), false);
     let answer = wait(health::plain_check(&http, &address))?;
-    let row = Row::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
+    let row = ServiceState::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
     Ok(Report {
         name: remote.name.clone(),
         uri: shown(&remote.uri),
-        rows: vec![row],
+        services: vec![row],
         account: None,
         token: Token::NoLogin,
         expires: None,
+        now: session.now(),
     })
 }
 
@@ -116,7 +117,7 @@ fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Res
 fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
     let token = session.token_for(layers, remote)?;
     let access = session.open(remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
-    let (rows, verdict, account) = wait(async {
+    let (services, verdict, account) = wait(async {
         tokio::join!(
             health::check_all(&access.http, &access.services, &access.address),
             check_token(&access, token.as_ref()),
@@ -134,10 +135,11 @@ fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -
     Ok(Report {
         name: remote.name.clone(),
         uri: access.uri.to_string(),
-        rows,
+        services,
         account: account.ok().flatten(),
         token: verdict,
         expires,
+        now: session.now(),
     })
 }
 
@@ -165,31 +167,40 @@ async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Opt
     account.map(Some).map_err(|error| error.to_string())
 }
 
-impl Report {
-    fn down(&self) -> Vec<&Row> {
-        self.rows.iter().filter(|row| !row.is_ok()).collect()
+impl View for Report {
+    fn document(&self) -> impl Serialize {
+        let (status, problem) = match &self.token {
+            Token::NoLogin | Token::Unset(_) => ("none", None),
+            Token::Valid => ("valid", None),
+            Token::Invalid(why) => ("invalid", Some(why.as_str())),
+            Token::Unchecked(why) | Token::Held { why, .. } => ("unchecked", Some(why.as_str())),
+        };
+        StatusDocument {
+            version: 1,
+            remote: &self.name,
+            uri: &self.uri,
+            services: self.services.iter().map(ServiceEntry::from).collect(),
+            account: self
+                .account
+                .as_ref()
+                .map(|account| Who { username: &account.username, email: &account.email }),
+            token: TokenEntry { status, expires: self.expires.map(rfc3339), problem },
+        }
     }
 
-    fn warn(&self, session: &Session) {
-        let down = self.down();
-        for row in down.iter().take(MOST_NAMED) {
-            if let Some(problem) = &row.problem {
-                session.ctx.talk.warning(format!("{}: {problem}", row.service));
-            }
-        }
-        if let Some(more) = down.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
-            session.ctx.talk.warning(format!("{more} more services are not available"));
-        }
-    }
-
-    fn text(&self, now: u64) -> String {
-        let mut rows = vec![["SERVICE", "STATUS", "VERSION", "URI"].map(String::from)];
-        rows.extend(
-            self.rows
-                .iter()
-                .map(|row| [row.service.clone(), row.status().into(), row.version.clone(), row.uri.clone()]),
-        );
-        let mut text = table::layout(&rows);
+    fn text(&self, sink: Sink) -> String {
+        let row = |state: &ServiceState| {
+            let style = if state.is_ok() { Style::Good } else { Style::Bad };
+            let status = Cell::styled(state.status(), style);
+            vec![
+                state.service.as_str().into(),
+                status,
+                state.version.as_str().into(),
+                state.uri.as_str().into(),
+            ]
+        };
+        let rows: Vec<_> = self.services.iter().map(row).collect();
+        let mut text = view::table(&["SERVICE", "STATUS", "VERSION", "URI"], 3, &rows, sink);
         if let Some(account) = self.account.as_ref().filter(|account| !account.username.is_empty()) {
             let (user, email) = (escape(&account.username), escape(&account.email));
             let email = if email.is_empty() { String::new() } else { format!(" <{email}>") };
@@ -205,30 +216,27 @@ impl Report {
         };
         text += &format!("\n{line}\n");
         if let Some(expires) = self.expires {
-            text += &format!("{}\n", expiry_line(expires, now));
+            text += &format!("{}\n", expiry_line(expires, self.now));
         }
         text
     }
+}
 
-    fn json(&self) -> String {
-        let (status, problem) = match &self.token {
-            Token::NoLogin | Token::Unset(_) => ("none", None),
-            Token::Valid => ("valid", None),
-            Token::Invalid(why) => ("invalid", Some(why.as_str())),
-            Token::Unchecked(why) | Token::Held { why, .. } => ("unchecked", Some(why.as_str())),
-        };
-        let document = Document {
-            version: 1,
-            remote: &self.name,
-            uri: &self.uri,
-            services: self.rows.iter().map(ServiceRow::from).collect(),
-            account: self
-                .account
-                .as_ref()
-                .map(|account| Who { username: &account.username, email: &account.email }),
-            token: TokenRow { status, expires: self.expires.map(rfc3339), problem },
-        };
-        json_line(&document)
+impl Report {
+    fn down(&self) -> Vec<&ServiceState> {
+        self.services.iter().filter(|row| !row.is_ok()).collect()
+    }
+
+    fn warn(&self, session: &Session) {
+        let down = self.down();
+        for row in down.iter().take(MOST_NAMED) {
+            if let Some(problem) = &row.problem {
+                session.ctx.talk.warning(format!("{}: {problem}", row.service));
+            }
+        }
+        if let Some(more) = down.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+            session.ctx.talk.warning(format!("{more} more services are not available"));
+        }
     }
 
     /// The exit status: what was found, measured by what was asked.
@@ -301,20 +309,19 @@ impl Report {
     }
 }
 
-/// `Token expires: 2026-12-24T18:00:00Z (in 3h 20m)`
 /// The document of `--json`; see docs/json.md.
 #[derive(Serialize)]
-struct Document<'a> {
+struct StatusDocument<'a> {
     version: u8,
     remote: &'a str,
     uri: &'a str,
-    services: Vec<ServiceRow<'a>>,
+    services: Vec<ServiceEntry<'a>>,
     account: Option<Who<'a>>,
-    token: TokenRow<'a>,
+    token: TokenEntry<'a>,
 }
 
 #[derive(Serialize)]
-struct ServiceRow<'a> {
+struct ServiceEntry<'a> {
     service: &'a str,
     ok: bool,
     version: &'a str,
@@ -329,14 +336,14 @@ struct Who<'a> {
 }
 
 #[derive(Serialize)]
-struct TokenRow<'a> {
+struct TokenEntry<'a> {
     status: &'static str,
     expires: Option<String>,
     problem: Option<&'a str>,
 }
 
-impl<'a> From<&'a Row> for ServiceRow<'a> {
-    fn from(row: &'a Row) -> Self {
+impl<'a> From<&'a ServiceState> for ServiceEntry<'a> {
+    fn from(row: &'a ServiceState) -> Self {
         Self {
             service: &row.service,
             ok: row.is_ok(),

@@ -14,7 +14,7 @@ const AT_ONCE: usize = 64;
 /// One service in the table of `status`; name, version and address are the endpoint's own text, cut where it is
 /// long.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct ServiceState {
     /// The name in title case: `Library`.
     pub service: String,
     /// As the endpoint gave it, without user info.
@@ -25,7 +25,7 @@ pub struct Row {
     pub problem: Option<HttpError>,
 }
 
-impl Row {
+impl ServiceState {
     /// Whether the service is up.
     pub fn is_ok(&self) -> bool {
         self.problem.is_none()
@@ -48,10 +48,10 @@ impl Row {
 }
 
 /// Asks all services at once for their `/version`; the rows are in the order of the names.
-pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -> Vec<Row> {
+pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -> Vec<ServiceState> {
     let mut waiting = services.iter().map(|(name, service)| (name.to_string(), service.clone())).enumerate();
     let mut running = JoinSet::new();
-    let mut rows: Vec<Option<Row>> = vec![None; services.len()];
+    let mut rows: Vec<Option<ServiceState>> = vec![None; services.len()];
     loop {
         for (place, (name, service)) in waiting.by_ref().take(AT_ONCE - running.len()) {
             let (http, endpoint) = (http.clone(), endpoint.clone());
@@ -66,12 +66,12 @@ pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -
     }
 }
 
-async fn check(http: &Client, name: &str, service: &Service, endpoint: &Address) -> Row {
+async fn check(http: &Client, name: &str, service: &Service, endpoint: &Address) -> ServiceState {
     let outcome = match version(http, &service.uri, endpoint).await {
         Err(error) if name == "keyserver" && is_up(&error) => Ok(String::new()),
         outcome => outcome,
     };
-    Row::new(name, &service.uri, outcome)
+    ServiceState::new(name, &service.uri, outcome)
 }
 
 /// Whether a server that told no version is up all the same: it answered below 500. Most keyservers have no

@@ -5,7 +5,7 @@ use crate::target::{Outcome, Target, some};
 use apptainer_remote::message::LONGEST;
 use apptainer_remote::secret::Secret;
 use apptainer_remote::services::endpoint::account::{Account, jwt_expiry};
-use apptainer_remote::services::endpoint::health::{Row, parse_version};
+use apptainer_remote::services::endpoint::health::{ServiceState, parse_version};
 use apptainer_remote::services::registry::check::parse_token;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,7 +61,7 @@ fn check(input: &[u8]) -> Outcome {
     let version = parse_version(input);
     if let Some(version) = &version {
         assert!(version.chars().count() <= LONGEST + 1, "{version}");
-        let row = Row::new(version, "https://h.example", Ok(version.clone()));
+        let row = ServiceState::new(version, "https://h.example", Ok(version.clone()));
         assert!(row.is_ok() && row.service.chars().count() == version.chars().count(), "{}", row.service);
     }
     let token = parse_token(input);

@@ -2,8 +2,9 @@
 
 use super::endpoint_uri::hides_password;
 use crate::target::{Outcome, Target, drives_a_terminal};
-use apptainer_remote::message::{escape, json_line, quoted};
+use apptainer_remote::message::{escape, quoted};
 use apptainer_remote::uri::{EndpointUri, RemoteName, is_service};
+use apptainer_remote::view::json;
 
 pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };
 
@@ -43,7 +44,7 @@ fn check(input: &[u8]) -> Outcome {
     assert!(!safe.contains(drives_a_terminal), "{safe:?}");
     assert_eq!(escape(&safe), safe, "what is safe stays as it is");
     assert_eq!(safe == text, !text.contains(drives_a_terminal));
-    let line = json_line(&text);
+    let line = json::line(&text);
     assert!(line.ends_with('\n') && !line.trim_end_matches('\n').contains(drives_a_terminal), "{line:?}");
     assert_eq!(serde_json::from_str::<String>(&line).expect("it is JSON"), text);
     let word = quoted(&text);
