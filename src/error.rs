@@ -2,6 +2,7 @@
 //!
 //! Rooms below the commands add context; the command decides the kind; `lib::run` reports it once.
 
+use crate::hint::Hint;
 use std::fmt;
 
 /// What a failure means for the exit status.
@@ -24,7 +25,7 @@ pub struct Failure {
     /// The chain of causes, outermost first.
     pub source: anyhow::Error,
     /// What to type or look at next, most useful first.
-    pub hints: Vec<String>,
+    pub hints: Vec<Hint>,
 }
 
 /// The result of everything that can end a command.
@@ -48,7 +49,7 @@ impl Failure {
 
     /// Adds a hint: a command to type, or where to look.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
         self
     }
@@ -91,7 +92,7 @@ pub trait ResultExt<T> {
     /// Puts `context()` in front of the message.
     fn fail_context<C: fmt::Display + Send + Sync + 'static>(self, context: impl FnOnce() -> C) -> Result<T>;
     /// Adds a hint to the failure.
-    fn fail_hint(self, hint: impl FnOnce() -> String) -> Result<T>;
+    fn fail_hint<H: Into<Hint>>(self, hint: impl FnOnce() -> H) -> Result<T>;
 }
 
 impl<T, E: Into<Failure>> ResultExt<T> for std::result::Result<T, E> {
@@ -99,7 +100,7 @@ impl<T, E: Into<Failure>> ResultExt<T> for std::result::Result<T, E> {
         self.map_err(|error| error.into().context(context()))
     }
 
-    fn fail_hint(self, hint: impl FnOnce() -> String) -> Result<T> {
+    fn fail_hint<H: Into<Hint>>(self, hint: impl FnOnce() -> H) -> Result<T> {
         self.map_err(|error| error.into().hint(hint()))
     }
 }
@@ -112,7 +113,7 @@ mod tests {
     fn the_message_is_one_line_outermost_first() {
         let failure = Failure::new("no such file").context("opening x").hint("touch x");
         assert_eq!(failure.message(), "opening x: no such file");
-        assert_eq!(failure.hints, ["touch x"]);
+        assert_eq!(failure.hints, [Hint::from("touch x")]);
         assert_eq!(failure.kind, Kind::Failed);
         assert_eq!(Failure::usage(&["x"], "x").kind, Kind::Usage(vec!["x".into()]));
     }

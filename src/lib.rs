@@ -24,6 +24,7 @@ pub mod environment;
 pub mod error;
 pub mod executable;
 pub mod fsio;
+pub mod hint;
 pub mod http;
 pub mod image;
 pub mod message;
@@ -78,7 +79,7 @@ fn report(failure: &Failure, ctx: &Context) -> u8 {
         }
     };
     for hint in &failure.hints {
-        ctx.talk.hint(hint);
+        ctx.talk.hint(hint.to_string());
     }
     status
 }

@@ -3,6 +3,7 @@
 use super::{Config, yaml};
 use crate::error::{Failure, Result};
 use crate::fsio::{self, Distrust, Identity, Role, Target};
+use crate::hint::Hint;
 use crate::message::Talk;
 use std::path::{Path, PathBuf};
 
@@ -19,7 +20,7 @@ pub struct ConfigFile {
     /// Stands in for a file that does not exist: nothing, or the built-in remote.
     pub absent: Config,
     /// What to type where the file's directory cannot be used.
-    pub elsewhere: Option<String>,
+    pub elsewhere: Option<Hint>,
 }
 
 /// A layer as read.

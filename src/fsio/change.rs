@@ -2,6 +2,7 @@
 
 use super::identity::{Role, Trusted};
 use crate::error::{Failure, Result};
+use crate::hint::Hint;
 use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -25,7 +26,7 @@ pub struct Target<'a> {
     /// How long to wait for the lock.
     pub patience: Duration,
     /// What to type where the directory cannot be reached, made or written.
-    pub elsewhere: Option<String>,
+    pub elsewhere: Option<Hint>,
 }
 
 impl<'a> Target<'a> {
@@ -43,7 +44,7 @@ impl<'a> Target<'a> {
 
     pub(super) fn elsewhere(&self, failure: Failure) -> Failure {
         match &self.elsewhere {
-            Some(hint) => failure.hint(hint),
+            Some(hint) => failure.hint(hint.clone()),
             None => failure,
         }
     }

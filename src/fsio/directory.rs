@@ -5,8 +5,9 @@ use super::identity::Identity;
 use super::meta;
 use super::place::{self, FILE, Missing, Way};
 use super::temporary::temporary_name;
-use super::trust::{self, quoted};
+use super::trust::{self};
 use crate::error::{Failure, Result, ResultExt};
+use crate::hint::CommandLine;
 use crate::signals;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
@@ -269,7 +270,7 @@ fn no_directory(path: &Path, missing: &Missing) -> Failure {
     let directory = missing.parent_path.join(&missing.leaf);
     let wanted = path.parent().unwrap_or(path);
     Failure::new(format!("the directory {} does not exist", directory.display()))
-        .hint(format!("mkdir -p {}", quoted(wanted)))
+        .hint(CommandLine::new("mkdir -p").arg(wanted.display()))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 use super::identity::Identity;
 use super::meta;
 use super::place::Place;
-use super::trust::quoted;
 use crate::error::{Failure, Result};
+use crate::hint::CommandLine;
 use crate::message::Talk;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat, unlinkat};
@@ -104,7 +104,7 @@ pub(super) fn wait(file: &File, path: &Path, patience: Duration, talk: &Talk) ->
 fn taken(path: &Path, patience: Duration) -> Failure {
     let seconds = patience.as_secs_f32();
     Failure::new(format!("another program has held the lock {} for more than {seconds} s", path.display()))
-        .hint(format!("see who holds it: fuser -v {}", quoted(path)))
+        .hint(CommandLine::new("fuser -v").arg(path.display()).because("see who holds it"))
 }
 
 /// Opens the lock file, or makes it. The inner error: this directory forbids creation.
@@ -147,12 +147,12 @@ fn make(place: &Place, dir: &Stat, name: &OsStr, file: &OwnedFd, who: Identity) 
 fn check(path: &Path, lock: &Stat, dir: &Stat, who: Identity) -> Result<()> {
     if FileType::from_raw_mode(lock.st_mode) != FileType::RegularFile {
         return Err(Failure::new(format!("the lock {} is not a regular file", path.display()))
-            .hint(format!("look what it is, and remove it: ls -ld {}", quoted(path))));
+            .hint(CommandLine::new("ls -ld").arg(path.display()).because("look what it is, and remove it")));
     }
     if lock.st_uid != who.uid && lock.st_uid != dir.st_uid {
-        let remove = format!("rm {}", quoted(path));
+        let remove = CommandLine::new("rm").arg(path.display());
         return Err(Failure::new(format!("the lock {} belongs to uid {}", path.display(), lock.st_uid))
-            .hint(who.remedy(dir.st_uid, remove).to_string()));
+            .hint(who.remedy(dir.st_uid, remove)));
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ fn refused(
     }
     Err(Failure::from(errno)
         .context(format!("opening the lock {}", path.display()))
-        .hint(format!("make it yours again: chmod 600 {}", quoted(path))))
+        .hint(CommandLine::new("chmod 600").arg(path.display()).because("make it yours again")))
 }
 
 /// Somebody may have removed the lock file between our opening and our locking it.

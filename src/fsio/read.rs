@@ -5,6 +5,7 @@ use super::identity::{Identity, Role};
 use super::place::{self, Blocked, FILE, Last, Missing, Place, Resolved};
 use super::trust::{self, Distrust, quoted};
 use crate::error::{Failure, Result, ResultExt};
+use crate::hint::CommandLine;
 use crate::secret::keep_memory_private;
 use rustix::fd::AsFd;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, openat, statat};
@@ -177,13 +178,13 @@ fn unreadable(path: &Path, stat: &Stat, role: Role, who: Identity, errno: Errno)
     if errno != Errno::ACCESS {
         return failure;
     }
-    let path = quoted(path);
+    let command = |words: &str| CommandLine::new(words).arg(path.display());
     let remedy = match role {
-        Role::Global { .. } => who.remedy(0, format!("chmod a+r {path}")),
-        Role::User if stat.st_uid == who.uid => who.remedy(who.uid, format!("chmod u+rw {path}")),
-        Role::User => who.remedy(0, format!("chown {} {path}", who.uid)),
+        Role::Global { .. } => who.remedy(0, command("chmod a+r")),
+        Role::User if stat.st_uid == who.uid => who.remedy(who.uid, command("chmod u+rw")),
+        Role::User => who.remedy(0, command(&format!("chown {}", who.uid))),
     };
-    failure.hint(remedy.to_string())
+    failure.hint(remedy)
 }
 
 fn regular(stat: &Stat, path: &Path) -> Result<()> {
@@ -195,8 +196,9 @@ fn regular(stat: &Stat, path: &Path) -> Result<()> {
         FileType::Symlink => "a link that was just made",
         _ => "a device",
     };
-    Err(Failure::new(format!("{} is {kind}, not a regular file", path.display()))
-        .hint(format!("see what it is, and move it out of the way: ls -ld {}", quoted(path))))
+    Err(Failure::new(format!("{} is {kind}, not a regular file", path.display())).hint(
+        CommandLine::new("ls -ld").arg(path.display()).because("see what it is, and move it out of the way"),
+    ))
 }
 
 /// The whole content of an open file and what fstat says about it.

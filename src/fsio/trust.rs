@@ -7,6 +7,7 @@
 use super::identity::{Identity, Role};
 use super::place::{Link, Place, is_read_only};
 use crate::error::Failure;
+use crate::hint::{CommandLine, Hint};
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::Stat;
 use std::fmt;
@@ -40,7 +41,7 @@ impl Remedy {
     pub fn advice(&self) -> String {
         match self {
             Self::Run(command) => format!("run: {command}"),
-            other => other.to_string(),
+            other => Hint::from(other.clone()).to_string(),
         }
     }
 
@@ -50,17 +51,18 @@ impl Remedy {
             (Self::Run(one) | Self::AsRoot(one), Self::Run(other) | Self::AsRoot(other)) => {
                 Self::AsRoot(format!("{one} && {other}"))
             }
-            (one, other) => Self::Do(format!("{one}; {}", other.advice())),
+            (one, other) => Self::Do(format!("{}; {}", Hint::from(one), other.advice())),
         }
     }
 }
 
-/// As a hint: the command alone, if the caller can type it.
-impl fmt::Display for Remedy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Run(text) | Self::Do(text) => f.write_str(text),
-            Self::AsRoot(command) => write!(f, "ask your administrator to run: {command}"),
+/// The command alone, if the caller can type it.
+impl From<Remedy> for Hint {
+    fn from(remedy: Remedy) -> Self {
+        match remedy {
+            Remedy::Run(command) => CommandLine::new(&command).into(),
+            Remedy::AsRoot(command) => CommandLine::new(&command).because("ask your administrator to run"),
+            Remedy::Do(text) => text.into(),
         }
     }
 }
@@ -83,7 +85,7 @@ impl Distrust {
 
     /// The failure of a command that may not go on: the sentence, and the remedy as its hint.
     pub fn into_failure(self) -> Failure {
-        Failure::new(self.sentence()).hint(self.remedy.to_string())
+        Failure::new(self.sentence()).hint(self.remedy)
     }
 }
 
@@ -256,7 +258,8 @@ pub(super) fn quoted(path: &Path) -> String {
 
 impl Identity {
     /// A command that takes this owner, or root: others can only pass it on.
-    pub(super) fn remedy(self, owner: u32, command: String) -> Remedy {
+    pub(super) fn remedy(self, owner: u32, command: impl fmt::Display) -> Remedy {
+        let command = command.to_string();
         if self.is_root() || self.uid == owner { Remedy::Run(command) } else { Remedy::AsRoot(command) }
     }
 }

@@ -8,6 +8,7 @@ use super::read::{self, Look, Seen};
 use super::replace::{self, Outcome};
 use super::{directory, inplace, meta, trust};
 use crate::error::{Failure, Result};
+use crate::hint::CommandLine;
 use crate::message::Talk;
 use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, accessat, fstat};
@@ -76,10 +77,11 @@ fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
     let path = missing.parent_path.join(&missing.leaf);
     let failure = target.elsewhere(Failure::new(format!("there is no directory {}", path.display())));
     match missing.links.last() {
-        Some(link) => failure.hint(format!("see where the link leads: ls -l {}", trust::quoted(&link.path))),
+        Some(link) => failure
+            .hint(CommandLine::new("ls -l").arg(link.path.display()).because("see where the link leads")),
         None => {
             let dir = target.path.parent().unwrap_or(&path);
-            failure.hint(format!("mkdir -p -m {:o} {}", target.dir_mode, trust::quoted(dir)))
+            failure.hint(CommandLine::new(&format!("mkdir -p -m {:o}", target.dir_mode)).arg(dir.display()))
         }
     }
 }

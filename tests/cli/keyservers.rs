@@ -298,7 +298,10 @@ fn only_configured_ones_and_never_in_the_clear() {
             "login -u a -p canary https://other.example".into(),
             "no external keyserver configuration found for https://other.example",
         ),
-        (format!("login -u a -p canary {OWN}"), "apptainer remote login DefaultRemote: its own keyserver"),
+        (
+            format!("login -u a -p canary {OWN}"),
+            "its own keyserver takes the token of the remote: apptainer remote login DefaultRemote",
+        ),
         ("login".into(), "Usage: apptainer keyserver login"),
     ] {
         let shown = user(&world, &line).never_shows("canary");

@@ -625,8 +625,8 @@ fn a_remote_without_a_library() {
         .run(As::User, &["pull", "library://alpine"])
         .exits(255)
         .says("FATAL:   DefaultRemote (cloud.apptainer.org) has no library\n")
-        .says("hint:    apptainer remote add NAME URI")
-        .says("hint:    apptainer remote use NAME");
+        .says("hint:    to add a remote that has a library: apptainer remote add NAME URI")
+        .says("hint:    to make it the default in place of DefaultRemote: apptainer remote use NAME");
     let endpoint = Endpoint::http();
     endpoint.set_services(&[("tokenAPI", "https://t.example")]);
     world.write_user(format!(

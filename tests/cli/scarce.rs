@@ -41,7 +41,7 @@ fn no_thread_can_be_created() {
     for by_name in [false, true] {
         let (world, library) = lab();
         if by_name {
-            let named = library.host().replace("127.0.0.1", "localhost");
+            let named = library.host().replace("127.0.0.1", "library.invalid");
             world.write_user(remote(&library, TOKEN).replace(&library.host(), &named));
         }
         let dir = world.home().join("images").display().to_string();
@@ -57,7 +57,9 @@ fn no_thread_can_be_created() {
             &["search", "blast"],
             &["remote", "login", "--tokenfile", &token],
         ];
-        for (threads, command) in (1..=4).flat_map(|threads| commands.map(|command| (threads, command))) {
+        // A name is not looked up without a thread, so no name server is asked for it.
+        let most = if by_name { 1 } else { 4 };
+        for (threads, command) in (1..=most).flat_map(|threads| commands.map(|command| (threads, command))) {
             let limit = format!("--nproc={threads}");
             let Some(shown) = within(&world, &limit, command) else { return };
             let what = format!("{limit} {command:?}: {shown:#?}");

@@ -6,7 +6,6 @@ use crate::commands::session::Session;
 use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, Login, choose};
 use crate::error::{Failure, Result, ResultExt};
-use crate::message::quoted;
 use crate::uri::LibraryRef;
 use clap::Args;
 
@@ -61,7 +60,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         Choice { command: "delete", library: options.library.as_ref(), reference: Some(&reference), host };
     let force = session.ctx.switch(options.force, &["FORCE"])?;
     if !force && !session.ctx.terminals.stdin() {
-        let again = session.line(&format!("delete --force {}", quoted(&options.uri)));
+        let again = session.command("delete --force").arg(&options.uri);
         return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
     }
     let chosen = choose(&choice, session)?;

@@ -10,6 +10,7 @@ use crate::commands::session::Session;
 use crate::commands::session::library::{Chosen, Login};
 use crate::environment::Found;
 use crate::error::{Failure, Result};
+use crate::hint::Hint;
 use crate::http::shown;
 use crate::http::{HttpError, Kind};
 use crate::image::transfer::TransferError;
@@ -95,8 +96,8 @@ impl Chosen {
             }
             None => failure,
         };
-        let advice = advice.iter().map(|hint| (*hint).to_string());
-        log_in.into_iter().chain(advice).fold(failure, |failure, hint| failure.hint(hint))
+        let advice = advice.iter().map(|hint| Hint::from(*hint));
+        log_in.into_iter().chain(advice).fold(failure, Failure::hint)
     }
 
     /// Why a server that refuses a request got no token with it, where it may have wanted one.
@@ -129,6 +130,6 @@ fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<(
     }
     let first = reference.to_string();
     let first = first.rsplit_once(':').map_or("", |(path, _)| path);
-    let again = session.line(&format!("{command} {first}:{}", reference.tags()[0]));
+    let again = session.command(command).arg(format!("{first}:{}", reference.tags()[0]));
     Err(Failure::new(format!("{reference} names several tags, and {command} takes one")).hint(again))
 }

@@ -11,7 +11,6 @@ use crate::image::cache::Cache;
 use crate::image::fetch::{Fetch, FetchError, How};
 use crate::image::output::Output;
 use crate::image::sif::Sif;
-use crate::message::quoted;
 use crate::services::library::Image;
 use crate::uri::LibraryRef;
 use clap::Args;
@@ -236,7 +235,7 @@ impl Pull {
             .map(|one| one.fingerprint.as_deref().unwrap_or("a key that is not named"))
             .collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        let (count, verify) = (sif.signatures.len(), session.line(&format!("verify {}", quoted(&file))));
+        let (count, verify) = (sif.signatures.len(), session.command("verify").arg(&file));
         let plural = if count == 1 { "a signature" } else { "signatures" };
         talk.info(format!("{file} holds {plural} by {}, not checked here; run: {verify}", keys.join(", ")));
     }

@@ -9,7 +9,7 @@ use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::image::sif::{self, Sif};
 use crate::image::transfer::{Progress, Speed, Storage, TransferError, hash_file};
-use crate::message::{Level, escape, quoted};
+use crate::message::{Level, escape};
 use crate::services::library::Library;
 use crate::services::library::send::Upload;
 use crate::services::library::upload::{FinishedUpload, UploadQuota};
@@ -152,12 +152,10 @@ fn require_signature(sif: &Sif, options: &Options, session: &Session) -> Result<
         session.ctx.talk.warning("the image holds no signature");
         return Ok(());
     }
-    let file = options.image.to_string_lossy();
-    let file = quoted(&file);
-    let push = format!("push -U {file} {}", quoted(&options.uri));
-    Err(Failure::new(format!("unable to upload container: {} holds no signature", options.image.display()))
-        .hint(session.line(&format!("sign {file}")))
-        .hint(format!("to push it unsigned: {}", session.line(&push))))
+    let file = options.image.display();
+    Err(Failure::new(format!("unable to upload container: {file} holds no signature"))
+        .hint(session.command("sign").arg(&file))
+        .hint(session.command("push -U").arg(&file).arg(&options.uri).because("to push it unsigned")))
 }
 
 /// A push that can begin.

@@ -6,6 +6,7 @@ use crate::commands::session::find::no_global_remote;
 use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
+use crate::hint::CommandLine;
 use crate::message::quoted;
 use crate::uri::{ServiceUri, TypedService, may_hold_password};
 use clap::Args;
@@ -52,7 +53,7 @@ pub struct Wanted {
     name: Option<String>,
     /// The keyserver.
     pub uri: ServiceUri,
-    again: String,
+    again: CommandLine,
 }
 
 impl Wanted {
@@ -69,8 +70,8 @@ impl Wanted {
         // An address may hold a password, so it is not repeated as it stands.
         let secret = address.contains('@') || name.is_some_and(may_hold_password);
         let shown = if secret { "URI".to_string() } else { words.join(" ") };
-        let again = format!("{spelling} {shown}");
-        session.require_root("keyserver configuration", &again)?;
+        let again = session.as_root(&format!("{spelling} {shown}"));
+        session.require_root("keyserver configuration", again.clone())?;
         let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
             "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()
         })?;
@@ -107,13 +108,13 @@ impl Wanted {
         } else {
             None
         };
-        let changed = session.edit_global(&self.again, &mut |config| {
+        let changed = session.edit_global(self.again.clone(), &mut |config| {
             let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_global_remote(session, &name))?;
             if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
                 return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
             }
             endpoint.list_own_keyserver(own.as_deref());
-            change(endpoint).fail_hint(|| session.line(&format!("keyserver list {}", quoted(&name))))
+            change(endpoint).fail_hint(|| session.command("keyserver list").arg(&name))
         })?;
         Ok((name, changed))
     }
@@ -123,7 +124,7 @@ impl Wanted {
         let name = self.name.as_deref().or(global.exclusive()).unwrap_or(&global.active);
         if name.is_empty() {
             return Err(Failure::new("no endpoint found: no global default remote is set")
-                .hint(session.command("use --global NAME")));
+                .hint(session.remote("use --global NAME")));
         }
         if global.remotes.contains_key(name) {
             return Ok(name.to_string());
@@ -132,7 +133,7 @@ impl Wanted {
             return Err(Failure::new("no endpoint found: an address is not the name of a remote"));
         }
         Err(Failure::new(format!("no endpoint found: {name} is not a global remote"))
-            .hint(session.command("list"))
-            .hint(session.command(&format!("add --global {} URI", quoted(name)))))
+            .hint(session.remote("list"))
+            .hint(session.remote("add --global").arg(name).words("URI")))
     }
 }

@@ -9,7 +9,6 @@ use crate::config::layers::Remote;
 use crate::config::{Config, Credential, Keyserver};
 use crate::error::{Failure, Result};
 use crate::http::{Address, Login, Transport, is_loopback};
-use crate::message::quoted;
 use crate::secret_source::{check_token, source_name};
 use crate::services::keyserver::check::{Verdict, check};
 use crate::uri::ServiceUri;
@@ -31,9 +30,9 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
         let failure = Failure::new(format!(
             "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
         ))
-        .hint(session.as_root(&format!("keyserver remove {}", quoted(&uri.to_string()))));
-        let add = format!("keyserver add --insecure {}", quoted(&uri.to_string()));
-        return Err(session.hint_as_root(failure, &add));
+        .hint(session.as_root("keyserver remove").arg(uri));
+        let add = session.as_root("keyserver add --insecure").arg(uri);
+        return Err(session.hint_as_root(failure, add));
     }
     let username = login.username(session)?;
     let mut password = login.password(uri, session)?;
@@ -88,23 +87,25 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
         return Err(Failure::new(format!(
             "endpoint is set as exclusive by the system administrator: only {exclusive:?} can be used"
         ))
-        .hint(session.line(&format!("keyserver list {}", quoted(exclusive)))));
+        .hint(session.command("keyserver list").arg(exclusive)));
     }
-    let address = quoted(&uri.to_string()).into_owned();
     let failure = Failure::new(format!("no external keyserver configuration found for {uri}"))
         .context(format!("while login to {uri}"));
     let own = effective.remotes.values().find(|remote| {
         remote.keyservers.iter().any(|keyserver| !keyserver.external && keyserver.is_server(uri))
     });
     Err(match own {
-        Some(remote) => failure.hint(format!(
-            "{}: its own keyserver takes the token of the remote",
-            session.command(&format!("login {}", quoted(&remote.name)))
-        )),
-        None => session.hint_as_root(failure, &format!("keyserver add {address}")).hint(format!(
-            "for a registry: {}",
-            session.line(&format!("registry login docker://{}", uri.authority()))
-        )),
+        Some(remote) => failure.hint(
+            session
+                .remote("login")
+                .arg(&remote.name)
+                .because("its own keyserver takes the token of the remote"),
+        ),
+        None => {
+            let registry = session.command("registry login").arg(format!("docker://{}", uri.authority()));
+            let failure = session.hint_as_root(failure, session.as_root("keyserver add").arg(uri));
+            failure.hint(registry.because("for a registry"))
+        }
     })
 }
 

@@ -6,7 +6,6 @@ pub mod registry;
 
 use super::session::Session;
 use crate::error::{Failure, Result, ResultExt};
-use crate::message::quoted;
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams};
 use crate::uri::{ServiceUri, TypedService};
@@ -67,7 +66,7 @@ pub fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Re
         session.ctx.talk.info("Logout succeeded");
     } else {
         let whole = registry::whole_of(&uri).filter(|_| uri.is_registry());
-        let whole = whole.map(|whole| session.line(&format!("registry logout {}", quoted(&whole))));
+        let whole = whole.map(|whole| session.command("registry logout").arg(&whole));
         let hint = whole.map_or_else(String::new, |line| format!("; for the whole registry, run: {line}"));
         session.ctx.talk.warning(format!("no login to {uri} is stored: there was nothing to remove{hint}"));
     }
@@ -151,10 +150,9 @@ impl LoginOptions {
         };
         password.filter(|password| !password.is_empty()).ok_or_else(|| {
             let group = if uri.is_registry() { "registry" } else { "keyserver" };
-            Failure::new("a password is required").hint(session.line(&format!(
-                "{group} login -u USERNAME --password-stdin {} < FILE",
-                quoted(&uri.to_string())
-            )))
+            Failure::new("a password is required").hint(
+                session.command(group).words("login -u USERNAME --password-stdin").arg(uri).words("< FILE"),
+            )
         })
     }
 }

@@ -8,10 +8,10 @@ use crate::commands::session::access::{failure, wait};
 use crate::commands::session::registry::{ENVIRONMENT, Keeper, Store, environment};
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, ResultExt};
+use crate::hint::{CommandLine, Hint};
 use crate::http::basic;
 use crate::http::error::{Kind, Tls};
 use crate::http::is_loopback;
-use crate::message::quoted;
 use crate::secret::Secret;
 use crate::services::registry::check::{Verdict, check};
 use crate::uri::{ServiceUri, public};
@@ -40,7 +40,7 @@ pub(super) fn login(
     let username = login.username(session)?;
     if username.is_empty() {
         return Err(Failure::new(format!("while login to {uri}: a registry requires a username"))
-            .hint(session.line(&format!("registry login -u USERNAME {}", quoted(&uri.to_string())))));
+            .hint(session.command("registry login -u USERNAME").arg(uri)));
     }
     let password = login.password(uri, session)?;
     verify(uri, login, insecure, (&username, &password), document.entry_of(uri).is_some(), session)?;
@@ -60,9 +60,9 @@ pub(super) fn login(
 }
 
 /// What to type where the helper that the file names does not take a login.
-fn without_helper(uri: &ServiceUri, session: &Session) -> String {
-    let line = format!("registry login -u USERNAME --authfile FILE {}", quoted(&uri.to_string()));
-    format!("to keep the login in a file of its own: {}", session.line(&line))
+fn without_helper(uri: &ServiceUri, session: &Session) -> Hint {
+    let command = session.command("registry login -u USERNAME --authfile FILE").arg(uri);
+    command.because("to keep the login in a file of its own")
 }
 
 /// A login that is made here is for a whole registry.
@@ -70,7 +70,7 @@ fn require_whole(uri: &ServiceUri, session: &Session) -> Result<()> {
     match whole_of(uri) {
         None => Ok(()),
         Some(whole) => Err(Failure::new(format!("{uri}: a login is for a whole registry, without a path"))
-            .hint(session.line(&format!("registry login {}", quoted(&whole))))),
+            .hint(session.command("registry login").arg(&whole))),
     }
 }
 
@@ -103,7 +103,7 @@ fn verify(
         let failure = failure(error).context(while_login());
         match () {
             () if unknown => failure.hint("or, without verification: --insecure"),
-            () if odd => failure.hint(format!("see what it answers: curl -si {}", quoted(&url))),
+            () if odd => failure.hint(CommandLine::new("curl -si").arg(&url).because("see what it answers")),
             () => failure,
         }
     })?;
@@ -261,7 +261,8 @@ fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Sess
     if let Some(environment) = environment(session)
         && environment.entry_of(uri) == Some(Entry::Secret)
     {
-        return still(format!("{ENVIRONMENT} holds it")).fail_hint(|| format!("unset {ENVIRONMENT}"));
+        return still(format!("{ENVIRONMENT} holds it"))
+            .fail_hint(|| CommandLine::new("unset").arg(ENVIRONMENT));
     }
     let below = document.keys_below(uri);
     if !below.is_empty() {

@@ -158,7 +158,7 @@ fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session
         let uri = ServiceUri::from_stored(&row.uri).expect("it was one above");
         // A login is made to a whole registry; one to a part of it is removed here, and made elsewhere.
         let command = if uri.path().is_empty() { "login" } else { "logout" };
-        let again = || session.line(&format!("registry {command} {}", crate::message::quoted(&row.uri)));
+        let again = || session.command("registry").words(command).arg(&row.uri);
         if row.source.is_none() {
             talk.warning(format!(
                 "no password for {} is stored in {file} or {ENVIRONMENT}; run: {}",

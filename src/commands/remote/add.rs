@@ -8,7 +8,6 @@ use crate::config::file::Loaded;
 use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, exclusive};
-use crate::message::quoted;
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
 use crate::uri::{EndpointUri, RemoteName, Scheme};
@@ -130,11 +129,7 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
         Some(Scheme::Http) if !insecure => {
             let variable = format!("{}ADD_INSECURE", session.ctx.persona.prefixes()[0]);
             Err(Failure::new(format!("http URI requires --insecure or {variable}=true")).hint(
-                session.command(&format!(
-                    "add --insecure {} http://{}",
-                    quoted(&options.name),
-                    quoted(&typed.uri.to_string())
-                )),
+                session.remote("add --insecure").arg(&options.name).arg(format!("http://{}", typed.uri)),
             ))
         }
         _ => Ok((typed.uri, insecure)),
@@ -149,9 +144,9 @@ fn add_global(
     options: &Options,
     session: &Session,
 ) -> Result<bool> {
-    let again = format!("remote add --global {} {}", quoted(name.as_str()), quoted(&uri.to_string()));
+    let again = session.as_root("remote add --global").arg(name).arg(uri);
     let mut exclusive = None;
-    let changed = session.edit_global(&again, &mut |config| {
+    let changed = session.edit_global(again, &mut |config| {
         put(config, name, endpoint.clone(), options, session)?;
         exclusive = config.exclusive().filter(|exclusive| *exclusive != name.as_str()).map(String::from);
         Ok(())
@@ -174,7 +169,7 @@ fn add_own(
         return Err(Failure::new(format!(
             "{name} is already a remote, a global one: SingularityCE would fail at every command"
         ))
-        .hint(session.command(&format!("use {}", quoted(name.as_str())))));
+        .hint(session.remote("use").arg(name.as_str())));
     }
     let mut dropped = None;
     let changed = session.edit_user(&global, &mut |config| {
@@ -190,10 +185,10 @@ fn add_own(
         Ok(())
     })?;
     if let Some(old) = dropped {
-        let (word, old) = (quoted(name.as_str()), other_place(&old, &endpoint.uri));
+        let old = other_place(&old, &endpoint.uri);
         session.ctx.talk.warning(format!(
             "the token for {name} was given to {old} and is not kept; to log in again: {}",
-            session.command(&format!("login {word}"))
+            session.remote("login").arg(name)
         ));
     }
     let effective = session.merged_with(global)?;
@@ -252,14 +247,14 @@ fn compare(existing: Option<&Endpoint>, wanted: &Endpoint) -> Before {
 
 fn already(name: &RemoteName, before: Before, options: &Options, session: &Session) -> Failure {
     let failure = Failure::new(format!("{name} is already a remote"));
-    let global = if options.global { "--global " } else { "" };
+    let global = if options.global { "--global" } else { "" };
     match before {
-        Before::Same => failure.hint(session.command(&format!("use {global}{}", quoted(name.as_str())))),
+        Before::Same => failure.hint(session.remote("use").words(global).arg(name.as_str())),
         _ if options.if_absent => failure
             .context("another address is there")
-            .hint(session.command(&format!("add {global}--replace {} URI", quoted(name.as_str())))),
+            .hint(session.remote("add").words(global).words("--replace").arg(name.as_str()).words("URI")),
         _ => failure
-            .hint(session.command(&format!("add {global}--replace {} URI", quoted(name.as_str()))))
-            .hint(session.command(&format!("remove {global}{}", quoted(name.as_str())))),
+            .hint(session.remote("add").words(global).words("--replace").arg(name.as_str()).words("URI"))
+            .hint(session.remote("remove").words(global).arg(name.as_str())),
     }
 }

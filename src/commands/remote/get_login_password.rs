@@ -3,7 +3,6 @@
 use crate::commands::session::Session;
 use crate::commands::session::access::{Keep, failure, wait};
 use crate::error::{Failure, Result};
-use crate::message::quoted;
 use crate::services::endpoint::account;
 use crate::services::endpoint::policy::Freshness;
 use crate::uri::shown;
@@ -29,13 +28,13 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let remote = layers.find(session, None)?;
     let name = &remote.name;
     session.say_notes(&layers.effective, Some(name));
-    let log_in = session.command(&format!("login {}", quoted(name)));
+    let log_in = session.remote("login").arg(name);
     if remote.is_cloud_apptainer() {
         return Err(Failure::new(format!(
             "{name} ({}) has no library, so no registry password either",
             shown(&remote.uri)
         ))
-        .hint(session.command("use NAME: choose a remote with a library")));
+        .hint(session.remote("use NAME").because("to choose a remote that has a library")));
     }
     let Some(token) = session.token_for(&layers, remote)? else {
         return Err(layers
@@ -46,7 +45,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         session.open(remote, options.ca_file.clone(), Freshness::PreferCache, Keep::WhereThereIsOne)?;
     let Some(library) = access.service("library") else {
         return Err(Failure::new(format!("{name} has no library, so no registry password either"))
-            .hint(session.command(&format!("status {}", quoted(name)))));
+            .hint(session.remote("status").arg(name)));
     };
     access.may_get_token(library)?;
     let account = wait(account::identity(&access.http, &library.uri, &access.address, Some(&token)))?
@@ -57,11 +56,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
                 return failure(error.noting(note)).context("while asking who you are");
             }
             let failure = failure(error).context("while asking who you are");
-            failure.hint(if refused {
-                log_in.clone()
-            } else {
-                session.command(&format!("status {}", quoted(name)))
-            })
+            failure.hint(if refused { log_in.clone() } else { session.remote("status").arg(name) })
         })?;
     let Some(secret) = account.oci_secret else {
         let who = if account.username.is_empty() { "you" } else { account.username.as_str() };

@@ -9,7 +9,6 @@ use crate::commands::session::layers::Layers;
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
 use crate::error::{Failure, Result, ResultExt, exclusive};
-use crate::message::quoted;
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
 use crate::services::endpoint::account::{self, TokenVerdict};
@@ -102,7 +101,7 @@ pub fn after_add(
         session.ctx.talk.info(why);
         return Ok(false);
     };
-    let later = session.command(&format!("login {}", quoted(name)));
+    let later = session.remote("login").arg(name);
     let no_token = |session: &Session| {
         session.ctx.talk.info(match &remote.token {
             Some(_) => "No token was entered; the one that is stored stays.".to_string(),
@@ -198,7 +197,7 @@ impl Login<'_> {
         match streams(session).read()? {
             Some(token) => Ok(Some(token)),
             None => Err(Failure::new("no token: standard input is empty and no terminal")
-                .hint(session.command("login --tokenfile FILE"))),
+                .hint(session.remote("login --tokenfile FILE"))),
         }
     }
 }
@@ -216,8 +215,8 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
             "{name} ({}) has no login: it serves keys alone",
             shown(&remote.uri)
         ))
-        .hint(session.command("add mycloud URI: adds a remote with a library"))
-        .hint(session.command("use mycloud: makes it the default")));
+        .hint(session.remote("add NAME URI").because("to add a remote that has a library"))
+        .hint(session.remote("use NAME").because("to make it the default")));
     }
     if let Some(distrust) = layers.token_bar(remote) {
         return Err(distrust.into_failure());
@@ -225,11 +224,10 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
     // The token of a global remote is an entry of its name in the user's file, which has room for one.
     let taken = Note::OwnBehindExclusive(name.clone());
     if remote.origin == Origin::Global && layers.effective.notes.contains(&taken) {
-        let word = quoted(name);
         return Err(Failure::new(format!(
             "your own remote {name} takes the place of the token for the global one"
         ))
-        .hint(session.command(&format!("remove {word}"))));
+        .hint(session.remote("remove").arg(name)));
     }
     Ok(())
 }
@@ -240,7 +238,7 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
         return Err(Failure::new(format!(
             "while verifying token: no authentication service found: {name} has none to log in to"
         ))
-        .hint(session.command(&format!("status {}", quoted(name)))));
+        .hint(session.remote("status").arg(name)));
     };
     if access.may_get_token(service)? == Exposure::Open {
         session.ctx.talk.warning(format!(
@@ -282,7 +280,7 @@ fn store(remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
     let global = session.reload_global()?;
     let moved = || {
         Failure::new(format!("{name} was changed meanwhile: the token was not stored"))
-            .hint(session.command(&format!("login {}", quoted(name))))
+            .hint(session.remote("login").arg(name))
     };
     session.edit_user(&global, &mut |config| {
         let now = merge(config.clone(), global.clone(), session.ctx.persona);

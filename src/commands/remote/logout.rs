@@ -162,7 +162,7 @@ fn confirm_gone(session: &Session, still_there: impl Fn(&Config) -> bool) -> Res
     let config = session.user_file()?.load(session.identity())?.config;
     if still_there(&config) {
         return Err(Failure::new("a token is there again: another program wrote it meanwhile")
-            .hint(session.command("logout")));
+            .hint(session.remote("logout")));
     }
     Ok(())
 }

@@ -4,7 +4,6 @@ use crate::commands::JsonOption;
 use crate::commands::session::Session;
 use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::error::{Failure, Result};
-use crate::message::quoted;
 use clap::Args;
 
 /// Remove a remote endpoint
@@ -31,7 +30,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     if options.global {
         session.edit_global(
-            &format!("remote remove --global {}", quoted(name)),
+            session.as_root("remote remove --global").arg(name),
             &mut |config| match config.remove(name) {
                 Some(_) => Ok(()),
                 None => Err(no_global_remote(session, name)),
@@ -55,8 +54,8 @@ fn remove_own(name: &str, session: &Session) -> Result<()> {
         }
         if global.remotes.contains_key(name) {
             let failure = Failure::new(format!("{name} is global and can't be removed"));
-            let command = format!("remote remove --global {}", quoted(name));
-            return Err(session.hint_as_root(failure, &command));
+            let command = session.as_root("remote remove --global").arg(name);
+            return Err(session.hint_as_root(failure, command));
         }
         Err(no_remote(session, name))
     })?;

@@ -6,8 +6,9 @@ use crate::commands::session::layers::Layers;
 use crate::commands::session::token::{expiry_line, rfc3339};
 use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::error::{Failure, Result};
+use crate::hint::Hint;
 use crate::http::Address;
-use crate::message::{escape, quoted};
+use crate::message::escape;
 use crate::secret::Secret;
 use crate::services::endpoint::account::{self, Account, TokenVerdict};
 use crate::services::endpoint::health::{self, ServiceState};
@@ -62,7 +63,7 @@ enum Token {
     /// It is not sent, since others can write a file; and what to type.
     Held {
         why: String,
-        remedy: Option<String>,
+        remedy: Option<Hint>,
     },
 }
 
@@ -241,7 +242,7 @@ impl Report {
 
     /// The exit status: what was found, measured by what was asked.
     fn judge(&self, options: &Options, session: &Session) -> Result<()> {
-        let login = || session.command(&format!("login {}", quoted(&self.name)));
+        let login = || session.remote("login").arg(&self.name);
         match &self.token {
             Token::Invalid(why) => {
                 return Err(Failure::new(format!("error response from server: Invalid Credentials: {why}"))
@@ -251,10 +252,10 @@ impl Report {
                 return Err(Failure::new(format!("the authentication token could not be checked: {why}")));
             }
             Token::Held { why, remedy } if options.strict || options.min_ttl.is_some() => {
-                return Err(remedy.iter().fold(Failure::new(why.clone()), Failure::hint));
+                return Err(remedy.iter().cloned().fold(Failure::new(why.clone()), Failure::hint));
             }
             Token::Held { remedy, .. } => {
-                remedy.iter().for_each(|remedy| session.ctx.talk.hint(remedy));
+                remedy.iter().for_each(|remedy| session.ctx.talk.hint(remedy.to_string()));
             }
             _ => {}
         }

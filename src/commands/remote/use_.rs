@@ -5,7 +5,6 @@ use crate::commands::session::Session;
 use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::config::layers::merge;
 use crate::error::{Failure, Result};
-use crate::message::quoted;
 use clap::Args;
 
 /// Set the default remote endpoint
@@ -37,7 +36,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     let changed = if options.exclusive && !session.ctx.is_root() {
         let failure = Failure::new("unable to set endpoint as exclusive: not root user");
-        return Err(session.hint_as_root(failure, &format!("remote use --exclusive {}", quoted(name))));
+        return Err(session.hint_as_root(failure, session.as_root("remote use --exclusive").arg(name)));
     } else if options.exclusive || options.global {
         use_globally(name, options.exclusive, session)?
     } else {
@@ -55,7 +54,7 @@ fn use_own(name: &str, session: &Session) -> Result<bool> {
         if !effective.remotes.contains_key(name) {
             return Err(no_remote(session, name));
         }
-        effective.require_usable(name).map_err(|failure| failure.hint(session.command("list")))?;
+        effective.require_usable(name).map_err(|failure| failure.hint(session.remote("list")))?;
         notes = Some(effective);
         config.active = name.to_string();
         Ok(())
@@ -69,8 +68,8 @@ fn use_own(name: &str, session: &Session) -> Result<bool> {
 /// Sets the global default. Whatever was exclusive before is so no longer, unless it is asked for again.
 fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> {
     let mut released = Vec::new();
-    let again = format!("remote use --global {}", quoted(name));
-    let changed = session.edit_global(&again, &mut |config| {
+    let again = session.as_root("remote use --global").arg(name);
+    let changed = session.edit_global(again, &mut |config| {
         if !config.remotes.contains_key(name) {
             return Err(no_global_remote(session, name));
         }

@@ -4,7 +4,6 @@ use super::Session;
 use super::layers::Layers;
 use crate::config::layers::{Note, Origin, Remote};
 use crate::error::{Failure, Result};
-use crate::message::quoted;
 use crate::uri::{EndpointUri, may_hold_password};
 
 impl Layers {
@@ -14,7 +13,7 @@ impl Layers {
     /// There is none, with what to type instead.
     pub fn find(&self, session: &Session, name: Option<&str>) -> Result<&Remote> {
         let Some(name) = name.or(self.effective.default.as_deref()) else {
-            return Err(Failure::new("no default remote is set").hint(session.command("use NAME")));
+            return Err(Failure::new("no default remote is set").hint(session.remote("use NAME")));
         };
         self.effective.remotes.get(name).ok_or_else(|| no_remote(session, name))
     }
@@ -31,10 +30,10 @@ impl Remote {
             return Err(Failure::new(text));
         }
         EndpointUri::parse_typed(&self.uri).map(|typed| typed.uri).map_err(|error| {
-            let global = if self.origin == Origin::Global { "--global " } else { "" };
+            let global = if self.origin == Origin::Global { "--global" } else { "" };
             Failure::from(error)
                 .context(format!("the address of {} cannot be used", self.name))
-                .hint(session.command(&format!("add {global}--replace {} URI", quoted(&self.name))))
+                .hint(session.remote("add").words(global).words("--replace").arg(&self.name).words("URI"))
         })
     }
 }
@@ -46,21 +45,21 @@ pub fn no_remote(session: &Session, name: &str) -> Failure {
 
 /// As [`no_remote`], of the global layer.
 pub fn no_global_remote(session: &Session, name: &str) -> Failure {
-    missing(session, name, "--global ")
+    missing(session, name, "--global")
 }
 
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
         // Name and address were swapped.
         _ if may_hold_password(name) => Failure::new("an address is not the name of a remote")
-            .hint(session.command("list"))
-            .hint(session.command(&format!("add {global}NAME URI"))),
+            .hint(session.remote("list"))
+            .hint(session.remote("add").words(global).words("NAME URI")),
         // What is longer than names are may be a token out of place.
         Some((end, _)) if name.chars().count() > 64 => {
-            Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.command("list"))
+            Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.remote("list"))
         }
         _ => Failure::new(format!("{name} is not a remote"))
-            .hint(session.command("list"))
-            .hint(session.command(&format!("add {global}{} URI", quoted(name)))),
+            .hint(session.remote("list"))
+            .hint(session.remote("add").words(global).arg(name).words("URI")),
     }
 }

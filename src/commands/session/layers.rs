@@ -7,6 +7,7 @@ use crate::config::file::{ConfigFile, Loaded};
 use crate::config::layers::{Effective, merge};
 use crate::error::{Failure, Result};
 use crate::fsio::{Distrust, Role, Trusted};
+use crate::hint::{CommandLine, Hint};
 use crate::paths::NoHome;
 use std::path::{Path, PathBuf};
 
@@ -49,18 +50,19 @@ impl Session<'_> {
     /// # Errors
     /// There is no usable home.
     pub fn user_file(&self) -> Result<ConfigFile> {
-        let elsewhere = format!("export {}CONFIGDIR=DIRECTORY", self.ctx.persona.prefixes()[0]);
+        let export = |variable: &str| CommandLine::new(&format!("export {variable}=DIRECTORY"));
+        let elsewhere = Hint::from(export(&format!("{}CONFIGDIR", self.ctx.persona.prefixes()[0])));
         match self.paths.user_file() {
             // A file that was named is not moved by that variable.
             Ok(path) => Ok(self.layer_of_user(path, self.paths.chosen_file.is_none().then_some(elsewhere))),
             Err(NoHome::Unusable(why)) => {
                 Err(Failure::new(format!("there is no place for your settings: {why}")).hint(elsewhere))
             }
-            Err(unknown) => Err(Failure::new(unknown).hint("export HOME=DIRECTORY").hint(elsewhere)),
+            Err(unknown) => Err(Failure::new(unknown).hint(export("HOME")).hint(elsewhere)),
         }
     }
 
-    fn layer_of_user(&self, path: PathBuf, elsewhere: Option<String>) -> ConfigFile {
+    fn layer_of_user(&self, path: PathBuf, elsewhere: Option<Hint>) -> ConfigFile {
         ConfigFile { path, role: Role::User, absent: Config::default(), elsewhere }
     }
 
@@ -155,7 +157,7 @@ impl Session<'_> {
         }
         if let Some(why) = user.unreachable {
             let failure = Failure::new(why);
-            return Err(self.user_file()?.elsewhere.iter().fold(failure, Failure::hint));
+            return Err(self.user_file()?.elsewhere.into_iter().fold(failure, Failure::hint));
         }
         if let (false, Ok(path)) = (user.unknown.is_empty(), self.paths.user_file_to_read()) {
             self.layer_of_user(path, None).load_to_write(self.identity())?;
@@ -221,7 +223,7 @@ impl Session<'_> {
     /// Those of `change` and of the write; somebody else than root asks.
     pub fn edit_global(
         &self,
-        again: &str,
+        again: CommandLine,
         change: &mut dyn FnMut(&mut Config) -> Result<()>,
     ) -> Result<bool> {
         self.require_root("global endpoint configuration file", again)?;

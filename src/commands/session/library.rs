@@ -6,8 +6,8 @@ use crate::commands::session::layers::Layers;
 use crate::commands::session::token::expiry_line;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
+use crate::hint::Hint;
 use crate::http::{Address, shown};
-use crate::message::quoted;
 use crate::secret::Secret;
 use crate::services::Client;
 use crate::services::endpoint::account;
@@ -54,7 +54,7 @@ pub enum Login {
     /// It does.
     Sent {
         /// Where it is refused: when it ended, if it says so, and what to type.
-        hints: Vec<String>,
+        hints: Vec<Hint>,
     },
     /// It does not: why, and what to do about it.
     None(Failure),
@@ -90,7 +90,7 @@ pub fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
         Some(host) if !is_own(host) => Err(Failure::new(format!(
             "push to location other than current remote is not supported: its library is {own}, not {host}"
         ))
-        .hint(session.command("use NAME: make the remote of that library the default"))),
+        .hint(session.remote("use NAME").because("to make the remote of that library the default"))),
         _ => Ok(chosen),
     }
 }
@@ -132,9 +132,9 @@ fn address(text: &str, by: &str) -> Result<Named> {
 
 /// The library of the active remote.
 fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
-    let remote = layers
-        .find(session, None)
-        .map_err(|failure| failure.hint(session.command("add NAME URI: a remote with a library")))?;
+    let remote = layers.find(session, None).map_err(|failure| {
+        failure.hint(session.remote("add NAME URI").because("to add a remote that has a library"))
+    })?;
     session.say_notes(&layers.effective, Some(&remote.name));
     if remote.is_cloud_apptainer() {
         return Err(no_library(
@@ -173,8 +173,10 @@ fn base(remote: &Remote, access: &Access, session: &Session) -> Result<Url> {
 
 fn no_library(remote: &Remote, shown: &str, session: &Session) -> Failure {
     Failure::new(format!("{shown} has no library"))
-        .hint(session.command("add NAME URI: add a remote that has a library"))
-        .hint(session.command(&format!("use NAME: make it the default in place of {}", quoted(&remote.name))))
+        .hint(session.remote("add NAME URI").because("to add a remote that has a library"))
+        .hint(
+            session.remote("use NAME").because(format!("to make it the default in place of {}", remote.name)),
+        )
 }
 
 /// The token for the library of `remote`, or why it gets none.
@@ -184,7 +186,7 @@ fn token(
     access: &Access,
     session: &Session,
 ) -> Result<(Option<Secret>, Login)> {
-    let log_in = session.command(&format!("login {}", quoted(&remote.name)));
+    let log_in = session.remote("login").arg(&remote.name);
     let Some(token) = session.token_for(layers, remote)? else {
         let why = layers
             .held_back(session, remote)
@@ -197,7 +199,10 @@ fn token(
             let now = session.now();
             let expired = account::jwt_expiry(&token).filter(|end| *end <= now);
             let expired = expired.map(|end| expiry_line(end, now));
-            Ok((Some(token), Login::Sent { hints: expired.into_iter().chain([log_in]).collect() }))
+            Ok((
+                Some(token),
+                Login::Sent { hints: expired.into_iter().map(Hint::from).chain([log_in.into()]).collect() },
+            ))
         }
         Err(failure) => {
             session.ctx.talk.warning(failure.message());
@@ -300,14 +305,12 @@ fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
     let unknown = unknown.filter(|remote| session.recall(remote).is_none()).take(MOST);
     // Reading commands, of which `status` is one, make no directory for what they look up.
     let look_up = if session.keeps_services() { "status" } else { "login" };
-    let hint = |name: &str| {
-        let command = session.command(&format!("{look_up} {}", quoted(name)));
-        format!("to look up the library of this remote: {command}")
-    };
-    let mut hints: Vec<String> = unknown.map(|remote| hint(&remote.name)).collect();
+    let hint =
+        |name: &str| session.remote(look_up).arg(name).because("to look up the library of this remote");
+    let mut hints: Vec<Hint> = unknown.map(|remote| hint(&remote.name)).collect();
     if hints.is_empty() {
-        let command = session.command("add NAME URI");
-        hints.push(format!("to add the remote of this library and log in to it: {command}"));
+        let add = session.remote("add NAME URI");
+        hints.push(add.because("to add the remote of this library and log in to it"));
     }
     let own = shown(&named.base);
     let why = format!("not logged in: {} names {own}, and no remote is known to have this library", named.by);

@@ -4,6 +4,7 @@
 use crate::config::file::LIMIT;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::{self, Identity, Role, Target};
+use crate::hint::CommandLine;
 use crate::message::Talk;
 use std::path::Path;
 
@@ -24,7 +25,7 @@ pub fn migrate(legacy: &Path, fresh: &Path, identity: Identity, talk: &Talk) -> 
     for file in FILES {
         if let Err(failure) = copy(legacy, fresh, *file, identity, talk) {
             talk.warning(failure.message());
-            failure.hints.iter().for_each(|hint| talk.hint(hint));
+            failure.hints.iter().for_each(|hint| talk.hint(hint.to_string()));
         }
     }
     Ok(())
@@ -39,7 +40,7 @@ fn copy(
 ) -> Result<()> {
     let (source, target) = (legacy.join(from), fresh.join(to));
     let failed = || format!("while migrating the {what} {} to {}", source.display(), target.display());
-    let remedy = || format!("cp -a {} {}", source.display(), target.display());
+    let remedy = || CommandLine::new("cp -a").arg(source.display()).arg(target.display());
     let state = fsio::read(&source, Role::User, identity, LIMIT).fail_context(failed).fail_hint(remedy)?;
     // What may not be believed there must not become believable by being copied; and root must not make a
     // user's file of whatever a link of that user leads to.

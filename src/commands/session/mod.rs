@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::executable::{only_roots_path, sudo_finds};
 use crate::fsio::Identity;
-use crate::message::quoted;
+use crate::hint::CommandLine;
 use crate::paths::{Paths, Surroundings};
 use std::path::PathBuf;
 
@@ -46,14 +46,14 @@ impl<'a> Session<'a> {
         Identity { uid: self.ctx.user.uid }
     }
 
-    /// A command line of this program, for hints: `apptainer GROUP COMMAND`.
-    pub fn line(&self, rest: &str) -> String {
-        format!("{} {rest}", self.ctx.program())
+    /// `apptainer WORDS`, for hints.
+    pub fn command(&self, words: &str) -> CommandLine {
+        CommandLine::new(self.ctx.program()).words(words)
     }
 
-    /// The words `apptainer remote COMMAND`, for hints.
-    pub fn command(&self, rest: &str) -> String {
-        self.line(&format!("remote {rest}"))
+    /// `apptainer remote WORDS`, for hints.
+    pub fn remote(&self, words: &str) -> CommandLine {
+        self.command("remote").words(words)
     }
 
     /// Says what the merge noticed: all of it, or only what is about `name`.
@@ -66,11 +66,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Refuses everybody but root. `what` is not theirs to modify, `again` is what to type with sudo.
+    /// Refuses everybody but root. `what` is not theirs to modify, `again` is what root has to type.
     ///
     /// # Errors
     /// Somebody else than root asks.
-    pub fn require_root(&self, what: &str, again: &str) -> Result<()> {
+    pub fn require_root(&self, what: &str, again: CommandLine) -> Result<()> {
         if self.ctx.is_root() {
             return Ok(());
         }
@@ -80,28 +80,31 @@ impl<'a> Session<'a> {
 
     /// Adds a command line that takes root as a hint, and says so where root would run a file that others can
     /// change.
-    pub fn hint_as_root(&self, failure: Failure, rest: &str) -> Failure {
-        let failure = failure.hint(self.as_root(rest));
+    pub fn hint_as_root(&self, failure: Failure, command: CommandLine) -> Failure {
+        let failure = failure.hint(command);
         let exe = &self.ctx.exe;
         if self.ctx.is_root() || exe.as_os_str().is_empty() || only_roots_path(exe) {
             return failure;
         }
-        let install = format!("sudo install {} /usr/local/bin/", quoted(&exe.to_string_lossy()));
-        failure.hint(format!(
-            "others than root can change {}: check it first, or give root a copy of its own: {install}",
+        let install = CommandLine::new("sudo install").arg(exe.display()).words("/usr/local/bin/");
+        failure.hint(install.because(format!(
+            "others than root can change {}: check it first, or give root a copy of its own",
             exe.display()
-        ))
+        )))
     }
 
-    /// A command line that takes root, for hints: with the path of this program where sudo would not find it.
-    pub fn as_root(&self, rest: &str) -> String {
+    /// A command line that takes root: with `sudo` for others, and with the path of this program where sudo would
+    /// not find it.
+    pub fn as_root(&self, words: &str) -> CommandLine {
         if self.ctx.is_root() {
-            return self.line(rest);
+            return self.command(words);
         }
         let exe = &self.ctx.exe;
-        if exe.as_os_str().is_empty() || sudo_finds(exe, self.ctx.program()) {
-            return format!("sudo {}", self.line(rest));
-        }
-        format!("sudo {} {rest}", quoted(&exe.to_string_lossy()))
+        let program = if exe.as_os_str().is_empty() || sudo_finds(exe, self.ctx.program()) {
+            self.ctx.program().into()
+        } else {
+            exe.to_string_lossy()
+        };
+        CommandLine::new("sudo").arg(program).words(words)
     }
 }

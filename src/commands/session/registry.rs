@@ -4,6 +4,7 @@ use super::Session;
 use super::migrate::migrate;
 use crate::auth_file::{AuthFile, Document, Helper, Helpers, Loaded};
 use crate::error::{Failure, Result};
+use crate::hint::Hint;
 use crate::paths::AuthPath;
 use crate::uri::ServiceUri;
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ pub struct Store {
     /// Runs the helpers that the file names.
     helpers: Helpers,
     /// What to type where there is no place for the file.
-    pub elsewhere: String,
+    pub elsewhere: Hint,
 }
 
 /// Who keeps a login.
@@ -42,10 +43,12 @@ impl Session<'_> {
             self.paths.auth_file(authfile.or_else(|| variable("AUTH_FILE")).or_else(|| variable("AUTHFILE")))
         };
         let prefix = self.ctx.persona.prefixes()[0];
-        let elsewhere =
-            format!("keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE");
-        let path = file
-            .map_err(|why| Failure::new(format!("there is no place for logins: {why}")).hint(&elsewhere))?;
+        let elsewhere = Hint::from(format!(
+            "keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE"
+        ));
+        let path = file.map_err(|why| {
+            Failure::new(format!("there is no place for logins: {why}")).hint(elsewhere.clone())
+        })?;
         let at = |path| AuthFile { path, identity: self.identity() };
         let helpers = Helpers {
             env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -80,7 +83,7 @@ impl Store {
             return Err(distrust.into_failure());
         }
         match loaded.unreachable {
-            Some(why) => Err(Failure::new(why).hint(&self.elsewhere)),
+            Some(why) => Err(Failure::new(why).hint(self.elsewhere.clone())),
             None => Ok(loaded.document),
         }
     }

@@ -28,7 +28,7 @@ impl Layers {
         let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
         has_token.then(|| {
             Failure::new(format!("the token for {} is not sent: {}", remote.name, bar.sentence()))
-                .hint(bar.remedy.to_string())
+                .hint(bar.remedy)
         })
     }
 }

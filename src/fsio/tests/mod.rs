@@ -134,7 +134,11 @@ fn set(path: &Path, text: &str) -> Result<bool> {
 /// Message and hints of a failure.
 fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
     let failure = result.unwrap_err();
-    format!("{}\n{}", failure.message(), failure.hints.join("\n"))
+    format!(
+        "{}\n{}",
+        failure.message(),
+        failure.hints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    )
 }
 
 /// Runs `body` in a thread with a umask of its own.

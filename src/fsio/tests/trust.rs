@@ -2,6 +2,7 @@
 
 use super::super::{Distrust, Role, read};
 use super::*;
+use crate::hint::Hint;
 use std::os::unix::fs::{chown, symlink};
 
 fn distrust(path: &Path, role: Role, who: Identity) -> Option<Distrust> {
@@ -12,13 +13,13 @@ fn distrust(path: &Path, role: Role, who: Identity) -> Option<Distrust> {
     };
     if let Some(distrust) = &state.distrust {
         let told = told(apply(&target, who, &mut to("new")));
-        assert_eq!(told, format!("{}\n{}", distrust.sentence(), distrust.remedy));
+        assert_eq!(told, format!("{}\n{}", distrust.sentence(), Hint::from(distrust.remedy.clone())));
     }
     state.distrust
 }
 
 fn remedy(path: &Path, role: Role, who: Identity) -> Option<String> {
-    distrust(path, role, who).map(|distrust| distrust.remedy.to_string())
+    distrust(path, role, who).map(|distrust| Hint::from(distrust.remedy).to_string())
 }
 
 const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
@@ -32,7 +33,7 @@ fn a_users_file_that_others_can_write_is_read_and_not_written() {
         chmod(&path, bad);
         let found = distrust(&path, Role::User, me()).unwrap();
         assert_eq!(found.reason, format!("can be written by others (mode {bad:04o})"));
-        assert_eq!(found.remedy.to_string(), format!("chmod go-w {}", path.display()));
+        assert_eq!(Hint::from(found.remedy).to_string(), format!("chmod go-w {}", path.display()));
         assert_eq!(text(&path), "x");
     }
     chmod(&path, 0o644);
