@@ -1,6 +1,6 @@
 //! The process as a value: everything that a command may know of the world outside its arguments.
 //!
-//! `main` fills it from the operating system, tests fill it as they like. It stops at the commands: rooms
+//! `main` fills it from the operating system, tests fill it as they like. It stops at the commands: modules
 //! below take the exact value that they need.
 
 use crate::environment::{Env, Found};

@@ -1,6 +1,6 @@
 //! The one error type of the program: what went wrong, how bad it is, and what to type next.
 //!
-//! Rooms below the commands add context; the command decides the kind; `lib::run` reports it once.
+//! Modules below the commands add context; the command decides the kind; `lib::run` reports it once.
 
 use crate::hint::Hint;
 use std::fmt;
@@ -73,20 +73,6 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Refuses two options that exclude each other. clap cannot: it would count `--switch=false` as given.
-///
-/// # Errors
-/// Two of `options`, each with whether it was given, were given; `command` as in [`Kind::Usage`].
-pub fn exclusive(command: &[&str], options: &[(&str, bool)]) -> Result<()> {
-    let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
-    match given.as_slice() {
-        [one, other, ..] => {
-            Err(Failure::usage(command, format!("the argument '{one}' cannot be used with '{other}'")))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Adds context and hints to the error side of a result.
 pub trait ResultExt<T> {
     /// Puts `context()` in front of the message.
@@ -116,14 +102,5 @@ mod tests {
         assert_eq!(failure.hints, [Hint::from("touch x")]);
         assert_eq!(failure.kind, Kind::Failed);
         assert_eq!(Failure::usage(&["x"], "x").kind, Kind::Usage(vec!["x".into()]));
-    }
-
-    #[test]
-    fn two_options_exclude_each_other_only_where_both_were_given() {
-        let options = |all, json| [("--all", all), ("--json", json)];
-        assert!(exclusive(&["remote", "list"], &options(true, false)).is_ok());
-        let refused = exclusive(&["remote", "list"], &options(true, true)).unwrap_err();
-        assert_eq!(refused.message(), "the argument '--all' cannot be used with '--json'");
-        assert_eq!(refused.kind, Kind::Usage(vec!["remote".into(), "list".into()]));
     }
 }

@@ -44,7 +44,7 @@ impl Level {
     }
 }
 
-/// The way to standard error. Shared by reference, since talk comes from every room.
+/// The way to standard error. Shared by reference, since messages come from every module.
 pub struct Talk {
     threshold: i8,
     colour: Box<dyn Fn() -> bool>,

@@ -179,13 +179,13 @@ impl Line {
             Group::Remote(group) => run_in("remote", group.options, group.command, remote::run, ctx),
             // It says what is missing, whoever's the image would be.
             Group::Pull(options) if options.uri().is_none() => {
-                pull::run(&options, &mut Session::new(ctx, None))
+                pull::run(&options, &mut Session::new(ctx, "pull", None))
             }
             _ if !ours => Err(not_a_library(self.command(), ctx)),
-            Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, None)),
-            Group::Pull(options) => pull::run(&options, &mut Session::new(ctx, None)),
-            Group::Push(options) => push::run(&options, &mut Session::new(ctx, None)),
-            Group::Search(options) => search::run(&options, &mut Session::new(ctx, None)),
+            Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, "delete", None)),
+            Group::Pull(options) => pull::run(&options, &mut Session::new(ctx, "pull", None)),
+            Group::Push(options) => push::run(&options, &mut Session::new(ctx, "push", None)),
+            Group::Search(options) => search::run(&options, &mut Session::new(ctx, "search", None)),
         }
     }
 }
@@ -200,7 +200,7 @@ fn run_in<C>(
 ) -> Result<()> {
     match command {
         _ if options.version => ctx.print(&format!("{} version {}\n", ctx.program(), version())),
-        Some(command) => run(command, &mut Session::new(ctx, options.user_layer)),
+        Some(command) => run(command, &mut Session::new(ctx, "", options.user_layer)),
         None => print_short_help(Some(group), ctx),
     }
 }

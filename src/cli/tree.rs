@@ -72,9 +72,9 @@ pub(super) fn quick(words: &[OsString], persona: Persona) -> Option<Command> {
     let (group, rest) = words.split_first()?;
     let mut rest = rest.iter().filter_map(|word| word.to_str());
     let command = match group.to_str()? {
-        "keyserver" => rest.find_map(|word| keyserver::only("keyserver", word))?,
-        "registry" => rest.find_map(|word| registry::only("registry", word))?,
-        "remote" => rest.find_map(|word| remote::only("remote", word))?,
+        "keyserver" => rest.find_map(keyserver::only)?,
+        "registry" => rest.find_map(registry::only)?,
+        "remote" => rest.find_map(remote::only)?,
         "delete" => delete::Options::augment_args(Command::new("delete")),
         "pull" => pull::Options::augment_args(Command::new("pull")),
         "push" => push::Options::augment_args(Command::new("push")),
@@ -275,6 +275,31 @@ mod tests {
         }
         assert_eq!(commands, 11 + 5 + 3 + 4);
         assert!(alone("remote").is_none() && alone("remote lits").is_none());
+    }
+
+    #[test]
+    fn every_argument_of_every_command_says_what_completes_it() {
+        let mut wrong = Vec::new();
+        for group in reader(Persona::Apptainer).get_subcommands() {
+            let positionals = |name: &str| match group.get_name() {
+                "keyserver" => keyserver::positionals(name),
+                "registry" => registry::positionals(name),
+                "remote" => remote::positionals(name),
+                _ => crate::commands::images::positionals(name),
+            };
+            let alone = [group].into_iter().filter(|group| !group.has_subcommands());
+            for command in alone.chain(group.get_subcommands()).filter(|one| one.get_name() != "completion") {
+                let arguments = command.get_positionals().count();
+                if positionals(command.get_name()).map(<[_]>::len) != Some(arguments) {
+                    wrong.push(format!(
+                        "{} {} has {arguments} arguments: name each in POSITIONALS of its file",
+                        group.get_name(),
+                        command.get_name()
+                    ));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     #[test]

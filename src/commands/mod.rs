@@ -15,25 +15,47 @@ use serde::Serialize;
 use session::Session;
 use std::path::PathBuf;
 
-/// The commands of a group by their names, as `Command`; and `only`, the group with one of them in it: to
-/// make them all takes longer than to run one.
+/// The commands of a group by their names, as `Command`: each a module with its `Options`, the `POSITIONALS` that can
+/// be completed, and `run`. And `only`, the group with one of them in it: to make them all takes longer than to run
+/// one.
 macro_rules! commands {
-    ($($name:literal: $variant:ident($options:ty),)*) => {
+    ($group:literal: $($name:literal => $variant:ident($($module:ident)::+),)*) => {
         #[derive(clap::Subcommand)]
         pub(crate) enum Command {
             $(
                 #[command(name = $name)]
-                $variant($options),
+                $variant($($module)::+::Options),
             )*
         }
 
-        /// `group` with the command of this name alone.
-        pub fn only(group: &'static str, name: &str) -> Option<clap::Command> {
+        /// Runs a command of the group.
+        ///
+        /// # Errors
+        /// Those of the command.
+        pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
+            match command {
+                $(Command::$variant(options) => {
+                    session.typed = concat!($group, " ", $name);
+                    $($module)::+::run(&options, session)
+                })*
+            }
+        }
+
+        /// What the arguments of a command are, for completion.
+        pub(crate) fn positionals(name: &str) -> Option<&'static [crate::commands::completion::candidates::Completes]> {
+            match name {
+                $($name => Some($($module)::+::POSITIONALS),)*
+                _ => None,
+            }
+        }
+
+        /// The group with the command of this name alone.
+        pub(crate) fn only(name: &str) -> Option<clap::Command> {
             let command = match name {
-                $($name => <$options as clap::Args>::augment_args(clap::Command::new($name)),)*
+                $($name => <$($module)::+::Options as clap::Args>::augment_args(clap::Command::new($name)),)*
                 _ => return None,
             };
-            let group = clap::Command::new(group);
+            let group = clap::Command::new($group);
             Some(<crate::commands::GroupOptions as clap::Args>::augment_args(group).subcommand(command))
         }
     };

@@ -375,7 +375,7 @@ impl World {
         let mut env = self.env.clone();
         env.set("HOME", home);
         let mut ctx = self.context(env, home.to_owned(), who, &Sink::default(), &Sink::default());
-        Session::new(&mut ctx, None).load()
+        Session::new(&mut ctx, "", None).load()
     }
 
     /// The built program in the world's `bin`, as a process of `who`; `None` where this user cannot be

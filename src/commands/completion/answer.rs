@@ -4,9 +4,10 @@
 //! before the cursor and the unfinished one as arguments; a candidate a line, a tab and its description
 //! behind it, and `:N` at the end, the sum of the directives below.
 
-use super::candidates::{Answer, FILES, Kind, NO_FILES};
+use super::candidates::{Answer, Completes, FILES, NO_FILES};
 use super::{known, other};
-use crate::commands::images::SHARED;
+use crate::commands::images::{self, SHARED};
+use crate::commands::{keyserver, registry, remote};
 use crate::context::Context;
 use crate::environment::truth;
 use crate::error::Result;
@@ -67,13 +68,19 @@ fn of(words: &[String], tree: &Command, ctx: &mut Context) -> Answer {
         },
         ("completion", _) => shells(words, rest, partial, ctx),
         (_, Some(group)) if is_group(&group) => Walk::through(group, rest).answer(partial, ctx),
-        (_, Some(command)) => images(words, command, rest, partial, ctx),
+        (_, Some(command)) => of_images(words, command, rest, partial, ctx),
         _ => other::ask(words, ctx).unwrap_or_default(),
     }
 }
 
 /// A command for images. The real program knows more options of some than we do: they go to it.
-fn images(words: &[String], command: &Command, rest: &[String], partial: &str, ctx: &mut Context) -> Answer {
+fn of_images(
+    words: &[String],
+    command: &Command,
+    rest: &[String],
+    partial: &str,
+    ctx: &mut Context,
+) -> Answer {
     let others = SHARED.contains(&command.get_name()).then(|| other::ask(words, ctx)).flatten();
     others.unwrap_or_else(|| Walk::through(command, rest).answer(partial, ctx))
 }
@@ -252,38 +259,33 @@ impl<'a> Walk<'a> {
         if self.command.has_subcommands() {
             return Answer { candidates: subcommands(self.command, partial), directive: NO_FILES };
         }
-        let takes_file = matches!(self.path.as_slice(), ["remote", "check"] | ["pull" | "push"]);
-        if takes_file && self.positionals.is_empty() {
+        let next = self.next();
+        if next == Completes::File {
             return Answer { directive: FILES, ..Answer::default() };
         }
         let mut answer = nothing();
-        if let Some(kind) = self.kind() {
-            answer.candidates =
-                known::names(kind, self.positionals.first().copied(), self.user_layer.clone(), ctx);
-            answer.candidates.retain(|(candidate, _)| candidate.starts_with(partial));
-        }
+        let first = self.positionals.first().copied();
+        answer.candidates = known::names(next, first, self.user_layer.clone(), ctx);
+        answer.candidates.retain(|(candidate, _)| candidate.starts_with(partial));
         answer
     }
 
     /// What the next argument is.
-    fn kind(&self) -> Option<Kind> {
+    fn next(&self) -> Completes {
+        let positionals = match self.path.as_slice() {
+            ["keyserver", name] => keyserver::positionals(name),
+            ["registry", name] => registry::positionals(name),
+            ["remote", name] => remote::positionals(name),
+            [name] => images::positionals(name),
+            _ => None,
+        };
+        let next = positionals.and_then(|all| all.get(self.positionals.len())).copied();
         let global = self.given.contains(&"global") || self.given.contains(&"exclusive");
-        Some(match (self.path.as_slice(), self.positionals.len()) {
-            (["remote", "use"], 0) if global => Kind::GlobalRemote,
-            (["remote", "remove"], 0) if global => Kind::GlobalRemote,
-            (["remote", "remove"], 0) => Kind::OwnRemote,
-            (["remote", "use" | "status"] | ["keyserver", "list"], 0) => Kind::Remote,
-            (["remote", "login"], 0) => Kind::Login,
-            (["remote", "logout"], 0) if self.given.contains(&"all") => return None,
-            (["remote", "logout"], 0) => Kind::Logout,
-            (["registry", "login" | "logout"], 0) => Kind::Registry,
-            (["keyserver", "login"], 0) => Kind::Keyserver,
-            (["keyserver", "logout"], 0) => Kind::KeyserverLogin,
-            (["keyserver", "add"] | ["remote", "add-keyserver"], 0) => Kind::GlobalRemote,
-            (["keyserver", "remove"] | ["remote", "remove-keyserver"], 0) => Kind::RemoteOrKeyserver,
-            (["keyserver", "remove"] | ["remote", "remove-keyserver"], 1) => Kind::KeyserverOf,
-            _ => return None,
-        })
+        match next.unwrap_or(Completes::Nothing) {
+            Completes::Remote | Completes::OwnRemote if global => Completes::GlobalRemote,
+            Completes::Logout if self.given.contains(&"all") => Completes::Nothing,
+            next => next,
+        }
     }
 }
 

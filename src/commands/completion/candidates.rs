@@ -12,9 +12,13 @@ pub(super) struct Answer {
     pub directive: u32,
 }
 
-/// What an argument may be, for candidates from the user's files.
+/// What an argument may be, for candidates from the user's files. Each command says so of each of its arguments. Where
+/// `--global` or `--exclusive` was given, a remote is one of the global layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Completes {
+    /// Something that only the user knows.
+    Nothing,
+    File,
     /// Any remote.
     Remote,
     /// One of the user's own.

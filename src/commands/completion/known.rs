@@ -1,6 +1,6 @@
 //! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
 
-use super::candidates::Kind;
+use super::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
@@ -12,39 +12,43 @@ use std::path::PathBuf;
 /// What the argument could be; nothing where a file cannot be read. `first` is the argument before it,
 /// `user_layer` the file that stands for the user's own.
 pub(super) fn names(
-    kind: Kind,
+    what: Completes,
     first: Option<&str>,
     user_layer: Option<PathBuf>,
     ctx: &mut Context,
 ) -> Vec<(String, String)> {
-    let session = Session::new(ctx, user_layer);
+    if matches!(what, Completes::Nothing | Completes::File) {
+        return Vec::new();
+    }
+    let session = Session::new(ctx, "", user_layer);
     let Ok(layers) = session.load() else { return Vec::new() };
-    match kind {
-        Kind::Remote => remotes(&layers, |_| true),
-        Kind::OwnRemote => remotes(&layers, |remote| remote.origin != Origin::Global),
-        Kind::GlobalRemote => remotes(&layers, |remote| remote.origin == Origin::Global),
-        Kind::Login => {
+    match what {
+        Completes::Nothing | Completes::File => Vec::new(),
+        Completes::Remote => remotes(&layers, |_| true),
+        Completes::OwnRemote => remotes(&layers, |remote| remote.origin != Origin::Global),
+        Completes::GlobalRemote => remotes(&layers, |remote| remote.origin == Origin::Global),
+        Completes::Login => {
             let mut all = remotes(&layers, |remote| !remote.is_cloud_apptainer());
             all.extend(registries(&layers, &session));
             all.extend(configured_keyservers(&layers));
             distinct(all)
         }
-        Kind::Logout => {
+        Completes::Logout => {
             let mut all = remotes(&layers, |remote| remote.token.is_some());
             all.extend(registries(&layers, &session));
             all.extend(keyserver_logins(&layers));
             distinct(all)
         }
-        Kind::Registry => distinct(registries(&layers, &session)),
-        Kind::Keyserver => distinct(configured_keyservers(&layers)),
-        Kind::KeyserverLogin => keyserver_logins(&layers),
-        Kind::RemoteOrKeyserver => {
+        Completes::Registry => distinct(registries(&layers, &session)),
+        Completes::Keyserver => distinct(configured_keyservers(&layers)),
+        Completes::KeyserverLogin => keyserver_logins(&layers),
+        Completes::RemoteOrKeyserver => {
             let mut all = remotes(&layers, |remote| remote.origin == Origin::Global);
             let default = layers.effective.default.as_deref();
             all.extend(keyservers_of(default.and_then(|name| layers.effective.remotes.get(name)), &session));
             all
         }
-        Kind::KeyserverOf => {
+        Completes::KeyserverOf => {
             keyservers_of(first.and_then(|name| layers.effective.remotes.get(name)), &session)
         }
     }

@@ -1,7 +1,7 @@
 //! `completion SHELL`, and the hidden command that the shells ask at every TAB.
 
 mod answer;
-mod candidates;
+pub mod candidates;
 mod known;
 mod other;
 

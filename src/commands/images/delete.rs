@@ -1,13 +1,15 @@
 //! `delete URI`
 
 use super::architecture;
-use crate::arch::Arch;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, Login, choose};
-use crate::error::{Failure, Result, ResultExt};
+use crate::error::{Failure, Result};
 use crate::uri::LibraryRef;
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Delete an image from a library
 ///
@@ -56,8 +58,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let image = reference.image();
     let http = session.ctx.switch(options.no_https, &["NO_HTTPS", "NOHTTPS"])?;
     let host = if http { Host::Http } else { Host::Https };
-    let choice =
-        Choice { command: "delete", library: options.library.as_ref(), reference: Some(&reference), host };
+    let choice = Choice { library: options.library.as_ref(), reference: Some(&reference), host };
     let force = session.ctx.switch(options.force, &["FORCE"])?;
     if !force && !session.ctx.terminals.stdin() {
         let again = session.command("delete --force").arg(&options.uri);
@@ -67,7 +68,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     if let Login::None(why) = chosen.login {
         return Err(why.context("cannot delete from the library"));
     }
-    if !force && !confirmed(&image, arch, session)? {
+    if !force && !session.confirm(&format!("Are you sure you want to delete {image} ({arch})"))? {
         session.ctx.talk.info("Nothing was deleted.");
         return Ok(());
     }
@@ -77,13 +78,4 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     }
     session.ctx.talk.info(format!("Image {image} ({arch}) deleted."));
     Ok(())
-}
-
-fn confirmed(image: &str, arch: Arch, session: &mut Session) -> Result<bool> {
-    session.ctx.talk.prompt(&format!("Are you sure you want to delete {image} ({arch}) [y/N] "));
-    let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
-    if answer.is_none() {
-        session.ctx.talk.prompt("\n");
-    }
-    Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }

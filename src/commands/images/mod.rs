@@ -6,6 +6,7 @@ pub mod push;
 pub mod search;
 
 use crate::arch::{Arch, go_arch};
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::library::{Chosen, Login};
 use crate::environment::Found;
@@ -23,6 +24,17 @@ use url::Url;
 pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
 /// Those of them that the real program has for images from elsewhere too.
 pub const SHARED: [&str; 2] = ["pull", "push"];
+
+/// What the arguments of a command are, for completion.
+pub(crate) fn positionals(name: &str) -> Option<&'static [Completes]> {
+    match name {
+        "delete" => Some(delete::POSITIONALS),
+        "pull" => Some(pull::POSITIONALS),
+        "push" => Some(push::POSITIONALS),
+        "search" => Some(search::POSITIONALS),
+        _ => None,
+    }
+}
 
 /// What to do where the bytes of an image would go over http.
 const HTTP_STORAGE_HINTS: [&str; 2] = [

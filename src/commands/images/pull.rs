@@ -2,6 +2,7 @@
 
 use super::{architecture, min_rate, number, one_tag};
 use crate::arch::Arch;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Chosen, Host, choose};
@@ -22,6 +23,8 @@ use std::path::PathBuf;
 const AT_ONCE: u64 = 3;
 /// As many bytes in a part.
 const PART_SIZE: u64 = 5 << 20;
+
+pub const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
 
 /// Pull an image from a library
 ///
@@ -110,7 +113,7 @@ struct Pull {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let missing = || Failure::usage(&["pull"], "the required argument <URI> was not provided");
+    let missing = || session.usage("the required argument <URI> was not provided");
     let uri = options
         .uri()
         .ok_or_else(missing)?
@@ -128,8 +131,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let use_cache = !session.ctx.switch(options.disable_cache, &["DISABLE_CACHE"])?;
     let unsigned = session.ctx.switch(options.allow_unsigned, &["ALLOW_UNSIGNED"])?
         | session.ctx.switch(options.allow_unauthenticated, &["ALLOW_UNAUTHENTICATED"])?;
-    let choice =
-        Choice { command: "pull", library: options.library.as_ref(), reference: Some(&reference), host };
+    let choice = Choice { library: options.library.as_ref(), reference: Some(&reference), host };
     let mut chosen = choose(&choice, session)?;
     chosen.library.http_storage = options.allow_http_storage;
     let pull = Pull { reference, arch, output, chosen };

@@ -2,6 +2,7 @@
 
 use super::min_rate;
 use crate::arch::Arch;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, Login, choose};
@@ -22,6 +23,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use url::Url;
+
+pub const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
 
 /// Push an image to a library
 ///
@@ -89,12 +92,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(Failure::new(format!("{} names no architecture", options.image.display())));
     };
     require_signature(&sif, options, session)?;
-    let choice = Choice {
-        command: "push",
-        library: options.library.as_ref(),
-        reference: Some(&reference),
-        host: Host::Check,
-    };
+    let choice = Choice { library: options.library.as_ref(), reference: Some(&reference), host: Host::Check };
     let mut chosen = choose(&choice, session)?;
     chosen.library.http_storage = options.allow_http_storage;
     if let Login::None(why) = chosen.login {

@@ -1,6 +1,7 @@
 //! `search QUERY`
 
 use super::architecture;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, choose};
@@ -17,6 +18,8 @@ use std::fmt::Write;
 const SHORTEST: usize = 3;
 /// What older pushes wrote where there was no description.
 const NO_DESCRIPTION: &str = "no description";
+
+pub const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Search a library for images
 ///
@@ -91,8 +94,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     }
     let arch = architecture(options.arch.as_ref(), "SEARCH_ARCH", session)?;
     let signed = session.ctx.switch(options.signed, &["SEARCH_SIGNED"])?;
-    let choice =
-        Choice { command: "search", library: options.library.as_ref(), reference: None, host: Host::Https };
+    let choice = Choice { library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;
     let Found { kept, more } = wait(chosen.library.search(query, arch, signed))?
         .map_err(|error| chosen.failure(error).context("while searching the library"))?;

@@ -1,6 +1,7 @@
 //! `keyserver add [NAME] URI`, also called `remote add-keyserver`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::find::no_global_remote;
 use crate::config::layers::Remote;
@@ -10,6 +11,8 @@ use crate::hint::CommandLine;
 use crate::message::quoted;
 use crate::uri::{ServiceUri, TypedService, may_hold_password};
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::GlobalRemote, Completes::Nothing];
 
 /// Add a keyserver to a global remote (root only)
 ///
@@ -37,8 +40,8 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
-    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session, spelling)?;
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
     if options.order == Some(0) {
         return Err(Failure::new("order must be > 0"));
     }
@@ -61,7 +64,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Somebody else than root asks; the address is none of a keyserver.
-    pub fn parse(first: &str, second: Option<&str>, session: &Session, spelling: &str) -> Result<Self> {
+    pub fn parse(first: &str, second: Option<&str>, session: &Session) -> Result<Self> {
         let (name, address) = match second {
             Some(address) => (Some(first), address),
             None => (None, first),
@@ -70,7 +73,7 @@ impl Wanted {
         // An address may hold a password, so it is not repeated as it stands.
         let secret = address.contains('@') || name.is_some_and(may_hold_password);
         let shown = if secret { "URI".to_string() } else { words.join(" ") };
-        let again = session.as_root(&format!("{spelling} {shown}"));
+        let again = session.as_root(&format!("{} {shown}", session.typed));
         session.require_root("keyserver configuration", again.clone())?;
         let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
             "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()

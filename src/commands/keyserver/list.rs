@@ -1,5 +1,6 @@
 //! `keyserver list [NAME]`: the keyservers of every remote, in the order in which they are asked.
 
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::find::no_remote;
 use crate::commands::session::keyservers::{in_order, is_login_to};
@@ -12,6 +13,8 @@ use crate::view::{self, Cell, Sink, View};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// List the keyservers of remote endpoints
 ///

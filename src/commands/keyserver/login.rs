@@ -1,10 +1,13 @@
 //! `keyserver login URI`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
-use crate::error::{Result, exclusive};
+use crate::error::Result;
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Keyserver];
 
 /// Log in to a keyserver
 ///
@@ -26,7 +29,7 @@ pub struct Options {
 }
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
-    exclusive(&["keyserver", "login"], &options.login.secret.given())?;
+    session.exclusive(&options.login.secret.given())?;
     let changed = login::login(&options.uri, &options.login, None, session)?;
     options.json.changed(session, changed)
 }

@@ -1,10 +1,13 @@
 //! `keyserver logout URI`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login;
 use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::KeyserverLogin];
 
 /// Log out of a keyserver
 ///

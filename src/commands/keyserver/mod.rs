@@ -29,23 +29,10 @@ pub struct Group {
 }
 
 super::commands! {
-    "add": Add(add::Options),
-    "list": List(list::Options),
-    "login": Login(login::Options),
-    "logout": Logout(logout::Options),
-    "remove": Remove(remove::Options),
-}
-
-/// Runs a command of the group.
-///
-/// # Errors
-/// Those of the command.
-pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
-    match command {
-        Command::Add(options) => add::run(&options, session, "keyserver add"),
-        Command::List(options) => list::run(&options, session),
-        Command::Login(options) => login::run(&options, session),
-        Command::Logout(options) => logout::run(&options, session),
-        Command::Remove(options) => remove::run(&options, session, "keyserver remove"),
-    }
+    "keyserver":
+    "add" => Add(add),
+    "list" => List(list),
+    "login" => Login(login),
+    "logout" => Logout(logout),
+    "remove" => Remove(remove),
 }

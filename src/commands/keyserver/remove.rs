@@ -2,9 +2,12 @@
 
 use super::add::Wanted;
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::RemoteOrKeyserver, Completes::KeyserverOf];
 
 /// Remove a keyserver from a global remote (root only)
 ///
@@ -25,8 +28,8 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session, spelling: &str) -> Result<()> {
-    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session, spelling)?;
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
     let (name, changed) = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
     session.ctx.talk.info(format!("Keyserver {} removed from {name}.", wanted.uri));
     options.json.changed(session, changed)

@@ -5,7 +5,7 @@ pub mod keyserver;
 pub mod registry;
 
 use super::session::Session;
-use crate::error::{Failure, Result, ResultExt};
+use crate::error::{Failure, Result};
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams};
 use crate::uri::{ServiceUri, TypedService};
@@ -105,12 +105,7 @@ impl LoginOptions {
         let name = match given {
             Some(name) => name,
             None if session.ctx.terminals.stdin() => {
-                session.ctx.talk.prompt("Username: ");
-                let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
-                if answer.is_none() {
-                    session.ctx.talk.prompt("\n");
-                }
-                answer.unwrap_or_default().trim().to_string()
+                session.ask_line("Username: ")?.unwrap_or_default().trim().to_string()
             }
             None => String::new(),
         };

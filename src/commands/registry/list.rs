@@ -1,6 +1,7 @@
 //! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
 
 use crate::auth_file::{Document, Entry, Keeper, is_same_login};
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::registry::{ENVIRONMENT, Store, environment};
 use crate::config::Credential;
@@ -9,6 +10,8 @@ use crate::uri::{ServiceUri, is_plain_http};
 use crate::view::{self, Cell, Sink, View};
 use clap::Args;
 use serde::Serialize;
+
+pub const POSITIONALS: &[Completes] = &[];
 
 /// List logins to OCI registries
 ///

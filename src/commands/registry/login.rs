@@ -1,11 +1,14 @@
 //! `registry login URI`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
-use crate::error::{Result, exclusive};
+use crate::error::Result;
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log in to an OCI registry
 ///
@@ -31,8 +34,8 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    exclusive(&["registry", "login"], &options.login.secret.given())?;
-    let changed = login::login(&options.uri, &options.login, options.authfile, session)?;
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    session.exclusive(&options.login.secret.given())?;
+    let changed = login::login(&options.uri, &options.login, options.authfile.clone(), session)?;
     options.json.changed(session, changed)
 }

@@ -1,11 +1,14 @@
 //! `registry logout URI`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login;
 use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log out of an OCI registry
 ///
@@ -25,7 +28,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    let changed = login::logout(&options.uri, options.authfile, session)?;
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    let changed = login::logout(&options.uri, options.authfile.clone(), session)?;
     options.json.changed(session, changed)
 }

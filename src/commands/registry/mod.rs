@@ -26,19 +26,8 @@ pub struct Group {
 }
 
 super::commands! {
-    "list": List(list::Options),
-    "login": Login(login::Options),
-    "logout": Logout(logout::Options),
-}
-
-/// Runs a command of the group.
-///
-/// # Errors
-/// Those of the command.
-pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
-    match command {
-        Command::List(options) => list::run(&options, session),
-        Command::Login(options) => login::run(options, session),
-        Command::Logout(options) => logout::run(options, session),
-    }
+    "registry":
+    "list" => List(list),
+    "login" => Login(login),
+    "logout" => Logout(logout),
 }

@@ -2,17 +2,20 @@
 
 use super::login;
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::layers::Layers;
 use crate::config::file::Loaded;
 use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};
-use crate::error::{Failure, Result, exclusive};
+use crate::error::{Failure, Result};
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
 use crate::uri::{EndpointUri, RemoteName, Scheme};
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Nothing, Completes::Nothing];
 
 /// Add a remote endpoint, and log in to it
 ///
@@ -66,17 +69,17 @@ enum Before {
     Other,
 }
 
-pub fn run(options: Options, session: &mut Session) -> Result<()> {
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let tokenfile = ("--tokenfile <FILE>", options.tokenfile.is_some());
     for pair in [
         [tokenfile, ("--global", options.global)],
         [tokenfile, ("--no-login", options.no_login)],
         [("--if-absent", options.if_absent), ("--replace", options.replace)],
     ] {
-        exclusive(&["remote", "add"], &pair)?;
+        session.exclusive(&pair)?;
     }
     let name = RemoteName::parse(&options.name)?;
-    let (uri, insecure) = address(&options, session)?;
+    let (uri, insecure) = address(options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let secret = SecretOptions { tokenfile: options.tokenfile.clone(), ..SecretOptions::default() };
     // What can fail without the new remote fails before anything is written.
@@ -88,9 +91,9 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     };
     let mut layers = None;
     let changed = if options.global {
-        add_global(&name, &uri, &endpoint, &options, session)?
+        add_global(&name, &uri, &endpoint, options, session)?
     } else {
-        let (changed, seen) = add_own(&name, &endpoint, &options, session)?;
+        let (changed, seen) = add_own(&name, &endpoint, options, session)?;
         layers = Some(seen);
         changed
     };

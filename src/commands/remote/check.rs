@@ -1,5 +1,6 @@
 //! `remote check [FILE]`
 
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::config::Config;
 use crate::config::file::{LIMIT, parse};
@@ -10,6 +11,8 @@ use crate::fsio::{self, Role};
 use crate::persona::Persona;
 use clap::Args;
 use std::path::{Path, PathBuf};
+
+pub const POSITIONALS: &[Completes] = &[Completes::File];
 
 /// Check that a remote.yaml can be read, by this program and by the real ones
 ///

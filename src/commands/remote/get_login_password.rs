@@ -1,5 +1,6 @@
 //! `remote get-login-password`
 
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::{Keep, failure, wait};
 use crate::error::{Failure, Result};
@@ -8,6 +9,8 @@ use crate::services::endpoint::policy::Freshness;
 use crate::uri::shown;
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[];
 
 /// Print the registry password of the logged-in user
 ///

@@ -1,11 +1,12 @@
 //! `remote list`: what there is. Never asks the network, never writes.
 
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
 use crate::config::layers::{Effective, Origin, Remote};
 use crate::config::{Credential, Keyserver};
-use crate::error::{Result, exclusive};
+use crate::error::Result;
 use crate::message::Level;
 use crate::paths;
 use crate::uri::{is_plain_http, public, shown};
@@ -14,6 +15,8 @@ use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
+
+pub const POSITIONALS: &[Completes] = &[];
 
 /// List remote endpoints, keyservers and logins
 ///
@@ -89,7 +92,7 @@ impl LoginEntry {
 
 pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let options_given = [("--all", options.all), ("--json", options.json)];
-    exclusive(&["remote", "list"], &options_given)?;
+    session.exclusive(&options_given)?;
     let layers = session.load()?;
     say_more(session, &layers);
     let all = options.all || session.ctx.terminals.stdout();

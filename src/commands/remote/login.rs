@@ -1,6 +1,7 @@
 //! `remote login [NAME|SERVICE-URI]`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
 use crate::commands::session::access::{Access, Keep, failure, wait};
@@ -8,7 +9,7 @@ use crate::commands::session::find::no_remote;
 use crate::commands::session::layers::Layers;
 use crate::config::Endpoint;
 use crate::config::layers::{Note, Origin, Remote, merge};
-use crate::error::{Failure, Result, ResultExt, exclusive};
+use crate::error::{Failure, Result};
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams, check_token, source_name};
 use crate::services::endpoint::account::{self, TokenVerdict};
@@ -16,6 +17,8 @@ use crate::services::endpoint::policy::{Exposure, Freshness};
 use crate::uri::{is_service, public, shown};
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Login];
 
 /// Log in to a remote endpoint, registry or keyserver
 ///
@@ -43,6 +46,9 @@ pub struct Options {
     json: JsonOption,
 }
 
+/// Asked where a token is set already.
+const REPLACE: &str = "An access token is already set for this remote. Replace it?";
+
 /// What a login came to.
 enum Outcome {
     /// The token was checked and stored; true if the file changed.
@@ -51,11 +57,11 @@ enum Outcome {
     Declined,
 }
 
-pub fn run(options: Options, session: &mut Session) -> Result<()> {
-    exclusive(&["remote", "login"], &options.login.secret.given())?;
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+    session.exclusive(&options.login.secret.given())?;
     let LoginOptions { username, secret, insecure, ca_file } = &options.login;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
-        let changed = login::login(uri, &options.login, options.authfile, session)?;
+        let changed = login::login(uri, &options.login, options.authfile.clone(), session)?;
         return options.json.changed(session, changed);
     }
     let services_only = [
@@ -65,7 +71,7 @@ pub fn run(options: Options, session: &mut Session) -> Result<()> {
     ];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
         let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
-        return Err(Failure::usage(&["remote", "login"], message));
+        return Err(session.usage(message));
     }
     let layers = session.load()?;
     let remote = layers.find(session, options.target.as_deref())?;
@@ -183,7 +189,7 @@ impl Login<'_> {
         }
         let typed = session.ctx.terminals.stdin() && self.secret.is_stdin();
         if session.ctx.terminals.stdin() {
-            if !typed && self.remote.token.is_some() && !confirm_replacement(session)? {
+            if !typed && self.remote.token.is_some() && !session.confirm(REPLACE)? {
                 return Ok(None);
             }
             session.ctx.talk.prompt(&format!(
@@ -247,15 +253,6 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
         ));
     }
     Ok(())
-}
-
-fn confirm_replacement(session: &mut Session) -> Result<bool> {
-    session.ctx.talk.prompt("An access token is already set for this remote. Replace it? [y/N] ");
-    let answer = session.ctx.prompt.line().fail_context(|| "reading the terminal")?;
-    if answer.is_none() {
-        session.ctx.talk.prompt("\n");
-    }
-    Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
 }
 
 /// Asks the endpoint. `had_one`: another token is stored already.

@@ -1,15 +1,18 @@
 //! `remote logout [NAME|SERVICE-URI]`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::login::{self, registry};
 use crate::commands::session::Session;
 use crate::commands::session::find::no_remote;
 use crate::config::layers::Origin;
 use crate::config::{Config, Credential};
-use crate::error::{Failure, Result, exclusive};
+use crate::error::{Failure, Result};
 use crate::uri::{ServiceUri, is_service, public};
 use clap::Args;
 use std::path::PathBuf;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Logout];
 
 /// Log out of a remote endpoint, registry or keyserver
 ///
@@ -34,18 +37,18 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: Options, session: &mut Session) -> Result<()> {
+pub fn run(options: &Options, session: &mut Session) -> Result<()> {
     let targets = [("[NAME|SERVICE-URI]", options.target.is_some()), ("--all", options.all)];
-    exclusive(&["remote", "logout"], &targets)?;
+    session.exclusive(&targets)?;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
-        let changed = login::logout(uri, options.authfile, session)?;
+        let changed = login::logout(uri, options.authfile.clone(), session)?;
         return options.json.changed(session, changed);
     }
     if options.authfile.is_some() {
         let message = "--authfile is for registries, not for a remote endpoint";
-        return Err(Failure::usage(&["remote", "logout"], message));
+        return Err(session.usage(message));
     }
-    if options.all { logout_all(&options, session) } else { logout_one(&options, session) }
+    if options.all { logout_all(options, session) } else { logout_one(options, session) }
 }
 
 fn logout_one(options: &Options, session: &mut Session) -> Result<()> {

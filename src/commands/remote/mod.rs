@@ -36,37 +36,16 @@ pub struct Group {
 }
 
 super::commands! {
-    "add": Add(add::Options),
-    "add-keyserver": AddKeyserver(keyserver::add::Options),
-    "check": Check(check::Options),
-    "get-login-password": GetLoginPassword(get_login_password::Options),
-    "list": List(list::Options),
-    "login": Login(login::Options),
-    "logout": Logout(logout::Options),
-    "remove": Remove(remove::Options),
-    "remove-keyserver": RemoveKeyserver(keyserver::remove::Options),
-    "status": Status(status::Options),
-    "use": Use(use_::Options),
-}
-
-/// Runs a command of the group.
-///
-/// # Errors
-/// Those of the command.
-pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
-    match command {
-        Command::Add(options) => add::run(options, session),
-        Command::AddKeyserver(options) => keyserver::add::run(&options, session, "remote add-keyserver"),
-        Command::Check(options) => check::run(&options, session),
-        Command::GetLoginPassword(options) => get_login_password::run(&options, session),
-        Command::List(options) => list::run(&options, session),
-        Command::Login(options) => login::run(options, session),
-        Command::Logout(options) => logout::run(options, session),
-        Command::Remove(options) => remove::run(&options, session),
-        Command::RemoveKeyserver(options) => {
-            keyserver::remove::run(&options, session, "remote remove-keyserver")
-        }
-        Command::Status(options) => status::run(&options, session),
-        Command::Use(options) => use_::run(&options, session),
-    }
+    "remote":
+    "add" => Add(add),
+    "add-keyserver" => AddKeyserver(keyserver::add),
+    "check" => Check(check),
+    "get-login-password" => GetLoginPassword(get_login_password),
+    "list" => List(list),
+    "login" => Login(login),
+    "logout" => Logout(logout),
+    "remove" => Remove(remove),
+    "remove-keyserver" => RemoveKeyserver(keyserver::remove),
+    "status" => Status(status),
+    "use" => Use(use_),
 }

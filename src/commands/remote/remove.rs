@@ -1,10 +1,13 @@
 //! `remote remove NAME`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::error::{Failure, Result};
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
 
 /// Remove a remote endpoint
 ///

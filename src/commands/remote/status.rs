@@ -1,5 +1,6 @@
 //! `remote status [NAME]`
 
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::{Access, Keep, wait};
 use crate::commands::session::layers::Layers;
@@ -20,6 +21,8 @@ use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// Show whether a remote's services answer, and whether you are logged in
 #[derive(Args)]

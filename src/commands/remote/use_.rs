@@ -1,11 +1,14 @@
 //! `remote use NAME`
 
 use crate::commands::JsonOption;
+use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::config::layers::merge;
 use crate::error::{Failure, Result};
 use clap::Args;
+
+pub const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// Set the default remote endpoint
 ///

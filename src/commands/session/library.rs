@@ -18,8 +18,6 @@ use url::Url;
 
 /// What the command line says of the library.
 pub struct Choice<'a> {
-    /// The command, for the usage.
-    pub command: &'a str,
     /// `--library URL`.
     pub library: Option<&'a String>,
     /// What may name its host.
@@ -101,7 +99,7 @@ fn named(choice: &Choice, session: &Session) -> Result<Option<Named>> {
     if let Some(url) = choice.library {
         if host.is_some() {
             let message = "--library cannot be used with a reference that names its host";
-            return Err(Failure::usage(&[choice.command], message));
+            return Err(session.usage(message));
         }
         return address(url, "--library").map(Some);
     }

@@ -11,7 +11,7 @@ pub mod token;
 
 use crate::config::layers::Effective;
 use crate::context::Context;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, ResultExt};
 use crate::executable::{only_roots_path, sudo_finds};
 use crate::fsio::Identity;
 use crate::hint::CommandLine;
@@ -24,11 +24,13 @@ pub struct Session<'a> {
     pub ctx: &'a mut Context,
     /// Where the layers are.
     pub paths: Paths,
+    /// The words that name the command: `remote login`.
+    pub typed: &'static str,
 }
 
 impl<'a> Session<'a> {
-    /// Resolves the paths; `config` is `--config FILE` of the group.
-    pub fn new(ctx: &'a mut Context, config: Option<PathBuf>) -> Self {
+    /// Resolves the paths; `typed` are the words that name the command, and `config` is `--config FILE` of the group.
+    pub fn new(ctx: &'a mut Context, typed: &'static str, config: Option<PathBuf>) -> Self {
         let surroundings = Surroundings {
             exe: &ctx.exe,
             persona: ctx.persona,
@@ -38,12 +40,53 @@ impl<'a> Session<'a> {
             passwd_home: &*ctx.passwd_home,
         };
         let paths = Paths::resolve(&surroundings, config);
-        Self { ctx, paths }
+        Self { ctx, paths, typed }
     }
 
     /// Who acts, for the rules of trust.
     pub fn identity(&self) -> Identity {
         Identity { uid: self.ctx.user.uid }
+    }
+
+    /// A wrong command line of this command.
+    pub fn usage(&self, message: impl Into<String>) -> Failure {
+        Failure::usage(&self.typed.split(' ').collect::<Vec<_>>(), message.into())
+    }
+
+    /// Refuses two options that exclude each other. clap cannot: it would count `--switch=false` as given.
+    ///
+    /// # Errors
+    /// Two of `options`, each with whether it was given, were given.
+    pub fn exclusive(&self, options: &[(&str, bool)]) -> Result<()> {
+        let given: Vec<&str> = options.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        match given.as_slice() {
+            [one, other, ..] => {
+                Err(self.usage(format!("the argument '{one}' cannot be used with '{other}'")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Asks a person a question, who answers with a line; `None` if nobody does.
+    ///
+    /// # Errors
+    /// Those of the terminal.
+    pub fn ask_line(&mut self, question: &str) -> Result<Option<String>> {
+        self.ctx.talk.prompt(question);
+        let answer = self.ctx.prompt.line().fail_context(|| "reading the terminal")?;
+        if answer.is_none() {
+            self.ctx.talk.prompt("\n");
+        }
+        Ok(answer)
+    }
+
+    /// Asks a person a question that only y or yes answers with yes.
+    ///
+    /// # Errors
+    /// Those of the terminal.
+    pub fn confirm(&mut self, question: &str) -> Result<bool> {
+        let answer = self.ask_line(&format!("{question} [y/N] "))?;
+        Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
     }
 
     /// `apptainer WORDS`, for hints.
