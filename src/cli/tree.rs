@@ -273,7 +273,7 @@ mod tests {
                 commands += 1;
             }
         }
-        assert_eq!(commands, 11 + 5 + 3 + 4);
+        assert_eq!(commands, 12 + 5 + 3 + 4);
         assert!(alone("remote").is_none() && alone("remote lits").is_none());
     }
 

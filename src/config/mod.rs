@@ -46,6 +46,17 @@ impl Config {
         self.remotes.remove(name)
     }
 
+    /// Gives the remote `old` another name, under which it stays the default if it was. Says whether it was there;
+    /// `new` must not be.
+    pub fn rename(&mut self, old: &str, new: &str) -> bool {
+        let Some(endpoint) = self.remotes.remove(old) else { return false };
+        self.remotes.insert(new.into(), endpoint);
+        if self.active == old {
+            self.active = new.into();
+        }
+        true
+    }
+
     /// The remote that is marked as exclusive; the first where a file marks several.
     pub fn exclusive(&self) -> Option<&str> {
         self.remotes.iter().find(|(_, endpoint)| endpoint.exclusive).map(|(name, _)| name.as_str())
@@ -99,6 +110,15 @@ mod tests {
         assert!(config.remove("a").is_some());
         assert_eq!(config.active, "");
         assert!(config.remove("a").is_none());
+    }
+
+    #[test]
+    fn renaming_keeps_everything_but_the_name() {
+        let mut config = sample();
+        assert!(config.rename("a", "b") && config.rename("held", "kept") && !config.rename("nosuch", "c"));
+        assert_eq!(config.active, "b");
+        assert_eq!(config.remotes.keys().collect::<Vec<_>>(), ["b", "copy", "kept", "leftover"]);
+        assert!(config.remotes["kept"].token.is_some());
     }
 
     #[test]

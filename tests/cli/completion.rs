@@ -107,7 +107,7 @@ fn commands_options_and_files() {
         ("completion ", "bash fish zsh", "4"),
         (
             "remote nosuch ",
-            "add add-keyserver check get-login-password list login logout remove remove-keyserver status use",
+            "add add-keyserver check get-login-password list login logout remove remove-keyserver rename status use",
             "4",
         ),
         ("exec ", "", "0"),

@@ -43,6 +43,7 @@ mod real;
 mod reference;
 mod references;
 mod registry;
+mod rename;
 mod scarce;
 mod scripting;
 mod search_and_delete;

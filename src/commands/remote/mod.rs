@@ -7,6 +7,7 @@ mod list;
 mod login;
 mod logout;
 mod remove;
+mod rename;
 mod status;
 mod use_;
 
@@ -46,6 +47,7 @@ super::commands! {
     "logout" => Logout(logout),
     "remove" => Remove(remove),
     "remove-keyserver" => RemoveKeyserver(keyserver::remove),
+    "rename" => Rename(rename),
     "status" => Status(status),
     "use" => Use(use_),
 }

@@ -93,6 +93,7 @@ impl Model {
         match &step.command {
             Command::Add(add) => self.add(who, add, net),
             Command::Remove { global, name } => Some(self.remove(who, *global, name).into()),
+            Command::Rename { global, old, new } => Some(self.rename(who, *global, old, new).into()),
             Command::Use { global, exclusive, name } => {
                 Some(self.set_default(who, *global, *exclusive, name))
             }
@@ -210,6 +211,36 @@ impl Model {
             }
             _ => FAILED,
         }
+    }
+
+    fn rename(&mut self, who: usize, global: bool, old: &str, new: &str) -> i32 {
+        let renamed = |layer: &mut Layer| {
+            let entry = layer.remotes.remove(old).unwrap();
+            layer.remotes.insert(new.into(), entry);
+            if layer.active == old {
+                layer.active = new.into();
+            }
+        };
+        let in_global = |name: &str| self.global().remotes.contains_key(name);
+        if global {
+            if who != ROOT || !in_global(old) || in_global(new) {
+                return FAILED;
+            }
+            self.write_global(renamed);
+            return DONE;
+        }
+        let layer = self.user(who);
+        let theirs = layer.remotes.get(old).is_some_and(|entry| !(entry.system && in_global(old)));
+        let copy = |entry: &Entry| entry.system && in_global(new) && entry.token.is_none();
+        let free = layer.remotes.get(new).is_none_or(copy);
+        if !theirs || !free || self.persona == Persona::Singularity && in_global(new) {
+            return FAILED;
+        }
+        self.write_user(who, |layer| {
+            renamed(layer);
+            layer.remotes.get_mut(new).unwrap().system = false;
+        });
+        DONE
     }
 
     fn set_default(&mut self, who: usize, global: bool, only: bool, name: &str) -> Outcome {

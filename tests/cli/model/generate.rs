@@ -283,7 +283,12 @@ impl<'a> Source<'a> {
         let global = if who == 0 { !self.random.once_in(3) } else { self.random.once_in(16) };
         let command = match self.random.below(50) {
             0..=11 => Command::Add(self.add(global)),
-            12..=15 => Command::Remove { global, name: self.old_name() },
+            12..=14 => Command::Remove { global, name: self.old_name() },
+            15 => {
+                let (old, new) = (self.old_name(), self.name());
+                let new = if new == old { format!("{old}2") } else { new };
+                Command::Rename { global, old, new }
+            }
             16..=22 => {
                 let exclusive = global && self.random.once_in(3);
                 Command::Use {

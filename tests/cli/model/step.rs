@@ -45,6 +45,11 @@ pub enum Command {
         global: bool,
         name: String,
     },
+    Rename {
+        global: bool,
+        old: String,
+        new: String,
+    },
     Use {
         global: bool,
         exclusive: bool,
@@ -107,6 +112,7 @@ impl Step {
         match self.command {
             Command::Add(_) => "add",
             Command::Remove { .. } => "remove",
+            Command::Rename { .. } => "rename",
             Command::Use { .. } => "use",
             Command::Login { .. } => "login",
             Command::Logout { .. } => "logout",
@@ -173,6 +179,9 @@ impl Step {
                 .arguments([&add.name, &add.uri]),
             Command::Remove { global, name } => {
                 remote("remove").switch(*global, switch("--global", "-g")).arguments([name])
+            }
+            Command::Rename { global, old, new } => {
+                remote("rename").switch(*global, switch("--global", "-g")).arguments([old, new])
             }
             Command::Use { global, exclusive, name } => remote("use")
                 .switch(*global, switch("--global", "-g"))
