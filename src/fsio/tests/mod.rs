@@ -1,6 +1,7 @@
-//! The promises of this room on real directories. What takes root (another uid, a mount) runs in a thread
+//! The promises of this module on real directories. What takes root (another uid, a mount) runs in a thread
 //! of its own, whose uid or mount namespace no other test shares, and is skipped for an ordinary user.
 
+mod links;
 mod mounts;
 mod odd;
 mod reading;
