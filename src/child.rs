@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 /// How much of a program is borne.
 #[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+pub(crate) struct Bounds {
     /// From its start to its end.
     pub patience: Duration,
     /// Of standard output, in bytes; of standard error the rest is left alone.
@@ -20,7 +20,7 @@ pub struct Bounds {
 }
 
 /// What it left behind. May hold secrets, and is wiped.
-pub struct Output {
+pub(crate) struct Output {
     /// How it ended.
     pub status: ExitStatus,
     /// All of it.
@@ -31,7 +31,7 @@ pub struct Output {
 
 /// Why there is no output.
 #[derive(Debug)]
-pub enum Trouble {
+pub(crate) enum Trouble {
     /// It could not be started, or waited for.
     Start(std::io::Error),
     /// It did not end in time, and was killed.
@@ -44,7 +44,7 @@ pub enum Trouble {
 ///
 /// # Errors
 /// [`Trouble`].
-pub fn run(command: &mut Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
+pub(crate) fn run(command: &mut Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let child = spawn(command).map_err(Trouble::Start)?;
     let mut running = Running::new(child, bounds.patience);

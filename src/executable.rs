@@ -8,14 +8,14 @@ use std::path::{Path, PathBuf};
 
 /// The directories of PATH; empty and relative entries, which mean wherever the caller happens to stand,
 /// are passed over.
-pub fn path_entries(path: &OsStr) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn path_entries(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path).filter(|entry| entry.is_absolute())
 }
 
 /// What to run for this file of PATH: a regular file that this user may run. For root it is the file itself,
 /// links resolved, and neither it nor a directory on the way to it is anybody else's to change: so that what
 /// was looked at is what is run, however much time passes in between.
-pub fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
+pub(crate) fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
     let meta = std::fs::metadata(file).ok()?;
     if !meta.is_file() || access(file, Access::EXEC_OK).is_err() {
         return None;
@@ -34,7 +34,7 @@ const SECURE_PATH: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
 /// Whether sudo runs this very file for `name`.
-pub fn sudo_finds(file: &Path, name: &str) -> bool {
+pub(crate) fn sudo_finds(file: &Path, name: &str) -> bool {
     finds_in(&SECURE_PATH.map(Path::new), file, name)
 }
 
@@ -45,7 +45,7 @@ fn finds_in(directories: &[&Path], file: &Path, name: &str) -> bool {
 }
 
 /// Whether nobody but root can change this file, or put another one in its place.
-pub fn only_roots_path(file: &Path) -> bool {
+pub(crate) fn only_roots_path(file: &Path) -> bool {
     std::fs::canonicalize(file).is_ok_and(|real| only_roots_way(&real))
 }
 

@@ -14,7 +14,7 @@
 
 pub mod arch;
 pub mod auth_file;
-pub mod child;
+pub(crate) mod child;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -22,24 +22,26 @@ pub mod context;
 pub mod digest;
 pub mod environment;
 pub mod error;
-pub mod executable;
+pub(crate) mod executable;
 pub mod fsio;
 pub mod hint;
 pub mod http;
 pub mod image;
 pub mod message;
-pub mod passthrough;
+pub(crate) mod passthrough;
 pub mod paths;
 #[cfg(test)]
+#[allow(dead_code, unreachable_pub, reason = "shared with the tests of the whole program")]
 #[path = "../tests/peers/mod.rs"]
-pub mod peers;
+pub(crate) mod peers;
 pub mod persona;
 pub mod prompt;
 pub mod secret;
-pub mod secret_source;
+pub(crate) mod secret_source;
 pub mod services;
-pub mod signals;
+pub(crate) mod signals;
 #[cfg(test)]
+#[allow(unreachable_pub, reason = "shared with the tests of the whole program")]
 #[path = "../tests/support/skip.rs"]
 mod skip;
 pub mod uri;

@@ -209,10 +209,10 @@ pub(crate) mod sink {
     use std::rc::Rc;
 
     #[derive(Clone, Default)]
-    pub struct Sink(Rc<RefCell<Vec<u8>>>);
+    pub(crate) struct Sink(Rc<RefCell<Vec<u8>>>);
 
     impl Sink {
-        pub fn text(&self) -> String {
+        pub(crate) fn text(&self) -> String {
             String::from_utf8(self.0.borrow().clone()).unwrap()
         }
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 /// The program that takes what is not ours; `None` where there is none, or where
 /// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it, or where this program does not know its own file.
-pub fn next_program(env: &Env, exe: &Path, uid: u32, argv0: &OsStr) -> Option<PathBuf> {
+pub(crate) fn next_program(env: &Env, exe: &Path, uid: u32, argv0: &OsStr) -> Option<PathBuf> {
     if env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
         return None;
     }

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 /// The options that name a source of a secret; at most one of them may stand on a command line.
 #[derive(Args, Clone, Default)]
-pub struct SecretOptions {
+pub(crate) struct SecretOptions {
     /// Read the token from the first line of FILE (- is standard input)
     #[arg(long, value_name = "FILE")]
     pub tokenfile: Option<PathBuf>,
@@ -34,7 +34,7 @@ impl fmt::Debug for SecretOptions {
 }
 
 /// Where a secret can come from besides the options.
-pub struct Streams<'a> {
+pub(crate) struct Streams<'a> {
     /// Standard input, unbuffered.
     pub stdin: &'a mut dyn Read,
     /// Whether it is a terminal, at which a person can be asked.
@@ -45,7 +45,7 @@ pub struct Streams<'a> {
 
 impl SecretOptions {
     /// The options, and which of them name a source; only one may.
-    pub fn given(&self) -> [(&'static str, bool); 3] {
+    pub(crate) fn given(&self) -> [(&'static str, bool); 3] {
         [
             ("--tokenfile <FILE>", self.tokenfile.is_some()),
             ("--password <PASSWORD>", self.password.is_some()),
@@ -54,12 +54,12 @@ impl SecretOptions {
     }
 
     /// Whether the command line names a source.
-    pub fn is_given(&self) -> bool {
+    pub(crate) fn is_given(&self) -> bool {
         self.given().iter().any(|(_, given)| *given)
     }
 
     /// Whether that source is standard input; where it is a terminal, what is typed must not be shown.
-    pub fn is_stdin(&self) -> bool {
+    pub(crate) fn is_stdin(&self) -> bool {
         self.password_stdin || self.tokenfile.as_deref() == Some(Path::new("-"))
     }
 
@@ -67,7 +67,7 @@ impl SecretOptions {
     ///
     /// # Errors
     /// The file or standard input cannot be read or holds no text.
-    pub fn read(&self, stdin: &mut dyn Read) -> Result<Option<Secret>> {
+    pub(crate) fn read(&self, stdin: &mut dyn Read) -> Result<Option<Secret>> {
         if let Some(path) = &self.tokenfile {
             return if path == Path::new("-") {
                 first_line(stdin, "standard input")
@@ -88,7 +88,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// The stream cannot be read, or holds no text.
-    pub fn read(&mut self) -> Result<Option<Secret>> {
+    pub(crate) fn read(&mut self) -> Result<Option<Secret>> {
         if !self.terminal {
             return first_line(self.stdin, "standard input");
         }
@@ -101,7 +101,7 @@ impl Streams<'_> {
     ///
     /// # Errors
     /// As `read`.
-    pub fn password(&mut self) -> Result<Option<Secret>> {
+    pub(crate) fn password(&mut self) -> Result<Option<Secret>> {
         if !self.terminal {
             return self.read();
         }
@@ -115,7 +115,7 @@ impl Streams<'_> {
 ///
 /// # Errors
 /// Which rule is broken, and `source`, which says where the text came from.
-pub fn check_token(token: Secret, source: &str) -> Result<Secret> {
+pub(crate) fn check_token(token: Secret, source: &str) -> Result<Secret> {
     let text = token.expose();
     let body = text.trim_end_matches('=');
     let problem = if text.is_empty() {
@@ -133,7 +133,7 @@ pub fn check_token(token: Secret, source: &str) -> Result<Secret> {
 }
 
 /// Says where the options would take a secret from, for messages.
-pub fn source_name(options: &SecretOptions, terminal: bool) -> String {
+pub(crate) fn source_name(options: &SecretOptions, terminal: bool) -> String {
     match &options.tokenfile {
         Some(path) if path != Path::new("-") => shown(path),
         None if options.password.is_some() => "the command line".into(),

@@ -41,7 +41,7 @@ fn registry() -> MutexGuard<'static, Registry> {
 /// A registered cleanup; dropping it unregisters, without running it.
 #[derive(Debug)]
 #[must_use = "the cleanup is unregistered as soon as the guard is dropped"]
-pub struct Guard(u64);
+pub(crate) struct Guard(u64);
 
 /// Registers `cleanup` to be run when SIGHUP, SIGINT, SIGQUIT or SIGTERM arrives before the guard is dropped.
 ///
@@ -51,7 +51,7 @@ pub struct Guard(u64);
 /// that were ignored when the program started (`nohup`) stay ignored.
 ///
 /// Where the waiting thread cannot be started the cleanup is never run: better a leftover than a refusal.
-pub fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
+pub(crate) fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
     register(Box::new(|_| cleanup()))
 }
 
@@ -76,7 +76,7 @@ impl Drop for Guard {
 /// Work that a signal interrupts, and that takes its leave of others before the program ends: the signal waits
 /// until this value is dropped, which then does not return.
 #[must_use = "a signal waits for nothing as soon as this is dropped"]
-pub struct Farewell {
+pub(crate) struct Farewell {
     // Dropped first: the thread of the signals holds the lock that the guard needs.
     _done: Sender<()>,
     asked: Arc<AtomicUsize>,
@@ -85,7 +85,7 @@ pub struct Farewell {
 
 impl Farewell {
     /// Registers work whose farewell takes at most so long.
-    pub fn new(longest: Duration) -> Self {
+    pub(crate) fn new(longest: Duration) -> Self {
         let (done, ended) = channel();
         let asked = Arc::new(AtomicUsize::new(0));
         let shared = Arc::clone(&asked);
@@ -94,7 +94,7 @@ impl Farewell {
     }
 
     /// How often the user has asked for the end: once by any signal, twice with another Ctrl-C.
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
@@ -154,7 +154,7 @@ fn watch() -> io::Result<()> {
 
 /// Waits for the end if a signal has come: one that came in the last moment, when nothing was left to be
 /// undone, ends the program like every other, and not its normal end.
-pub fn settle() {
+pub(crate) fn settle() {
     if ARRIVED.get().is_some_and(|arrived| arrived.load(Ordering::SeqCst)) {
         // The thread needs some microseconds; that it never comes is not to be waited for.
         std::thread::sleep(Duration::from_secs(5));

@@ -1,6 +1,7 @@
 //! Writers that are killed, interrupted, started under `nohup`, or whose system calls fail: this test
 //! program runs itself as the writer, and looks at what it leaves behind.
 
+#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 #[path = "support/skip.rs"]

@@ -37,7 +37,7 @@ pub(super) struct GlobalOptions {
 
 impl GlobalOptions {
     /// With those of `self` that were given in place of the `earlier` ones.
-    pub fn after(self, earlier: &Self) -> Self {
+    pub(super) fn after(self, earlier: &Self) -> Self {
         Self {
             debug: self.debug.or(earlier.debug),
             verbose: self.verbose.or(earlier.verbose),

@@ -15,7 +15,7 @@ use std::ffi::{OsStr, OsString};
 pub(super) const OPTIONAL_VALUE: &str = "[=<BOOL>]";
 
 /// The groups that this program serves; everything else goes to the next program in PATH.
-pub const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
+pub(super) const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
 
 /// Manage remote endpoints, their keyservers and logins
 #[derive(Parser)]

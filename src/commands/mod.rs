@@ -1,11 +1,11 @@
 //! The commands, one file each, and what they share: the session, and what every group has.
 
-pub mod completion;
-pub mod images;
-pub mod keyserver;
-pub mod login;
-pub mod registry;
-pub mod remote;
+pub(crate) mod completion;
+pub(crate) mod images;
+pub(crate) mod keyserver;
+pub(crate) mod login;
+pub(crate) mod registry;
+pub(crate) mod remote;
 pub mod session;
 
 use crate::error::Result;

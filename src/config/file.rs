@@ -8,7 +8,7 @@ use crate::message::Talk;
 use std::path::{Path, PathBuf};
 
 /// More than this is no configuration: 100,000 remotes take a third of it.
-pub const LIMIT: u64 = 64 * 1024 * 1024;
+pub(crate) const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// A layer's file.
 #[derive(Clone, Debug)]
@@ -133,7 +133,7 @@ impl ConfigFile {
 ///
 /// # Errors
 /// `FILE:LINE:COLUMN: KEY: what is wrong`.
-pub fn parse(path: &Path, bytes: &[u8]) -> Result<yaml::Parsed> {
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<yaml::Parsed> {
     yaml::read(bytes).map_err(|error| {
         Failure::new(format!("while parsing remote config data: {}", error.at(path)))
             .hint(format!("correct {}; nothing in it was changed", path.display()))

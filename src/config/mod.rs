@@ -2,8 +2,8 @@
 //!
 //! No file, clock or network here: `file` reads and writes, `yaml` knows the format, `layers` merges.
 
-pub mod endpoint;
-pub mod file;
+pub(crate) mod endpoint;
+pub(crate) mod file;
 mod keyservers;
 pub mod layers;
 pub mod yaml;

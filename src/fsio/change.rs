@@ -60,13 +60,13 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    pub fn of(from: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
+    pub(super) fn of(from: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
         let to = change(from.as_ref().map(|bytes| bytes.as_slice()))?.map(Content::new);
         Ok(to.filter(|to| from.as_ref() != Some(to)).map(|to| Self { from, to }))
     }
 
     /// The draft for what is there `now`: this one, unless somebody else was faster.
-    pub fn again(self, now: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
+    pub(super) fn again(self, now: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
         if self.from == now { Ok(Some(self)) } else { Self::of(now, change) }
     }
 }

@@ -111,24 +111,24 @@ pub(super) struct Blocked {
 
 impl Place {
     /// The path of the file, without links.
-    pub fn path(&self) -> PathBuf {
+    pub(super) fn path(&self) -> PathBuf {
         self.dir_path.join(&self.name)
     }
 
     /// The directory as a user would type it.
-    pub fn shown_dir(&self) -> PathBuf {
+    pub(super) fn shown_dir(&self) -> PathBuf {
         shown(&self.dir_path)
     }
 
     /// Whether both are the same name in the same directory.
-    pub fn is(&self, other: &Self) -> bool {
+    pub(super) fn is(&self, other: &Self) -> bool {
         let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
         self.name == other.name
             && matches!((fstat(&self.dir), fstat(&other.dir)), (Ok(a), Ok(b)) if same(a, b))
     }
 
     /// A name beside the file, hidden: `.<basename><suffix>`.
-    pub fn sibling(&self, suffix: &str) -> OsString {
+    pub(super) fn sibling(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);
         name.push(suffix);

@@ -107,7 +107,7 @@ impl Seen {
 }
 
 impl Blocked {
-    pub fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         format!("{}: {}", self.path.display(), self.errno)
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Temporary {
 
 impl Temporary {
     /// Creates `<prefix><16 hex digits>` in `dir`, never opening what is there already.
-    pub fn create(dir: &OwnedFd, prefix: &OsStr, mode: u32) -> rustix::io::Result<Self> {
+    pub(super) fn create(dir: &OwnedFd, prefix: &OsStr, mode: u32) -> rustix::io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = Arc::new(rustix::io::fcntl_dupfd_cloexec(dir, 0)?);
         loop {
@@ -45,22 +45,22 @@ impl Temporary {
     }
 
     /// The directory that it is in.
-    pub fn dir(&self) -> &OwnedFd {
+    pub(super) fn dir(&self) -> &OwnedFd {
         &self.dir
     }
 
     /// What it is called until then.
-    pub fn name(&self) -> &OsStr {
+    pub(super) fn name(&self) -> &OsStr {
         &self.name
     }
 
     /// It has got another name by other means: nothing is left to be removed.
-    pub fn renamed(&mut self) {
+    pub(super) fn renamed(&mut self) {
         self.renamed = true;
     }
 
     /// Renames it over `name` in its directory.
-    pub fn rename(&mut self, name: &OsStr) -> rustix::io::Result<()> {
+    pub(super) fn rename(&mut self, name: &OsStr) -> rustix::io::Result<()> {
         renameat(&*self.dir, &self.name, &*self.dir, name)?;
         self.renamed = true;
         Ok(())

@@ -53,7 +53,7 @@ impl Address {
 }
 
 /// `url` without user info, query and fragment, where secrets may stand.
-pub fn shown(url: &Url) -> String {
+pub(crate) fn shown(url: &Url) -> String {
     let mut url = without_userinfo(url);
     url.set_query(None);
     url.set_fragment(None);
@@ -84,7 +84,7 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
 }
 
 /// Whether a server is this machine itself, so that nobody else sees what is sent to it.
-pub fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

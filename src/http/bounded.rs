@@ -136,17 +136,17 @@ impl Visitor<'_> for Text {
 }
 
 /// For `deserialize_with`: a text that is only shown.
-pub fn shown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn shown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<Shown>::deserialize(deserializer)?.map(|text| text.0))
 }
 
 /// For `deserialize_with`: a text that is used as it stands and may lack.
-pub fn exact_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+pub(crate) fn exact_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<Exact>::deserialize(deserializer)?.map(|text| text.0))
 }
 
 /// For `deserialize_with`: a text that is used as it stands.
-pub fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(crate) fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Exact::deserialize(deserializer).map(|text| text.0)
 }
 

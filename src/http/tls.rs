@@ -17,7 +17,7 @@ use std::sync::Arc;
 ///
 /// One line when a file that `settings` name cannot be read or holds no certificate, or when no directory
 /// of theirs can be read. What is broken in the system's own store is passed over.
-pub fn verified(settings: &Settings) -> Result<ClientConfig, String> {
+pub(super) fn verified(settings: &Settings) -> Result<ClientConfig, String> {
     let trusted = certificates::trusted(settings)?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().cloned());
@@ -32,12 +32,12 @@ pub fn verified(settings: &Settings) -> Result<ClientConfig, String> {
 }
 
 /// A configuration that takes any certificate, for `--insecure`.
-pub fn unverified() -> ClientConfig {
+pub(super) fn unverified() -> ClientConfig {
     finish(Judge::Anybody)
 }
 
 /// A configuration that refuses every server, for requests that use no TLS at all: it reads nothing.
-pub fn none() -> ClientConfig {
+pub(super) fn none() -> ClientConfig {
     finish(Judge::Nobody)
 }
 

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const MODE: u32 = 0o700;
 
 /// Where an image with a known hash may lie.
-pub struct Cache {
+pub(crate) struct Cache {
     path: PathBuf,
     hash: Digest,
     who: Identity,
@@ -24,17 +24,17 @@ pub struct Cache {
 
 impl Cache {
     /// The place for an image in the directory `path`, which may lack.
-    pub fn new(path: PathBuf, hash: Digest, who: Identity) -> Self {
+    pub(crate) fn new(path: PathBuf, hash: Digest, who: Identity) -> Self {
         Self { path, hash, who, directory: None }
     }
 
     /// The entry, for messages.
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.path.join(self.hash.name())
     }
 
     /// Opens the entry, if there is one that is a regular file and no link.
-    pub fn open(&mut self) -> Option<File> {
+    pub(crate) fn open(&mut self) -> Option<File> {
         self.directory = Directory::open(&self.path, self.who).ok()?;
         self.directory.as_ref()?.file(self.hash.name().as_ref())
     }
@@ -45,7 +45,7 @@ impl Cache {
     ///
     /// # Errors
     /// The cache cannot be written, or the image is no longer the one that was hashed.
-    pub fn keep(self, image: &File) -> Result<()> {
+    pub(crate) fn keep(self, image: &File) -> Result<()> {
         let directory = match self.directory {
             Some(directory) => directory,
             None => Directory::open_or_make(&self.path, self.who)?,
@@ -82,7 +82,7 @@ fn others_can_write(image: &Metadata, who: Identity) -> bool {
 
 /// Copies `from` to `to`, and says how long it was and what its SHA-256 is. Ends early where it is longer
 /// than `limit`: it is not what it should be.
-pub fn copy_hashed(
+pub(crate) fn copy_hashed(
     mut from: &File,
     mut to: &File,
     limit: Option<u64>,

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 /// How an image is to come.
 #[derive(Clone, Copy)]
-pub struct How {
+pub(crate) struct How {
     /// As many parts side by side.
     pub at_once: usize,
     /// As many bytes in a part.
@@ -25,7 +25,7 @@ pub struct How {
 }
 
 /// An image that is to become a file.
-pub struct Fetch<'a> {
+pub(crate) struct Fetch<'a> {
     /// Where it comes from.
     pub source: &'a Source,
     /// Its name, for messages.
@@ -45,7 +45,7 @@ pub struct Fetch<'a> {
 }
 
 /// Why an image did not become a file.
-pub enum FetchError {
+pub(crate) enum FetchError {
     /// The server, or the way to it.
     Transfer(TransferError),
     /// Something on this side, or an image that is not what was asked for.
@@ -64,7 +64,7 @@ impl Fetch<'_> {
     ///
     /// # Errors
     /// Whatever keeps it from being done; nothing is left behind then.
-    pub fn run(&self, mut cache: Option<Cache>) -> std::result::Result<Sif, FetchError> {
+    pub(crate) fn run(&self, mut cache: Option<Cache>) -> std::result::Result<Sif, FetchError> {
         require_memory(self.how.at_once)?;
         let new = self.output.begin()?;
         self.require_room(&new)?;

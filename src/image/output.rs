@@ -9,7 +9,7 @@ const MODE: u32 = 0o777;
 
 /// A place for a file, whose directory is open from the first look to the end.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// As it was named, for messages.
     pub shown: PathBuf,
     place: Destination,
@@ -21,7 +21,7 @@ impl Output {
     ///
     /// # Errors
     /// Nothing could be written there, or something would be lost.
-    pub fn find(path: &Path, force: bool, who: Identity) -> Result<Self> {
+    pub(crate) fn find(path: &Path, force: bool, who: Identity) -> Result<Self> {
         let shown = path.display();
         if path.file_name().is_none() {
             return Err(Failure::new(format!("{shown} is no name for a file")));
@@ -46,12 +46,12 @@ impl Output {
     ///
     /// # Errors
     /// The directory cannot be written.
-    pub fn begin(&self) -> Result<NewFile> {
+    pub(crate) fn begin(&self) -> Result<NewFile> {
         NewFile::create(&self.place.directory, &self.place.name, MODE)
     }
 
     /// The failure where a file is in the way.
-    pub fn already_exists(&self) -> Failure {
+    pub(crate) fn already_exists(&self) -> Failure {
         already_exists(&self.shown)
     }
 }

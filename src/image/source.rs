@@ -46,12 +46,12 @@ impl Source {
 }
 
 /// Whether a server, asked at `asked` over https, leads to an http address.
-pub fn is_http_storage(asked: &Url, url: &Url) -> bool {
+pub(crate) fn is_http_storage(asked: &Url, url: &Url) -> bool {
     asked.scheme() == "https" && url.scheme() == "http"
 }
 
 /// The failure where a `server` chose the http address that is shown as `at`.
-pub fn chose_http(server: &str, asked: &Url, at: &str) -> HttpError {
+pub(crate) fn chose_http(server: &str, asked: &Url, at: &str) -> HttpError {
     let text = format!("the {server} uses https, but the address that it chose for the image uses http");
     HttpError::new(asked, Kind::PlainAddress(format!("{text}: {}", cut(at))))
 }

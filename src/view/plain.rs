@@ -8,7 +8,7 @@ use crate::message::escape;
 /// One line for each row, cells padded to their column's width and parted by two blanks. The last column
 /// is not padded, and every line, also of a row whose last cells are empty, ends right after its last
 /// cell. Control characters in cells are escaped.
-pub fn layout<R: AsRef<[S]>, S: AsRef<str>>(rows: &[R]) -> String {
+pub(super) fn layout<R: AsRef<[S]>, S: AsRef<str>>(rows: &[R]) -> String {
     let cells: Vec<Vec<_>> =
         rows.iter().map(|row| row.as_ref().iter().map(|cell| escape(cell.as_ref())).collect()).collect();
     let columns = cells.iter().map(Vec::len).max().unwrap_or(0);

@@ -57,7 +57,7 @@ impl<T: Into<String>> From<T> for Cell {
 
 /// A table without lines: a bold head, two blanks between columns. `address` is the column that wraps where the
 /// table is wider than the screen; names and flags never do. Where they alone do not fit, nothing wraps.
-pub fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: Screen) -> String {
+pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: Screen) -> String {
     let rows: Vec<Vec<Cell>> = rows.iter().map(|row| escaped(row)).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);

@@ -1,4 +1,5 @@
 //! The whole program, from its command line to the files on disk. One file a command or promise.
+#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;

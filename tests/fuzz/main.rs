@@ -3,6 +3,7 @@
 //! As a plain test every target replays its corpus and tries a fixed number of mutations; `tests/fuzz/run`
 //! does the same for minutes, guided by coverage. To add a target: a file in `targets/`, a line in the list
 //! below, and some small seeds in `corpus/NAME/`.
+#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod corpus;

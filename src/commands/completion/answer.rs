@@ -23,7 +23,12 @@ use std::path::PathBuf;
 ///
 /// # Errors
 /// Those of standard output.
-pub fn answer(words: &[OsString], descriptions: bool, tree: &Command, ctx: &mut Context) -> Result<()> {
+pub(crate) fn answer(
+    words: &[OsString],
+    descriptions: bool,
+    tree: &Command,
+    ctx: &mut Context,
+) -> Result<()> {
     // A message would stand in the middle of what is being typed.
     ctx.talk.configure(i8::MIN, || false);
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();

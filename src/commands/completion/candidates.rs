@@ -15,7 +15,7 @@ pub(super) struct Answer {
 /// What an argument may be, for candidates from the user's files. Each command says so of each of its arguments. Where
 /// `--global` or `--exclusive` was given, a remote is one of the global layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Completes {
+pub(crate) enum Completes {
     /// Something that only the user knows.
     Nothing,
     File,

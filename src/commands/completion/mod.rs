@@ -1,11 +1,11 @@
 //! `completion SHELL`, and the hidden command that the shells ask at every TAB.
 
 mod answer;
-pub mod candidates;
+pub(crate) mod candidates;
 mod known;
 mod other;
 
-pub use answer::answer;
+pub(crate) use answer::answer;
 
 use crate::context::Context;
 use crate::error::Result;
@@ -22,7 +22,7 @@ Examples:
   $ {prog} completion bash > ~/.local/share/bash-completion/completions/{prog}
   $ {prog} completion zsh > ~/.zfunc/_{prog}
   $ {prog} completion fish > ~/.config/fish/completions/{prog}.fish")]
-pub struct Options {
+pub(crate) struct Options {
     /// The shell
     #[arg(value_name = "SHELL")]
     shell: Shell,
@@ -30,7 +30,7 @@ pub struct Options {
 
 /// A shell that has a script here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Shell {
+pub(crate) enum Shell {
     Bash,
     Fish,
     Zsh,
@@ -38,7 +38,7 @@ pub enum Shell {
 
 impl Shell {
     /// Whether there is a script for the shell called `name`.
-    pub fn is_known(name: &str) -> bool {
+    pub(crate) fn is_known(name: &str) -> bool {
         Self::from_str(name, false).is_ok()
     }
 
@@ -56,7 +56,7 @@ impl Shell {
 ///
 /// # Errors
 /// Those of standard output.
-pub fn run(options: &Options, ctx: &mut Context) -> Result<()> {
+pub(crate) fn run(options: &Options, ctx: &mut Context) -> Result<()> {
     let script = options.shell.script().replace("{prog}", ctx.program());
     ctx.print(&script)
 }

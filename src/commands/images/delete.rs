@@ -9,7 +9,7 @@ use crate::error::{Failure, Result};
 use crate::uri::LibraryRef;
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Nothing];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Delete an image from a library
 ///
@@ -22,7 +22,7 @@ Examples:
 Examples:
   $ {prog} delete library://lab/tools/blast:v1
   $ {prog} delete --arch arm64 --force library://lab/tools/blast:v1")]
-pub struct Options {
+pub(crate) struct Options {
     /// The image: library://entity/collection/container:tag
     #[arg(value_name = "URI")]
     uri: String,
@@ -42,7 +42,7 @@ pub struct Options {
 
 impl Options {
     /// What is to be deleted.
-    pub fn uri(&self) -> &str {
+    pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
 }
@@ -51,7 +51,7 @@ impl Options {
 ///
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
     super::one_tag(&reference, "delete", session)?;
     let arch = architecture(options.arch.as_ref(), "ARCH", session)?;

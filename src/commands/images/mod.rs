@@ -1,9 +1,9 @@
 //! `search`, `pull`, `push`, `delete`: images of a library.
 
-pub mod delete;
-pub mod pull;
-pub mod push;
-pub mod search;
+pub(crate) mod delete;
+pub(crate) mod pull;
+pub(crate) mod push;
+pub(crate) mod search;
 
 use crate::arch::{Arch, go_arch};
 use crate::commands::completion::candidates::Completes;
@@ -21,9 +21,9 @@ use std::path::Path;
 use url::Url;
 
 /// The commands of this module, which have no group.
-pub const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
+pub(crate) const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
 /// Those of them that the real program has for images from elsewhere too.
-pub const SHARED: [&str; 2] = ["pull", "push"];
+pub(crate) const SHARED: [&str; 2] = ["pull", "push"];
 
 /// What the arguments of a command are, for completion.
 pub(crate) fn positionals(name: &str) -> Option<&'static [Completes]> {

@@ -24,7 +24,7 @@ const AT_ONCE: u64 = 3;
 /// As many bytes in a part.
 const PART_SIZE: u64 = 5 << 20;
 
-pub const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
 
 /// Pull an image from a library
 ///
@@ -43,7 +43,7 @@ Examples:
   $ {prog} pull --arch arm64 blast.sif library://lab/tools/blast:v1
   $ {prog} pull --dir images --force library://library.example.com/lab/tools/blast")]
 #[allow(clippy::struct_excessive_bools)]
-pub struct Options {
+pub(crate) struct Options {
     /// The file to make [default: NAME_TAG.sif]
     #[arg(value_name = "OUTPUT")]
     output: Option<OsString>,
@@ -90,7 +90,7 @@ pub struct Options {
 
 impl Options {
     /// What is to be pulled.
-    pub fn uri(&self) -> Option<&OsString> {
+    pub(crate) fn uri(&self) -> Option<&OsString> {
         self.uri.as_ref().or(self.output.as_ref())
     }
 
@@ -112,7 +112,7 @@ struct Pull {
 ///
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let missing = || session.usage("the required argument <URI> was not provided");
     let uri = options
         .uri()

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use url::Url;
 
-pub const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
 
 /// Push an image to a library
 ///
@@ -40,7 +40,7 @@ which this program hands them.
 Examples:
   $ {prog} push blast.sif library://lab/tools/blast:v1
   $ {prog} push -U -D 'BLAST 2.15' blast.sif library://lab/tools/blast:v1,latest")]
-pub struct Options {
+pub(crate) struct Options {
     /// The file
     #[arg(value_name = "IMAGE")]
     image: PathBuf,
@@ -66,7 +66,7 @@ pub struct Options {
 
 impl Options {
     /// Where it is to be pushed.
-    pub fn uri(&self) -> &str {
+    pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
 }
@@ -82,7 +82,7 @@ struct Payload<'a> {
 ///
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
     let names = reference.full().map_err(Failure::from)?;
     let min_rate = min_rate(session)?;

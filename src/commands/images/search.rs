@@ -19,7 +19,7 @@ const SHORTEST: usize = 3;
 /// What older pushes wrote where there was no description.
 const NO_DESCRIPTION: &str = "no description";
 
-pub const POSITIONALS: &[Completes] = &[Completes::Nothing];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Search a library for images
 ///
@@ -34,7 +34,7 @@ Examples:
   $ {prog} search alpine
   $ {prog} search --arch arm64 --signed lolcow
   $ {prog} search --json alpine | jq -r '.images[].uri'")]
-pub struct Options {
+pub(crate) struct Options {
     /// At least three characters of a name
     #[arg(value_name = "QUERY")]
     query: String,
@@ -84,7 +84,7 @@ struct ImageEntry<'a> {
 ///
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let query = options.query.as_str();
     if query.contains("://") {
         return Err(Failure::new(format!("{query:?} is an address: a search takes a part of a name")));

@@ -12,7 +12,7 @@ use crate::message::quoted;
 use crate::uri::{ServiceUri, TypedService, may_hold_password};
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::GlobalRemote, Completes::Nothing];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::GlobalRemote, Completes::Nothing];
 
 /// Add a keyserver to a global remote (root only)
 ///
@@ -23,7 +23,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::GlobalRemote, Completes::Noth
 Examples:
   $ sudo {prog} keyserver add https://keys.example.com
   $ sudo {prog} keyserver add --order 1 company hkps://keys.company.example")]
-pub struct Options {
+pub(crate) struct Options {
     /// The global remote; without it the default one is meant
     #[arg(value_name = "NAME|URI")]
     first: String,
@@ -40,7 +40,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
     if options.order == Some(0) {
         return Err(Failure::new("order must be > 0"));
@@ -52,7 +52,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 }
 
 /// A keyserver of a global remote, as the command line names both.
-pub struct Wanted {
+pub(crate) struct Wanted {
     name: Option<String>,
     /// The keyserver.
     pub uri: ServiceUri,
@@ -64,7 +64,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Somebody else than root asks; the address is none of a keyserver.
-    pub fn parse(first: &str, second: Option<&str>, session: &Session) -> Result<Self> {
+    pub(crate) fn parse(first: &str, second: Option<&str>, session: &Session) -> Result<Self> {
         let (name, address) = match second {
             Some(address) => (Some(first), address),
             None => (None, first),
@@ -94,7 +94,7 @@ impl Wanted {
     ///
     /// # Errors
     /// Those of `change` and of the write; there is no such global remote; its own keyserver cannot be known.
-    pub fn edit(
+    pub(crate) fn edit(
         &self,
         session: &Session,
         change: impl Fn(&mut Endpoint) -> Result<()>,

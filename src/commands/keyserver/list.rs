@@ -14,7 +14,7 @@ use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Remote];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// List the keyservers of remote endpoints
 ///
@@ -24,7 +24,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::Remote];
 Examples:
   $ {prog} keyserver list
   $ {prog} keyserver list --json company | jq -r '.remotes[0].keyservers[].uri'")]
-pub struct Options {
+pub(crate) struct Options {
     /// Only the keyservers of this remote
     #[arg(value_name = "NAME")]
     name: Option<String>,
@@ -62,7 +62,7 @@ struct KeyserverEntry {
     login: bool,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let mut effective = session.load()?.effective;
     session.say_notes(&effective, options.name.as_deref());
     if let Some(name) = &options.name {

@@ -7,7 +7,7 @@ use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Keyserver];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Keyserver];
 
 /// Log in to a keyserver
 ///
@@ -18,7 +18,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::Keyserver];
 Examples:
   $ {prog} keyserver login -u ada https://keys.example.com
   $ {prog} keyserver login --tokenfile ~/token hkps://keys.example.com")]
-pub struct Options {
+pub(crate) struct Options {
     /// https://HOST[:PORT][/PATH], or the same with hkps, http or hkp
     #[arg(value_name = "URI")]
     uri: String,
@@ -28,7 +28,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     session.exclusive(&options.login.secret.given())?;
     let changed = login::login(&options.uri, &options.login, None, session)?;
     options.json.changed(session, changed)

@@ -7,7 +7,7 @@ use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::KeyserverLogin];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::KeyserverLogin];
 
 /// Log out of a keyserver
 ///
@@ -16,7 +16,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::KeyserverLogin];
 #[command(after_long_help = "\
 Examples:
   $ {prog} keyserver logout https://keys.example.com")]
-pub struct Options {
+pub(crate) struct Options {
     /// The address that you logged in to
     #[arg(value_name = "URI")]
     uri: String,
@@ -24,7 +24,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let changed = login::logout(&options.uri, None, session)?;
     options.json.changed(session, changed)
 }

@@ -21,7 +21,7 @@ Examples:
   $ {prog} keyserver list
   $ sudo {prog} keyserver add https://keys.example.com
   $ {prog} keyserver login -u ada https://keys.example.com")]
-pub struct Group {
+pub(crate) struct Group {
     #[command(flatten)]
     pub(crate) options: GroupOptions,
     #[command(subcommand)]

@@ -7,7 +7,7 @@ use crate::commands::session::Session;
 use crate::error::Result;
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::RemoteOrKeyserver, Completes::KeyserverOf];
+pub(crate) const POSITIONALS: &[Completes] = &[Completes::RemoteOrKeyserver, Completes::KeyserverOf];
 
 /// Remove a keyserver from a global remote (root only)
 ///
@@ -17,7 +17,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::RemoteOrKeyserver, Completes:
 Examples:
   $ sudo {prog} keyserver remove https://keys.example.com
   $ sudo {prog} keyserver remove company hkps://keys.company.example")]
-pub struct Options {
+pub(crate) struct Options {
     /// The global remote; without it the default one is meant
     #[arg(value_name = "NAME|URI")]
     first: String,
@@ -28,7 +28,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
     let (name, changed) = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
     session.ctx.talk.info(format!("Keyserver {} removed from {name}.", wanted.uri));

@@ -1,8 +1,8 @@
 //! Logins to services, registries and keyservers alike: what `registry`, `keyserver` and the service
 //! spellings of `remote` share. The scheme of the address decides which of the two it is.
 
-pub mod keyserver;
-pub mod registry;
+pub(crate) mod keyserver;
+pub(crate) mod registry;
 
 use super::session::Session;
 use crate::error::{Failure, Result};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 
 /// What the command line says of a login, beside the address.
 #[derive(Args)]
-pub struct LoginOptions {
+pub(crate) struct LoginOptions {
     /// Your name at the registry or keyserver
     #[arg(short, long)]
     pub username: Option<String>,
@@ -33,7 +33,7 @@ pub struct LoginOptions {
 ///
 /// # Errors
 /// The service does not take the login, or it cannot be stored.
-pub fn login(
+pub(crate) fn login(
     uri: &str,
     login: &LoginOptions,
     authfile: Option<PathBuf>,
@@ -53,7 +53,7 @@ pub fn login(
 ///
 /// # Errors
 /// It could not be removed, or something still answers.
-pub fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
+pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
     let uri = parse(uri, session)?;
     let changed = if uri.is_registry() {
         registry::logout(&uri, authfile, session)?

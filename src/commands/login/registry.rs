@@ -203,7 +203,7 @@ fn unlist(uri: &ServiceUri, global: &Config, session: &Session) -> Result<bool> 
 
 /// Removes the secret itself and makes sure that it is gone. Says what was removed from where; returns
 /// whether anything was.
-pub fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool> {
+pub(crate) fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool> {
     let document = store.load_to_write(session)?;
     let keeper = store.keeper(&document, uri)?;
     let talk = &session.ctx.talk;

@@ -11,7 +11,7 @@ use crate::view::{self, Cell, Sink, View};
 use clap::Args;
 use serde::Serialize;
 
-pub const POSITIONALS: &[Completes] = &[];
+pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// List logins to OCI registries
 ///
@@ -22,7 +22,7 @@ pub const POSITIONALS: &[Completes] = &[];
 Examples:
   $ {prog} registry list
   $ {prog} registry list --json | jq -r '.registries[].uri'")]
-pub struct Options {
+pub(crate) struct Options {
     /// Print JSON
     #[arg(short, long)]
     json: bool,
@@ -63,7 +63,7 @@ enum Source {
     Environment,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let store = session.auth_store(None)?;
     let loaded = store.load(session)?;

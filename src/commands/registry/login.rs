@@ -8,7 +8,7 @@ use crate::error::Result;
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Registry];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log in to an OCI registry
 ///
@@ -21,7 +21,7 @@ Examples:
   $ {prog} registry login -u ada docker://ghcr.io
   $ pass show ghcr | {prog} registry login -u ada --password-stdin docker://ghcr.io
   $ {prog} registry login -u ada --authfile ./auth.json oras://registry.example.com:5000")]
-pub struct Options {
+pub(crate) struct Options {
     /// docker://HOST[:PORT] or oras://HOST[:PORT]
     #[arg(value_name = "URI")]
     uri: String,
@@ -34,7 +34,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     session.exclusive(&options.login.secret.given())?;
     let changed = login::login(&options.uri, &options.login, options.authfile.clone(), session)?;
     options.json.changed(session, changed)

@@ -8,7 +8,7 @@ use crate::error::Result;
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Registry];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log out of an OCI registry
 ///
@@ -17,7 +17,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::Registry];
 #[command(after_long_help = "\
 Examples:
   $ {prog} registry logout docker://ghcr.io")]
-pub struct Options {
+pub(crate) struct Options {
     /// docker://HOST[:PORT] or oras://HOST[:PORT], with a path for a login to a part of it
     #[arg(value_name = "URI")]
     uri: String,
@@ -28,7 +28,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let changed = login::logout(&options.uri, options.authfile.clone(), session)?;
     options.json.changed(session, changed)
 }

@@ -18,7 +18,7 @@ Examples:
   $ {prog} registry login -u ada docker://ghcr.io
   $ {prog} registry list
   $ {prog} registry logout docker://ghcr.io")]
-pub struct Group {
+pub(crate) struct Group {
     #[command(flatten)]
     pub(crate) options: GroupOptions,
     #[command(subcommand)]

@@ -15,7 +15,7 @@ use crate::uri::{EndpointUri, RemoteName, Scheme};
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Nothing, Completes::Nothing];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Nothing, Completes::Nothing];
 
 /// Add a remote endpoint, and log in to it
 ///
@@ -29,7 +29,7 @@ Examples:
   $ {prog} remote add --no-login lab https://lab.example.com:8443/apps
   $ {prog} remote add --tokenfile ~/token mycloud cloud.example.com
   $ sudo {prog} remote add --global company cloud.company.example")]
-pub struct Options {
+pub(crate) struct Options {
     /// A name of your choice
     #[arg(value_name = "NAME")]
     name: String,
@@ -69,7 +69,7 @@ enum Before {
     Other,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let tokenfile = ("--tokenfile <FILE>", options.tokenfile.is_some());
     for pair in [
         [tokenfile, ("--global", options.global)],

@@ -12,7 +12,7 @@ use crate::persona::Persona;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
-pub const POSITIONALS: &[Completes] = &[Completes::File];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::File];
 
 /// Check that a remote.yaml can be read, by this program and by the real ones
 ///
@@ -24,7 +24,7 @@ Examples:
   $ {prog} remote check
   $ {prog} remote check --global
   $ {prog} remote check --global /tmp/new-remote.yaml")]
-pub struct Options {
+pub(crate) struct Options {
     /// The file, if not the layer's own
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
@@ -33,7 +33,7 @@ pub struct Options {
     global: bool,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let path = path(options, session)?;
     let own = options.file.is_none();
     let role = if options.global { session.global_file().role } else { Role::User };

@@ -10,7 +10,7 @@ use crate::uri::shown;
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[];
+pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// Print the registry password of the logged-in user
 ///
@@ -20,13 +20,13 @@ pub const POSITIONALS: &[Completes] = &[];
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote get-login-password | docker login -u ada --password-stdin registry.example.com")]
-pub struct Options {
+pub(crate) struct Options {
     /// Trust the certificates in FILE (PEM) too
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let remote = layers.find(session, None)?;
     let name = &remote.name;

@@ -16,7 +16,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
 
-pub const POSITIONALS: &[Completes] = &[];
+pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// List remote endpoints, keyservers and logins
 ///
@@ -27,7 +27,7 @@ pub const POSITIONALS: &[Completes] = &[];
 Examples:
   $ {prog} remote list
   $ {prog} remote list --json | jq -r '.remotes[] | select(.default).name'")]
-pub struct Options {
+pub(crate) struct Options {
     /// Show keyservers and logins too, also in a pipe
     #[arg(short, long)]
     all: bool,
@@ -90,7 +90,7 @@ impl LoginEntry {
     }
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let options_given = [("--all", options.all), ("--json", options.json)];
     session.exclusive(&options_given)?;
     let layers = session.load()?;

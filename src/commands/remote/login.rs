@@ -18,7 +18,7 @@ use crate::uri::{is_service, public, shown};
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Login];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Login];
 
 /// Log in to a remote endpoint, registry or keyserver
 ///
@@ -33,7 +33,7 @@ Examples:
   $ {prog} remote login --tokenfile ~/token mycloud
   $ pass show mycloud | {prog} remote login mycloud
   $ {prog} remote login -u ada docker://ghcr.io")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote, if not the default one
     #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
@@ -57,7 +57,7 @@ enum Outcome {
     Declined,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     session.exclusive(&options.login.secret.given())?;
     let LoginOptions { username, secret, insecure, ca_file } = &options.login;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {
@@ -88,7 +88,7 @@ pub fn run(options: &Options, session: &mut Session) -> Result<()> {
 
 /// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
 /// added, whatever comes of it. Returns whether a token was stored.
-pub fn after_add(
+pub(super) fn after_add(
     name: &str,
     layers: &Layers,
     secret: &SecretOptions,
@@ -132,7 +132,7 @@ pub fn after_add(
 ///
 /// # Errors
 /// The source cannot be read, or holds no token.
-pub fn read_token(secret: &SecretOptions, session: &mut Session) -> Result<Option<Secret>> {
+pub(super) fn read_token(secret: &SecretOptions, session: &mut Session) -> Result<Option<Secret>> {
     let terminal = session.ctx.terminals.stdin();
     if terminal && (!secret.is_given() || secret.is_stdin()) {
         return Ok(None);

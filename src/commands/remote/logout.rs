@@ -12,7 +12,7 @@ use crate::uri::{ServiceUri, is_service, public};
 use clap::Args;
 use std::path::PathBuf;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Logout];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Logout];
 
 /// Log out of a remote endpoint, registry or keyserver
 ///
@@ -23,7 +23,7 @@ Examples:
   $ {prog} remote logout
   $ {prog} remote logout mycloud
   $ {prog} remote logout --all")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote, if not the default one
     #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
@@ -37,7 +37,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let targets = [("[NAME|SERVICE-URI]", options.target.is_some()), ("--all", options.all)];
     session.exclusive(&targets)?;
     if let Some(uri) = options.target.as_deref().filter(|target| is_service(target)) {

@@ -29,7 +29,7 @@ Examples:
   $ {prog} remote login mycloud
   $ {prog} remote list
   $ sudo {prog} remote add --global company https://cloud.company.example")]
-pub struct Group {
+pub(crate) struct Group {
     #[command(flatten)]
     pub(crate) options: GroupOptions,
     #[command(subcommand)]

@@ -7,7 +7,7 @@ use crate::commands::session::find::{no_global_remote, no_remote};
 use crate::error::{Failure, Result};
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
 
 /// Remove a remote endpoint
 ///
@@ -18,7 +18,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
 Examples:
   $ {prog} remote remove mycloud
   $ sudo {prog} remote remove --global company")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote
     #[arg(value_name = "NAME")]
     name: String,
@@ -29,7 +29,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     if options.global {
         session.edit_global(

@@ -10,7 +10,7 @@ use crate::persona::Persona;
 use crate::uri::RemoteName;
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::OwnRemote, Completes::Nothing];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::OwnRemote, Completes::Nothing];
 
 /// Rename a remote endpoint
 ///
@@ -22,7 +22,7 @@ pub const POSITIONALS: &[Completes] = &[Completes::OwnRemote, Completes::Nothing
 Examples:
   $ {prog} remote rename lab mylab
   $ sudo {prog} remote rename --global company newcompany")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote
     #[arg(value_name = "OLD")]
     old: String,
@@ -36,7 +36,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let old = options.old.as_str();
     let new = RemoteName::parse(&options.new)?;
     if old == new.as_str() {

@@ -22,7 +22,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use url::Url;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Remote];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// Show whether a remote's services answer, and whether you are logged in
 #[derive(Args)]
@@ -31,7 +31,7 @@ Examples:
   $ {prog} remote status
   $ {prog} remote status --json mycloud
   $ {prog} remote status --strict --min-ttl 12h mycloud && sbatch job.sh")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote, if not the default one
     #[arg(value_name = "NAME")]
     name: Option<String>,
@@ -82,7 +82,7 @@ struct Report {
     now: u64,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let remote = layers.find(session, options.name.as_deref())?;
     session.say_notes(&layers.effective, Some(&remote.name));

@@ -8,7 +8,7 @@ use crate::config::layers::merge;
 use crate::error::{Failure, Result};
 use clap::Args;
 
-pub const POSITIONALS: &[Completes] = &[Completes::Remote];
+pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// Set the default remote endpoint
 ///
@@ -21,7 +21,7 @@ Examples:
   $ {prog} remote use mycloud
   $ sudo {prog} remote use --global company
   $ sudo {prog} remote use --exclusive company")]
-pub struct Options {
+pub(crate) struct Options {
     /// The remote
     #[arg(value_name = "NAME")]
     name: String,
@@ -35,7 +35,7 @@ pub struct Options {
     json: JsonOption,
 }
 
-pub fn run(options: &Options, session: &mut Session) -> Result<()> {
+pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
     let changed = if options.exclusive && !session.ctx.is_root() {
         let failure = Failure::new("unable to set endpoint as exclusive: not root user");

@@ -145,12 +145,12 @@ impl Session<'_> {
 }
 
 /// Where the endpoint of `remote` is asked.
-pub fn address_of(uri: &EndpointUri, remote: &Remote) -> Address {
+pub(crate) fn address_of(uri: &EndpointUri, remote: &Remote) -> Address {
     Address::new(uri.url(remote.insecure), remote.insecure)
 }
 
 /// A failed request as a failed command.
-pub fn failure(error: HttpError) -> Failure {
+pub(crate) fn failure(error: HttpError) -> Failure {
     let hint = error.hint();
     let failure = Failure::from(error);
     hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
@@ -160,6 +160,6 @@ pub fn failure(error: HttpError) -> Failure {
 ///
 /// # Errors
 /// The runtime could not be made.
-pub fn wait<F: Future>(requests: F) -> Result<F::Output> {
+pub(crate) fn wait<F: Future>(requests: F) -> Result<F::Output> {
     http::block_on(requests).fail_context(|| "while preparing requests")
 }

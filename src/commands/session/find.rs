@@ -39,12 +39,12 @@ impl Remote {
 }
 
 /// `NAME is not a remote`, with where to look.
-pub fn no_remote(session: &Session, name: &str) -> Failure {
+pub(crate) fn no_remote(session: &Session, name: &str) -> Failure {
     missing(session, name, "")
 }
 
 /// As [`no_remote`], of the global layer.
-pub fn no_global_remote(session: &Session, name: &str) -> Failure {
+pub(crate) fn no_global_remote(session: &Session, name: &str) -> Failure {
     missing(session, name, "--global")
 }
 

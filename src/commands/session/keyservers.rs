@@ -15,10 +15,10 @@ use crate::uri::{EndpointUri, ServiceUri, public};
 use std::collections::BTreeMap;
 
 /// The keyserver that an endpoint itself names, or why it is not known.
-pub type OwnKeyserver = Result<String, String>;
+pub(crate) type OwnKeyserver = Result<String, String>;
 
 /// The keyservers of `remote` in the order in which they are asked: those that are configured, else its `own`.
-pub fn in_order(remote: &Remote, own: Option<&str>) -> Vec<Keyserver> {
+pub(crate) fn in_order(remote: &Remote, own: Option<&str>) -> Vec<Keyserver> {
     if !remote.keyservers.is_empty() {
         return remote.keyservers.iter().filter(|keyserver| !keyserver.skip).cloned().collect();
     }
@@ -26,7 +26,7 @@ pub fn in_order(remote: &Remote, own: Option<&str>) -> Vec<Keyserver> {
 }
 
 /// Whether a stored login is for the server at `uri`.
-pub fn is_login_to(login: &Credential, uri: &ServiceUri) -> bool {
+pub(crate) fn is_login_to(login: &Credential, uri: &ServiceUri) -> bool {
     ServiceUri::from_stored(&login.uri).is_some_and(|own| own.same_server(uri))
 }
 

@@ -17,7 +17,7 @@ use crate::uri::LibraryRef;
 use url::Url;
 
 /// What the command line says of the library.
-pub struct Choice<'a> {
+pub(crate) struct Choice<'a> {
     /// `--library URL`.
     pub library: Option<&'a String>,
     /// What may name its host.
@@ -28,7 +28,7 @@ pub struct Choice<'a> {
 
 /// What a host in a reference is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Host {
+pub(crate) enum Host {
     /// It is asked, over https.
     Https,
     /// It is asked, over http.
@@ -38,7 +38,7 @@ pub enum Host {
 }
 
 /// The library that a command speaks to.
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The library.
     pub library: Library,
     /// The page of the remote that it belongs to, where no other was named.
@@ -48,7 +48,7 @@ pub struct Chosen {
 }
 
 /// Whether a library gets a token.
-pub enum Login {
+pub(crate) enum Login {
     /// It does.
     Sent {
         /// Where it is refused: when it ended, if it says so, and what to type.
@@ -69,7 +69,7 @@ struct Named {
 ///
 /// # Errors
 /// The named address is none, or forbidden by an exclusive remote; the active remote has no library.
-pub fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
+pub(crate) fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
     let named = named(choice, session)?;
     let layers = session.load()?;
     let chosen = match named {

@@ -20,7 +20,7 @@ const FILES: &[(&str, &str, &str)] = &[
 ///
 /// # Errors
 /// `remote.yaml` could not be copied.
-pub fn migrate(legacy: &Path, fresh: &Path, identity: Identity, talk: &Talk) -> Result<()> {
+pub(crate) fn migrate(legacy: &Path, fresh: &Path, identity: Identity, talk: &Talk) -> Result<()> {
     copy(legacy, fresh, ("remote.yaml", "remote.yaml", "remote configuration"), identity, talk)?;
     for file in FILES {
         if let Err(failure) = copy(legacy, fresh, *file, identity, talk) {

@@ -1,13 +1,13 @@
 //! What every command works on: the process, the two layers, and the way to change one of them.
 
-pub mod access;
-pub mod find;
-pub mod keyservers;
+pub(crate) mod access;
+pub(crate) mod find;
+pub(crate) mod keyservers;
 pub mod layers;
-pub mod library;
-pub mod migrate;
-pub mod registry;
-pub mod token;
+pub(crate) mod library;
+pub(crate) mod migrate;
+pub(crate) mod registry;
+pub(crate) mod token;
 
 use crate::config::layers::Effective;
 use crate::context::Context;

@@ -10,7 +10,7 @@ use crate::uri::ServiceUri;
 use std::path::PathBuf;
 
 /// A variable that holds an auth file's text and comes before every file.
-pub const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
+pub(crate) const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
 
 /// Where the logins of this command are.
 pub struct Store {
@@ -115,7 +115,7 @@ impl Store {
 }
 
 /// The logins that the environment holds, which come before those of every file.
-pub fn environment(session: &Session) -> Option<Document> {
+pub(crate) fn environment(session: &Session) -> Option<Document> {
     let text = session.ctx.env.get(ENVIRONMENT)?;
     match Document::parse(Some(text.as_encoded_bytes())) {
         Ok(document) => Some(document),

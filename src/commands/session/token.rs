@@ -79,7 +79,7 @@ fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
 }
 
 /// When a token ends or ended, in round numbers; both times in seconds since 1970.
-pub fn expiry_line(expires: u64, now: u64) -> String {
+pub(crate) fn expiry_line(expires: u64, now: u64) -> String {
     let span = |seconds: u64| {
         // Seconds matter to nobody when there are days.
         let unit = if seconds >= 86_400 {
@@ -98,7 +98,7 @@ pub fn expiry_line(expires: u64, now: u64) -> String {
 }
 
 /// Seconds since 1970 as a date and a time.
-pub fn rfc3339(seconds: u64) -> String {
+pub(crate) fn rfc3339(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
 

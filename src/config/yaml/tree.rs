@@ -16,7 +16,7 @@ const MOST_ANCHORS: usize = 100_000;
 
 /// The document: its nodes in the order of the text, each before what is in it. A hostile file holds millions of
 /// them, so each takes 20 bytes, and no list of its children.
-pub struct Tree {
+pub(super) struct Tree {
     nodes: Vec<Slot>,
     /// The texts of all scalars, one after the other.
     texts: Zeroizing<String>,
@@ -51,13 +51,13 @@ enum Content {
 
 /// A node of the text; an alias is the node that it stands for.
 #[derive(Clone, Copy)]
-pub struct Node<'t> {
+pub(super) struct Node<'t> {
     tree: &'t Tree,
     index: usize,
 }
 
 /// The three kinds of nodes.
-pub enum Kind<'t> {
+pub(super) enum Kind<'t> {
     /// A text, and whether it is plain: only then can it be null, a boolean or a merge.
     Scalar(&'t str, bool),
     /// A list.
@@ -67,7 +67,7 @@ pub enum Kind<'t> {
 }
 
 /// The nodes in a list or mapping.
-pub struct Items<'t> {
+pub(super) struct Items<'t> {
     tree: &'t Tree,
     next: usize,
     end: usize,
@@ -90,13 +90,13 @@ impl<'t> Iterator for Items<'t> {
 
 impl<'t> Node<'t> {
     /// Where it begins.
-    pub fn place(&self) -> Place {
+    pub(super) fn place(&self) -> Place {
         let Slot { line, column, .. } = self.tree.nodes[self.index];
         Place { line: line as usize, column: column as usize }
     }
 
     /// What it is.
-    pub fn kind(&self) -> Kind<'t> {
+    pub(super) fn kind(&self) -> Kind<'t> {
         let items = |end: u32| Items { tree: self.tree, next: self.index + 1, end: end as usize };
         match self.tree.nodes[self.index].content {
             Content::Scalar { at, length, plain } => {
@@ -109,14 +109,14 @@ impl<'t> Node<'t> {
     }
 
     /// An empty, `~` or `null` scalar.
-    pub fn is_null(&self) -> bool {
+    pub(super) fn is_null(&self) -> bool {
         matches!(self.kind(), Kind::Scalar("" | "~" | "null" | "Null" | "NULL", true))
     }
 }
 
 impl Tree {
     /// The node that holds all others; `None` for a text without one.
-    pub fn root(&self) -> Option<Node<'_>> {
+    pub(super) fn root(&self) -> Option<Node<'_>> {
         (!self.nodes.is_empty()).then_some(Node { tree: self, index: 0 })
     }
 }
@@ -125,7 +125,7 @@ impl Tree {
 ///
 /// # Errors
 /// Not UTF-8, not YAML, a second document, or beyond the bounds.
-pub fn parse(bytes: &[u8]) -> Result<Tree, YamlError> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Tree, YamlError> {
     let text = text_of(bytes)?;
     let options = granit_parser::options! {
         block_scalar_eof_without_line_feed: true,

@@ -20,7 +20,7 @@ use url::Url;
 const LEAST: u64 = 64 << 10;
 
 /// An image on its way down.
-pub struct Download<'a> {
+pub(crate) struct Download<'a> {
     /// Where it comes from.
     pub source: &'a Source,
     /// How many bytes are asked for at once.
@@ -58,7 +58,7 @@ impl Download<'_> {
     /// # Errors
     ///
     /// The server does not send what it should, tries and all, or the file cannot be written.
-    pub async fn run(&self) -> Result<(u64, Digest), TransferError> {
+    pub(crate) async fn run(&self) -> Result<(u64, Digest), TransferError> {
         tokio::select! {
             result = self.whole() => result,
             error = self.speed.crawls(&self.source.address.url) => Err(error.into()),

@@ -54,7 +54,7 @@ impl Shared {
 }
 
 /// Follows a file as it is filled.
-pub struct Hasher {
+pub(crate) struct Hasher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<io::Result<Digest>>>,
 }
@@ -65,7 +65,7 @@ impl Hasher {
     /// # Errors
     ///
     /// There can be no thread, or no memory for it.
-    pub fn start(file: Arc<File>) -> io::Result<Self> {
+    pub(crate) fn start(file: Arc<File>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
         let mut block = Vec::new();
@@ -80,7 +80,7 @@ impl Hasher {
     }
 
     /// The bytes from `start` to `end` are in the file, and were not before.
-    pub fn add(&self, start: u64, end: u64) {
+    pub(crate) fn add(&self, start: u64, end: u64) {
         let mut filled = self.shared.filled();
         let before = filled.prefix;
         filled.add(start, end);
@@ -94,7 +94,7 @@ impl Hasher {
     /// # Errors
     ///
     /// The file cannot be read, or is not `length` bytes long.
-    pub fn finish(mut self, length: u64) -> io::Result<Digest> {
+    pub(crate) fn finish(mut self, length: u64) -> io::Result<Digest> {
         if self.shared.filled().prefix != length {
             return Err(io::Error::other("bytes are missing in the middle"));
         }
@@ -141,7 +141,12 @@ fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<Digest> 
 /// # Errors
 ///
 /// The file cannot be read, or is shorter.
-pub fn hash_file(file: &File, start: u64, length: u64, each: &mut dyn FnMut(&[u8])) -> io::Result<Digest> {
+pub(crate) fn hash_file(
+    file: &File,
+    start: u64,
+    length: u64,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<Digest> {
     let mut context = Context::new(&SHA256);
     let mut block = vec![0; BLOCK];
     let (mut at, end) = (start, start + length);

@@ -2,15 +2,15 @@
 //!
 //! Memory does not grow with the image: a piece for each part that is under way, and a block for the hash.
 
-pub mod download;
+pub(crate) mod download;
 mod hash;
 mod pace;
 mod progress;
-pub mod retry;
+pub(crate) mod retry;
 
-pub use hash::{Hasher, hash_file};
-pub use pace::Speed;
-pub use progress::Progress;
+pub(crate) use hash::{Hasher, hash_file};
+pub(crate) use pace::Speed;
+pub(crate) use progress::Progress;
 
 use crate::http::HttpError;
 use crate::http::shown;
@@ -23,13 +23,13 @@ use url::Url;
 
 /// Where the bytes of an image lie, as far as it has been said.
 #[derive(Default)]
-pub struct Storage {
+pub(crate) struct Storage {
     said: Cell<bool>,
 }
 
 impl Storage {
     /// Warns, once, where a server, asked at `asked` over https, lets the bytes go over http.
-    pub fn used(&self, asked: &Url, url: &Url, talk: &Talk, progress: &Progress) {
+    pub(crate) fn used(&self, asked: &Url, url: &Url, talk: &Talk, progress: &Progress) {
         if is_http_storage(asked, url) && !self.said.replace(true) {
             let url = shown(url);
             progress
@@ -40,7 +40,7 @@ impl Storage {
 
 /// Why a transfer failed.
 #[derive(Debug)]
-pub enum TransferError {
+pub(crate) enum TransferError {
     /// The server, or the way to it.
     Http(HttpError),
     /// The file on this side.

@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use url::Url;
 
 /// The speed of a transfer while it is under way.
-pub struct Speed {
+pub(crate) struct Speed {
     moved: Cell<u64>,
     pace: RefCell<Pace>,
 }
 
 impl Speed {
     /// At least `rate` bytes a second on average over each `window`; a rate of 0 allows every speed.
-    pub fn new(rate: u64, window: Duration) -> Self {
+    pub(crate) fn new(rate: u64, window: Duration) -> Self {
         Self { moved: Cell::new(0), pace: RefCell::new(Pace::new(rate, window, Instant::now())) }
     }
 

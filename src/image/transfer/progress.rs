@@ -6,14 +6,14 @@ use std::time::Duration;
 
 /// How far a transfer is. Cheap to share.
 #[derive(Clone)]
-pub struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 /// `2.7MiB / 2.7MiB [====] 100 % 1.1 MiB/s 0s`
 const TEMPLATE: &str = "{msg}{done} / {all} [{wide_bar}] {share} % {speed} {rest}";
 
 impl Progress {
     /// A bar for `total` bytes, with `what` before it; drawn only if `shown`.
-    pub fn new(total: u64, what: &'static str, shown: bool) -> Self {
+    pub(crate) fn new(total: u64, what: &'static str, shown: bool) -> Self {
         let target =
             if shown { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
         let bar = ProgressBar::with_draw_target(Some(total), target).with_message(what);
@@ -42,12 +42,12 @@ impl Progress {
     }
 
     /// The whole length, once it is known.
-    pub fn set_total(&self, total: u64) {
+    pub(crate) fn set_total(&self, total: u64) {
         self.0.set_length(total);
     }
 
     /// Draws the bar anew for ever, so that speed and rest tell of a server that has gone quiet.
-    pub async fn keep_drawing<T>(&self) -> T {
+    pub(crate) async fn keep_drawing<T>(&self) -> T {
         loop {
             tokio::time::sleep(Duration::from_millis(500)).await;
             self.0.tick();
@@ -55,22 +55,22 @@ impl Progress {
     }
 
     /// So many bytes more.
-    pub fn add(&self, bytes: u64) {
+    pub(crate) fn add(&self, bytes: u64) {
         self.0.inc(bytes);
     }
 
     /// So many bytes in all, which may be fewer than before.
-    pub fn set(&self, bytes: u64) {
+    pub(crate) fn set(&self, bytes: u64) {
         self.0.set_position(bytes);
     }
 
     /// Runs `speak`, whose words go to the same terminal, with the bar out of the way.
-    pub fn aside<R>(&self, speak: impl FnOnce() -> R) -> R {
+    pub(crate) fn aside<R>(&self, speak: impl FnOnce() -> R) -> R {
         self.0.suspend(speak)
     }
 
     /// Leaves the bar on the screen as it is.
-    pub fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.0.abandon();
     }
 }

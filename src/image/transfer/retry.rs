@@ -6,12 +6,12 @@ use crate::message::Talk;
 use std::time::Duration;
 
 /// After the first failure.
-pub const TRIES: u32 = 3;
+pub(crate) const TRIES: u32 = 3;
 /// A server that wants a longer pause than this is left alone.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// Counts failures of one thing, and waits between them.
-pub struct Patience<'a> {
+pub(crate) struct Patience<'a> {
     left: u32,
     pause: Duration,
     talk: &'a Talk,
@@ -20,7 +20,7 @@ pub struct Patience<'a> {
 
 impl<'a> Patience<'a> {
     /// Waits `pause` before the first new try, twice as long before the next.
-    pub fn new(pause: Duration, talk: &'a Talk, progress: &'a Progress) -> Self {
+    pub(crate) fn new(pause: Duration, talk: &'a Talk, progress: &'a Progress) -> Self {
         Self { left: TRIES, pause, talk, progress }
     }
 
@@ -29,7 +29,7 @@ impl<'a> Patience<'a> {
     /// # Errors
     ///
     /// The error itself, where none is worth it, or none is left.
-    pub async fn wait(&mut self, error: HttpError) -> Result<(), HttpError> {
+    pub(crate) async fn wait(&mut self, error: HttpError) -> Result<(), HttpError> {
         let pause = error.retry_after.unwrap_or_default().max(self.pause);
         if self.left == 0 || !is_passing(&error) || pause > LONGEST {
             return Err(error);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use url::Url;
 
 /// How long a copy of a discovery document serves without asking.
-pub const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How a command wants its services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub enum Freshness {
 
 /// Where services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// From the endpoint: store them.
     Asked,
     /// From a copy that is young enough.
@@ -34,7 +34,7 @@ pub enum Origin {
 /// # Errors
 ///
 /// When the endpoint must be asked and its answer is a failure, or there is none and no copy either.
-pub async fn obtain(
+pub(crate) async fn obtain(
     http: &Client,
     endpoint: &Address,
     copy: Option<(Services, Duration)>,
@@ -67,7 +67,7 @@ pub enum Exposure {
 /// # Errors
 ///
 /// One line that says why not.
-pub fn may_get_token(endpoint: &Address, service_uri: &str) -> Result<Exposure, String> {
+pub(crate) fn may_get_token(endpoint: &Address, service_uri: &str) -> Result<Exposure, String> {
     let refuse = |why: &str| Err(format!("no token is sent to {}: {why}", discovery::redact(service_uri)));
     let service = match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,

@@ -5,7 +5,7 @@ use crate::services::Client;
 
 /// What a keyserver said about a login.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It takes it.
     Accepted,
     /// It answers everybody alike, so that nothing is known about the login.
@@ -23,7 +23,7 @@ const LOOKUP: &str = "op=index&options=mr&search=0x0000000000000000";
 ///
 /// # Errors
 /// It says neither yes nor no.
-pub async fn check(http: &Client, base: &Address, login: Login<'_>) -> Result<Verdict, HttpError> {
+pub(crate) async fn check(http: &Client, base: &Address, login: Login<'_>) -> Result<Verdict, HttpError> {
     let mut lookup = base.below("pks/lookup");
     lookup.url.set_query(Some(LOOKUP));
     let pages = [base.clone(), lookup];

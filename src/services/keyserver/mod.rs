@@ -1,3 +1,3 @@
 //! A keyserver: whether it takes a login.
 
-pub mod check;
+pub(crate) mod check;

@@ -29,7 +29,7 @@ const ABORTS: u32 = 5;
 const TICK: Duration = Duration::from_millis(100);
 
 /// An image on its way up.
-pub struct Upload<'a> {
+pub(crate) struct Upload<'a> {
     /// Where it goes.
     pub library: &'a Library,
     /// The library's id for it.
@@ -58,7 +58,7 @@ impl Upload<'_> {
     /// # Errors
     ///
     /// The library does not take it, tries and all, or the file cannot be read.
-    pub async fn run(&self) -> Result<Option<FinishedUpload>, TransferError> {
+    pub(crate) async fn run(&self) -> Result<Option<FinishedUpload>, TransferError> {
         if !self.v2 {
             let send =
                 async |part: FilePart<'_>| self.library.upload_v1(self.image, part, self.at_end()).await;

@@ -93,7 +93,7 @@ pub(super) enum Level {
 }
 
 impl Level {
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Entity => "entity",
             Self::Collection => "collection",
@@ -102,7 +102,7 @@ impl Level {
     }
 
     /// The part of the path.
-    pub fn plural(self) -> &'static str {
+    pub(super) fn plural(self) -> &'static str {
         match self {
             Self::Entity => "v1/entities",
             Self::Collection => "v1/collections",
@@ -123,7 +123,7 @@ pub(super) struct NewLevel<'a> {
 }
 
 impl<'a> NewLevel<'a> {
-    pub fn new(name: &'a str, level: Level, parent: &'a str) -> Self {
+    pub(super) fn new(name: &'a str, level: Level, parent: &'a str) -> Self {
         let (entity, collection) = match level {
             Level::Entity => (None, None),
             Level::Collection => (Some(parent), None),

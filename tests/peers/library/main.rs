@@ -1,5 +1,6 @@
 //! The library of the tests as a program of its own, for measurements: it serves files on a port of 127.0.0.1,
 //! prints the endpoint's address, and ends when its standard input does.
+#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(missing_docs, dead_code, unused_imports, reason = "the peers are made for the tests")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it is no part of the program")]
 
