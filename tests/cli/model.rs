@@ -10,6 +10,7 @@ mod commands;
 mod generate;
 mod keyservers;
 mod layers;
+mod names;
 mod net;
 mod notes;
 mod random;
@@ -22,7 +23,7 @@ use generate::Case;
 use std::time::Instant;
 
 /// Sequences of each persona: 2,000 in all.
-const SEQUENCES: u64 = 1000;
+const SEQUENCES: u64 = 200;
 
 fn number(name: &str, usual: u64) -> u64 {
     std::env::var(name).map_or(usual, |value| value.parse().expect("a number"))

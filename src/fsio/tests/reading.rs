@@ -207,3 +207,20 @@ fn what_root_caches_in_a_users_directory_is_that_users() {
     let cached = as_uid(SOMEBODY, |who| read_cache(&world.path(""), "a", who, LIMIT));
     assert_eq!(cached.unwrap(), b"x");
 }
+
+#[test]
+fn reading_sees_what_writing_wrote() {
+    let world = World::new();
+    let path = world.path("remote.yaml");
+    set(&path, "x").unwrap();
+    let state = read(&path, Role::User, me(), LIMIT).unwrap();
+    assert_eq!((state.bytes.unwrap().as_slice(), state.distrust), (&b"x"[..], None));
+}
+
+#[test]
+fn a_content_is_never_shown_by_debug() {
+    let world = World::new();
+    let path = world.put("remote.yaml", "canary", 0o600);
+    let shown = format!("{:?}", read(&path, Role::User, me(), LIMIT).unwrap());
+    assert_eq!(shown, "FileState { length: Some(6), distrust: None, unreachable: None, readable: None }");
+}

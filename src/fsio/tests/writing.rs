@@ -1,6 +1,5 @@
 //! Writing: modes, links, attributes, locks, many writers at once.
 
-use super::super::{Role, read};
 use super::*;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
@@ -334,14 +333,6 @@ fn a_strangers_lock_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_content_is_never_shown_by_debug() {
-    let world = World::new();
-    let path = world.put("remote.yaml", "canary", 0o600);
-    let shown = format!("{:?}", read(&path, Role::User, me(), LIMIT).unwrap());
-    assert_eq!(shown, "FileState { length: Some(6), distrust: None, unreachable: None, readable: None }");
-}
-
-#[test]
 fn leftovers_of_killed_writers_are_swept_and_nothing_else() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o600);
@@ -393,13 +384,4 @@ fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
         assert!(said.contains("VERBOSE: the file changes its group"), "{said}");
     });
     assert_eq!((owner(&path), mode(&path)), ((SOMEBODY, SOMEBODY), 0o600));
-}
-
-#[test]
-fn reading_sees_what_writing_wrote() {
-    let world = World::new();
-    let path = world.path("remote.yaml");
-    set(&path, "x").unwrap();
-    let state = read(&path, Role::User, me(), LIMIT).unwrap();
-    assert_eq!((state.bytes.unwrap().as_slice(), state.distrust), (&b"x"[..], None));
 }

@@ -79,7 +79,7 @@ impl Model {
     }
 
     /// Every write of the global layer begins with what is built in where there is no file.
-    fn write_global(&mut self, change: impl FnOnce(&mut Layer)) {
+    pub fn write_global(&mut self, change: impl FnOnce(&mut Layer)) {
         let mut layer = self.global();
         change(&mut layer);
         if layer != self.global() {
@@ -187,60 +187,6 @@ impl Model {
             return Some(FAILED.into());
         }
         self.login(who, Some(name), secret, net)
-    }
-
-    fn remove(&mut self, who: usize, global: bool, name: &str) -> i32 {
-        let gone = |layer: &mut Layer| {
-            layer.remotes.remove(name);
-            if layer.active == name {
-                layer.active.clear();
-            }
-        };
-        let in_global = self.global().remotes.contains_key(name);
-        if global {
-            if who != ROOT || !in_global {
-                return FAILED;
-            }
-            self.write_global(gone);
-            return DONE;
-        }
-        match self.user(who).remotes.get(name) {
-            Some(entry) if !(entry.system && in_global) => {
-                self.write_user(who, gone);
-                DONE
-            }
-            _ => FAILED,
-        }
-    }
-
-    fn rename(&mut self, who: usize, global: bool, old: &str, new: &str) -> i32 {
-        let renamed = |layer: &mut Layer| {
-            let entry = layer.remotes.remove(old).unwrap();
-            layer.remotes.insert(new.into(), entry);
-            if layer.active == old {
-                layer.active = new.into();
-            }
-        };
-        let in_global = |name: &str| self.global().remotes.contains_key(name);
-        if global {
-            if who != ROOT || !in_global(old) || in_global(new) {
-                return FAILED;
-            }
-            self.write_global(renamed);
-            return DONE;
-        }
-        let layer = self.user(who);
-        let theirs = layer.remotes.get(old).is_some_and(|entry| !(entry.system && in_global(old)));
-        let copy = |entry: &Entry| entry.system && in_global(new) && entry.token.is_none();
-        let free = layer.remotes.get(new).is_none_or(copy);
-        if !theirs || !free || self.persona == Persona::Singularity && in_global(new) {
-            return FAILED;
-        }
-        self.write_user(who, |layer| {
-            renamed(layer);
-            layer.remotes.get_mut(new).unwrap().system = false;
-        });
-        DONE
     }
 
     fn set_default(&mut self, who: usize, global: bool, only: bool, name: &str) -> Outcome {

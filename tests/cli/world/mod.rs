@@ -1,28 +1,36 @@
 //! One test's world: a relocated tree of its own (`bin`, `etc`, `home`), and the ways to run the program
 //! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
 
+mod patience;
+mod shown;
+mod streams;
+mod words;
+
+use patience::limits;
+pub use patience::{SHORT, Wrong};
+pub use shown::{Shown, finish, finish_reading};
+pub use streams::Terminals;
+use streams::{Answers, Sink};
+pub use words::{apptainer_alone, in_singularity};
+use words::{back, there};
+
 use apptainer_remote::commands::session::Session;
 use apptainer_remote::commands::session::layers::Layers;
-use apptainer_remote::context::{self, Context, Stream, User};
+use apptainer_remote::context::{Context, User};
 use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
-use apptainer_remote::prompt::Prompt;
 use apptainer_remote::services::Limits;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Cursor, Write};
+use std::io::{self, Cursor};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::rc::Rc;
 use std::time::{Duration, UNIX_EPOCH};
-use zeroize::Zeroizing;
 
-use crate::peers::endpoint::Behaviour;
-use crate::peers::library::Fault;
 use crate::peers::wire::PATIENT;
 
 pub use crate::machine::{Tree, can_be_root, is_root, only_root, skipped};
@@ -33,99 +41,11 @@ pub const USER: u32 = 54_321;
 /// The clock of in-process runs: 2027-01-15T08:00:00Z.
 pub const NOW: u64 = 1_800_000_000;
 
-/// The words of Apptainer that mean the same in persona singularity. Tests are written in the former; with
-/// `PERSONA=singularity` they run in the latter: what they type and write is put into its words, and what
-/// they see is put back. Paths stay as they are.
-const WORDS: [(&str, &str); 5] = [
-    ("DefaultRemote", "SylabsCloud"),
-    ("cloud.apptainer.org", "cloud.sylabs.io"),
-    ("APPTAINER_", "SINGULARITY_"),
-    ("apptainer ", "singularity "),
-    ("other apptainer", "other singularity"),
-];
-
-/// Whether this run is in persona singularity.
-pub fn in_singularity() -> bool {
-    std::env::var_os("PERSONA").is_some_and(|persona| persona == "singularity")
-}
-
-/// For a case that makes no sense in persona singularity, which is printed with the reason.
-pub fn apptainer_alone(reason: &str) -> bool {
-    if in_singularity() {
-        skipped(&format!("not in persona singularity: {reason}"));
-    }
-    in_singularity()
-}
-
-fn there(text: &str) -> String {
-    WORDS.iter().fold(text.to_string(), |text, (from, to)| text.replace(from, to))
-}
-
-fn back(text: &str) -> String {
-    WORDS.iter().fold(text.to_string(), |text, (to, from)| text.replace(from, to))
-}
-
 /// Who runs a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum As {
     Root,
     User,
-}
-
-/// What a run showed.
-#[derive(Clone, Debug)]
-pub struct Shown {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Shown {
-    /// Asserts the exit status; shows everything where it is another one.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.code, code, "{self:#?}");
-        self
-    }
-
-    /// Asserts that standard error holds `text`.
-    #[track_caller]
-    pub fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "stderr lacks {text:?}: {self:#?}");
-        self
-    }
-
-    /// Asserts that standard output holds `text`.
-    #[track_caller]
-    pub fn prints(self, text: &str) -> Self {
-        assert!(self.stdout.contains(text), "stdout lacks {text:?}: {self:#?}");
-        self
-    }
-
-    /// Asserts that neither stream holds `text`.
-    #[track_caller]
-    pub fn never_shows(self, text: &str) -> Self {
-        assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "shows {text:?}: {self:#?}");
-        self
-    }
-}
-
-/// Which streams in-process runs take for terminals.
-#[derive(Clone, Copy, Default)]
-pub struct Terminals {
-    pub stdin: bool,
-    pub stdout: bool,
-    pub stderr: bool,
-}
-
-impl Terminals {
-    fn asked(self) -> context::Terminals {
-        context::Terminals::new(move |stream| match stream {
-            Stream::Stdin => self.stdin,
-            Stream::Stdout => self.stdout,
-            Stream::Stderr => self.stderr,
-        })
-    }
 }
 
 /// A tree of its own.
@@ -461,30 +381,6 @@ impl ToOwnedCommand for Command {
     }
 }
 
-/// Waits for a command and takes what it showed. A signal is shown as in a shell: 128 and its number.
-pub fn finish(command: &mut Command) -> Shown {
-    use std::os::unix::process::ExitStatusExt;
-    let output = command.output().expect("the program starts");
-    let status = output.status;
-    let text = |bytes: &[u8]| {
-        let text = String::from_utf8_lossy(bytes).into_owned();
-        if in_singularity() { back(&text) } else { text }
-    };
-    Shown {
-        code: status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()),
-        stdout: text(&output.stdout),
-        stderr: text(&output.stderr),
-    }
-}
-
-/// As `finish`, with something to read.
-pub fn finish_reading(command: &mut Command, input: &str) -> Shown {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(input.as_bytes()).unwrap();
-    std::io::Seek::rewind(&mut file).unwrap();
-    finish(command.stdin(file))
-}
-
 pub fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(String::from).collect()
 }
@@ -494,75 +390,6 @@ pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// For servers that never answer: a test of them takes a moment.
-pub const SHORT: Duration = Duration::from_millis(1500);
-
-/// What an endpoint or a library does wrong.
-pub trait Wrong {
-    /// Whether an answer never comes to its end.
-    fn is_silence(&self) -> bool;
-}
-
-impl Wrong for Behaviour {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Silent | Self::Drip(_))
-    }
-}
-
-impl Wrong for Fault {
-    fn is_silence(&self) -> bool {
-        matches!(self, Self::Mute | Self::Silence(_) | Self::StallUpload(_))
-    }
-}
-
-fn limits(wait: Duration) -> Limits {
-    Limits {
-        connect: wait,
-        discovery: wait,
-        token: wait,
-        identity: wait,
-        version: wait,
-        keyserver: wait,
-        listing: wait,
-        helper: wait,
-        library: wait,
-        pause: Duration::from_millis(20),
-        ..Limits::default()
-    }
-}
-
 fn user_uid() -> u32 {
     if is_root() { USER } else { rustix::process::geteuid().as_raw() }
-}
-
-#[derive(Clone, Default)]
-struct Sink(Rc<RefCell<Vec<u8>>>);
-
-impl Sink {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.borrow().clone()).expect("what is shown is text")
-    }
-}
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Answers(VecDeque<Option<String>>);
-
-impl Prompt for Answers {
-    fn line(&mut self) -> io::Result<Option<String>> {
-        self.0.pop_front().ok_or_else(|| io::Error::other("a question that the test did not expect"))
-    }
-
-    fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>> {
-        Ok(self.line()?.map(Zeroizing::new))
-    }
 }

@@ -1,0 +1,192 @@
+//! Token servers, and what answers in the place of a registry.
+
+use super::*;
+
+#[test]
+fn a_token_server_must_take_the_password_and_the_registry_its_token() {
+    let Some(tokens) = TokenServer::start("ada", PASSWORD) else { return };
+    let Some(server) = Registry::token(&tokens) else { return };
+    let (world, host) = (World::new(), server.host());
+    login(&world, "-u ada", &host).exits(0).says("verified!");
+    assert_eq!(server.requests(), ["GET /v2/ 401", "GET /v2/ 200"]);
+    let asked: Vec<_> = tokens.requests().iter().map(|request| request.path.clone()).collect();
+    assert_eq!(asked, [format!("{PATH}?account=ada&service=lab-service")]);
+
+    let before = auth(&world);
+    world.pipe("canary-wrong");
+    let shown = registry(&world, &format!("login -u ada docker://{host}")).exits(255).never_shows("canary");
+    assert!(
+        shown.stderr.contains("Invalid Credentials") && shown.stderr.contains("/token: 401"),
+        "{shown:?}"
+    );
+
+    // A token that somebody else signed: the token server says yes, and the registry no.
+    let other = TokenServer::start("ada", PASSWORD).unwrap().token("ada");
+    tokens.set(Behaviour::Json(200, format!(r#"{{"token":"{other}"}}"#)));
+    login(&world, "-u ada", &host)
+        .exits(255)
+        .says("Invalid Credentials")
+        .says("/v2/: 401")
+        .never_shows(&other);
+    for (behaviour, words) in [
+        (Behaviour::Json(200, "{}".into()), "holds no token"),
+        (Behaviour::Json(200, r#"{"token":"","access_token":null}"#.into()), "holds no token"),
+        (Behaviour::Body(200, "text/html", "<html>canary".into()), "holds no token"),
+        (Behaviour::Json(200, r#"{"token":"a\nb"}"#.into()), "characters that cannot be sent"),
+        (Behaviour::Json(500, r#"{"details":"x"}"#.into()), "500 Internal Server Error"),
+        (Behaviour::Endless, "longer than"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Redirect(302, "http://127.0.0.1:1/".into()), "another server"),
+    ] {
+        tokens.set(behaviour.clone());
+        let shown = login(&world, "-u ada", &host).exits(255);
+        assert!(shown.stderr.contains(words) || shown.stderr.contains("refused"), "{behaviour:?}: {shown:?}");
+    }
+    assert_eq!(auth(&world), before);
+}
+
+/// A registry of one answer, for everything that a real one would not do.
+fn odd(world: &World, behaviour: Behaviour) -> crate::world::Shown {
+    let server = Endpoint::http();
+    server.set("/v2/", behaviour);
+    let shown = login(world, "-u ada", &server.host()).exits(255);
+    assert!(server.requests().iter().all(|request| request.header("authorization").is_none()), "{shown:?}");
+    shown
+}
+
+fn challenge(headers: &[&str]) -> Behaviour {
+    let lines: String = headers.iter().map(|header| format!("WWW-Authenticate: {header}\r\n")).collect();
+    Behaviour::Raw(
+        format!("HTTP/1.1 401 X\r\n{lines}Connection: close\r\nContent-Length: 0\r\n\r\n").into_bytes(),
+    )
+}
+
+#[test]
+fn what_is_no_registry_gets_no_password() {
+    let world = World::new();
+    for (behaviour, words) in [
+        (challenge(&[]), "does not say how (there is no WWW-Authenticate)"),
+        (challenge(&["Negotiate", "Digest realm=\"x\""]), "it wants negotiate, digest"),
+        (challenge(&["Bearer realm=\"x"]), "malformed: a quoted value does not end"),
+        (challenge(&["Bearer service=x"]), "its challenge names no realm"),
+        (challenge(&["Bearer realm=\"https://10.0.0.1/t\""]), "private network"),
+        (challenge(&["Bearer realm=\"http://auth.example.com/t\""]), "is not https"),
+        (challenge(&["Bearer realm=\"file:///etc/passwd\""]), "is no address"),
+        (challenge(&["Bearer realm=\"https://127.0.0.1:1/t\",realm=\"x\""]), "stands there twice"),
+        (Behaviour::Body(200, "text/html; charset=utf-8", "<html>".into()), "a web page and no registry's"),
+        (Behaviour::Json(404, "{}".into()), "404 Not Found"),
+        (Behaviour::Json(403, "{}".into()), "403 Forbidden"),
+        (Behaviour::Json(429, "{}".into()), "429 Too Many Requests"),
+        (Behaviour::Json(500, "{}".into()), "500 Internal Server Error"),
+        (Behaviour::Close, "closed the connection"),
+        (Behaviour::Silent, "no whole answer within"),
+        (Behaviour::Endless, "longer than"),
+        (Behaviour::Redirect(302, "http://localhost:1/v2/".into()), "refused"),
+        (Behaviour::Raw(b"SSH-2.0-x\r\n".to_vec()), "not HTTP"),
+    ] {
+        world.waits_for(&behaviour);
+        let shown = odd(&world, behaviour);
+        assert!(shown.stderr.contains(words), "{words}: {shown:?}");
+        assert!(shown.stderr.starts_with("FATAL:   while login to docker://127.0.0.1:"), "{shown:?}");
+    }
+    assert_eq!((auth(&world), world.user()), (String::new(), String::new()));
+}
+
+#[test]
+fn the_first_challenge_that_is_known_counts() {
+    let world = World::new();
+    let server = Endpoint::answering(|_| (200, "{}".into()));
+    server.set("/v2/", challenge(&["Negotiate, Basic realm=\"a\"", "Bearer realm=\"https://10.0.0.1\""]));
+    let shown = login(&world, "-u ada", &server.host()).exits(255).says("Invalid Credentials");
+    let sent: Vec<_> =
+        server.requests().iter().map(|request| request.header("authorization").map(String::from)).collect();
+    assert_eq!(sent, [None, Some("Basic YWRhOmNhbmFyeSBwOnc=".to_string())], "{shown:?}");
+}
+
+#[test]
+fn nobody_there_is_said_in_both_words() {
+    let world = World::new();
+    login(&world, "-u ada", "127.0.0.1:1").exits(255).says("https://127.0.0.1:1/v2/: connection refused");
+    login(&world, "-u ada", &format!("{}.test", "x".repeat(64)))
+        .exits(255)
+        .says("the host name is not known");
+    // Not on this machine: never over http without being told to.
+    login(&world, "-u ada", "192.0.2.1:9").exits(255).never_shows("http://192");
+}
+
+#[test]
+fn a_page_for_people_is_no_yes() {
+    let server = Endpoint::answering(|_| (200, "{}".into()));
+    let world = World::new();
+    let page =
+        "HTTP/1.1 200 X\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: 6\r\n\r\n<html>";
+    server.set("/login", Behaviour::Raw(page.into()));
+    server.set("/v2/", Behaviour::Redirect(302, "/login".into()));
+    login(&world, "-u ada", &server.host())
+        .exits(255)
+        .says("a web page and no registry's")
+        .says("curl -si http://");
+    assert_eq!(auth(&world), "");
+}
+
+#[test]
+fn a_slow_registry_over_https_is_waited_for() {
+    use std::io::{Read, Write};
+    // A listener that answers http at once, as real TLS servers do, and TLS after a while.
+    let ca = Ca::generate();
+    let Some(server) = Registry::basic_tls(&[("ada", PASSWORD)], &ca) else { return };
+    let (world, file) = (World::new(), "ca.crt");
+    ca.write(&world.path(file));
+    let front = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let (port, behind) = (front.local_addr().unwrap().port(), server.host());
+    std::thread::spawn(move || {
+        for stream in front.incoming() {
+            let (mut stream, behind) = (stream.unwrap(), behind.clone());
+            std::thread::spawn(move || {
+                let mut first = [0; 1];
+                if stream.peek(&mut first).is_ok() && first[0] == 0x16 {
+                    std::thread::sleep(std::time::Duration::from_millis(700));
+                }
+                let mut other = std::net::TcpStream::connect(behind).unwrap();
+                let (mut from, mut to) = (other.try_clone().unwrap(), stream.try_clone().unwrap());
+                let back = std::thread::spawn(move || drop(std::io::copy(&mut from, &mut to)));
+                let mut buffer = [0; 4096];
+                while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                    if other.write_all(&buffer[..count]).is_err() {
+                        break;
+                    }
+                }
+                let _ = other.shutdown(std::net::Shutdown::Write);
+                let _ = back.join();
+            });
+        }
+    });
+    let options = format!("-u ada --ca-file {}", world.path(file).display());
+    login(&world, &options, &format!("127.0.0.1:{port}")).exits(0).says("verified!");
+    login(&world, &format!("{options} --insecure"), &format!("127.0.0.1:{port}")).exits(0).says("verified!");
+    let empty = world.path("empty");
+    fs::write(&empty, "").unwrap();
+    login(&world, &format!("-u ada --ca-file {}", empty.display()), &server.host())
+        .exits(255)
+        .says("holds no certificate");
+}
+
+#[test]
+fn what_went_wrong_behind_tls_is_no_reason_to_try_http() {
+    let ca = Ca::generate();
+    let world = World::new();
+    ca.write(&world.path("ca.crt"));
+    for behaviour in [Behaviour::Close, Behaviour::Raw(b"SSH-2.0-x\r\n".to_vec())] {
+        let server = Endpoint::https(ca.identity());
+        server.set("/v2/", behaviour);
+        let shown =
+            login(&world, &format!("-u ada --ca-file {}", world.path("ca.crt").display()), &server.host());
+        assert!(
+            shown.stderr.starts_with(&format!(
+                "FATAL:   while login to docker://{0}: https://{0}/v2/",
+                server.host()
+            )),
+            "{shown:?}"
+        );
+    }
+}

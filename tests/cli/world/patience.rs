@@ -1,0 +1,43 @@
+//! How long a world waits for its servers.
+
+use crate::peers::endpoint::Behaviour;
+use crate::peers::library::Fault;
+use apptainer_remote::services::Limits;
+use std::time::Duration;
+
+/// For servers that never answer: a test of them takes a moment.
+pub const SHORT: Duration = Duration::from_millis(1500);
+
+/// What an endpoint or a library does wrong.
+pub trait Wrong {
+    /// Whether an answer never comes to its end.
+    fn is_silence(&self) -> bool;
+}
+
+impl Wrong for Behaviour {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Silent | Self::Drip(_))
+    }
+}
+
+impl Wrong for Fault {
+    fn is_silence(&self) -> bool {
+        matches!(self, Self::Mute | Self::Silence(_) | Self::StallUpload(_))
+    }
+}
+
+pub fn limits(wait: Duration) -> Limits {
+    Limits {
+        connect: wait,
+        discovery: wait,
+        token: wait,
+        identity: wait,
+        version: wait,
+        keyserver: wait,
+        listing: wait,
+        helper: wait,
+        library: wait,
+        pause: Duration::from_millis(20),
+        ..Limits::default()
+    }
+}
