@@ -1,13 +1,14 @@
 //! Another program, run to its end with a bound on its time and on what it says.
 
+use crate::runtime::block_on;
 use crate::signals;
 use rustix::process::{Pid, Signal, kill_process_group};
-use std::io::{ErrorKind, Read, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::io::ErrorKind;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
 /// How much of a program is borne.
@@ -40,125 +41,118 @@ pub(crate) enum Trouble {
     Endless,
 }
 
-/// Runs a program that reads `input`.
+impl From<std::io::Error> for Trouble {
+    fn from(error: std::io::Error) -> Self {
+        Self::Start(error)
+    }
+}
+
+/// What it left running may hold its streams open for ever: they are read for so long after its end.
+const AFTERWARDS: Duration = Duration::from_millis(300);
+
+/// Runs a program that reads `input`, in a process group of its own: with all that it has started it is killed when
+/// it does not end by itself, also when a signal ends this program.
 ///
 /// # Errors
 /// [`Trouble`].
-pub(crate) fn run(command: &mut Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
-    let child = spawn(command).map_err(Trouble::Start)?;
-    let mut running = Running::new(child, bounds.patience);
-    let stdin = running.child.stdin.take();
-    let out = Collected::of(running.child.stdout.take(), bounds.longest).map_err(Trouble::Start)?;
-    let err = Collected::of(running.child.stderr.take(), bounds.longest).map_err(Trouble::Start)?;
-    // In a thread of its own, since a program need not read; that it did not is no failure in itself.
-    let input = Zeroizing::new(input.to_string());
-    let write = move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes()));
-    std::thread::Builder::new().spawn(write).map_err(Trouble::Start)?;
-    let status = loop {
-        match running.child.try_wait().map_err(Trouble::Start)? {
-            Some(status) => break status,
-            None if out.is_too_long() => return Err(Trouble::Endless),
-            None if running.rest().is_zero() => return Err(Trouble::Slow),
-            None => std::thread::sleep(TICK),
+pub(crate) fn run(command: std::process::Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
+    block_on(async {
+        let mut command = Command::from(command);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        let mut child = spawn(&mut command).await?;
+        let group = Group::of(&child);
+        let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (mut stdout, mut stderr) = (Zeroizing::default(), Zeroizing::default());
+        let (status, fits) = {
+            let write = async {
+                if let Some(mut stdin) = stdin {
+                    // A program need not read; that it did not is no failure in itself.
+                    let _ = stdin.write_all(input.as_bytes()).await;
+                }
+            };
+            let read = async {
+                let (out, _) = tokio::join!(
+                    read(out, bounds.longest, &mut stdout),
+                    read(err, bounds.longest, &mut stderr)
+                );
+                out
+            };
+            let streams = async { tokio::join!(write, read).1 };
+            let mut streams = std::pin::pin!(streams);
+            let whole = async {
+                tokio::select! {
+                    fits = &mut streams => match fits {
+                        true => Ok((child.wait().await?, true)),
+                        false => Err(Trouble::Endless),
+                    },
+                    status = child.wait() => {
+                        Ok((status?, timeout(AFTERWARDS, &mut streams).await.unwrap_or(true)))
+                    }
+                }
+            };
+            timeout(bounds.patience, whole).await.unwrap_or(Err(Trouble::Slow))?
+        };
+        if !fits {
+            return Err(Trouble::Endless);
         }
-    };
-    // What it left running may hold its streams open for ever: what it said itself is there by now.
-    let end = Instant::now() + AFTERWARDS;
-    while !(out.is_complete() && err.is_complete()) && Instant::now() < end {
-        std::thread::sleep(TICK);
-    }
-    if out.is_too_long() {
-        return Err(Trouble::Endless);
-    }
-    running.ended = true;
-    Ok(Output { status, stdout: out.take(), stderr: err.take() })
+        group.has_ended();
+        Ok(Output { status, stdout, stderr })
+    })?
 }
-
-/// How often a running program is looked at.
-const TICK: Duration = Duration::from_millis(2);
-/// How long the streams of one that has ended are read on.
-const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// Starts a process. A file that another thread of this process was just writing may be busy for a moment.
-fn spawn(command: &mut Command) -> std::io::Result<Child> {
-    command.spawn().or_else(|error| match error.kind() {
-        ErrorKind::ExecutableFileBusy => {
-            std::thread::sleep(Duration::from_millis(50));
+async fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    match command.spawn() {
+        Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+            sleep(Duration::from_millis(50)).await;
             command.spawn()
         }
-        _ => Err(error),
-    })
+        started => started,
+    }
 }
 
-/// What is read from a stream, by a thread of its own.
-struct Collected {
-    bytes: Arc<Mutex<Zeroizing<Vec<u8>>>>,
-    complete: Arc<AtomicBool>,
+/// Reads to the end, or a little further than may be. Returns whether all of it fits.
+async fn read(
+    stream: Option<impl AsyncRead + Unpin>,
     longest: usize,
+    bytes: &mut Zeroizing<Vec<u8>>,
+) -> bool {
+    let Some(mut stream) = stream else { return true };
+    let mut buffer = Zeroizing::new([0; 4096]);
+    while let Ok(read @ 1..) = stream.read(&mut *buffer).await {
+        bytes.extend_from_slice(&buffer[..read]);
+        if bytes.len() > longest {
+            return false;
+        }
+    }
+    true
 }
 
-impl Collected {
-    /// Reads to the end, or a little further than may be.
-    fn of(stream: Option<impl Read + Send + 'static>, longest: usize) -> std::io::Result<Self> {
-        let collected = Self { bytes: Arc::default(), complete: Arc::default(), longest };
-        let (bytes, complete) = (Arc::clone(&collected.bytes), Arc::clone(&collected.complete));
-        std::thread::Builder::new().spawn(move || {
-            let mut buffer = Zeroizing::new([0; 4096]);
-            let mut stream = stream;
-            while let Some(Ok(read @ 1..)) = stream.as_mut().map(|stream| stream.read(&mut *buffer)) {
-                let mut bytes = bytes.lock().unwrap_or_else(PoisonError::into_inner);
-                bytes.extend_from_slice(&buffer[..read]);
-                if bytes.len() > longest {
-                    break;
-                }
-            }
-            complete.store(true, Ordering::Release);
-        })?;
-        Ok(collected)
-    }
-
-    fn is_complete(&self) -> bool {
-        self.complete.load(Ordering::Acquire)
-    }
-
-    fn is_too_long(&self) -> bool {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner).len() > self.longest
-    }
-
-    fn take(&self) -> Zeroizing<Vec<u8>> {
-        std::mem::take(&mut *self.bytes.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// A program at work, in a process group of its own: unless it has ended by itself it is killed with all
-/// that it has started, also when a signal ends this program.
-struct Running {
-    child: Child,
-    ends: Instant,
-    ended: bool,
+/// The processes of a program, which are killed unless it has ended by itself.
+struct Group {
+    leader: Option<Pid>,
     _guard: signals::Guard,
 }
 
-impl Running {
-    fn new(child: Child, patience: Duration) -> Self {
-        let group = Pid::from_child(&child);
-        let guard = signals::guard(move || {
-            let _ = kill_process_group(group, Signal::KILL);
-        });
-        Self { child, ends: Instant::now() + patience, ended: false, _guard: guard }
+impl Group {
+    fn of(child: &Child) -> Self {
+        let leader = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        Self { leader, _guard: signals::guard(move || kill(leader)) }
     }
 
-    fn rest(&self) -> Duration {
-        self.ends.saturating_duration_since(Instant::now())
+    fn has_ended(mut self) {
+        self.leader = None;
     }
 }
 
-impl Drop for Running {
+impl Drop for Group {
     fn drop(&mut self) {
-        if !self.ended {
-            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-            let _ = self.child.wait();
-        }
+        kill(self.leader);
+    }
+}
+
+fn kill(leader: Option<Pid>) {
+    if let Some(leader) = leader {
+        let _ = kill_process_group(leader, Signal::KILL);
     }
 }

@@ -36,6 +36,7 @@ pub mod paths;
 pub(crate) mod peers;
 pub mod persona;
 pub mod prompt;
+pub(crate) mod runtime;
 pub mod secret;
 pub(crate) mod secret_source;
 pub mod services;

@@ -156,7 +156,7 @@ impl Helper {
         let mut command = Command::new(&self.program);
         command.arg(word).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
         let bounds = Bounds { patience: self.patience, longest: LONGEST };
-        let output = child::run(&mut command, input, bounds).map_err(|trouble| match trouble {
+        let output = child::run(command, input, bounds).map_err(|trouble| match trouble {
             Trouble::Start(error) => {
                 Failure::from(error).context(format!("cannot run {}", self.program.display()))
             }

@@ -9,8 +9,8 @@ use super::transfer::{Progress, Speed, Storage, TransferError};
 use crate::arch::Arch;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio::NewFile;
-use crate::http::block_on;
 use crate::message::{Level, Talk};
+use crate::runtime::block_on;
 use std::time::Instant;
 
 /// How an image is to come.

@@ -17,7 +17,7 @@ pub(super) fn ask(words: &[String], ctx: &Context) -> Option<Answer> {
     let program = ctx.next_program(ctx.program().as_ref())?;
     let mut command = Command::new(program);
     command.arg("__complete").args(words).env_clear().envs(ctx.env.iter());
-    let output = child::run(&mut command, "", Bounds { patience: PATIENCE, longest: LONGEST }).ok()?;
+    let output = child::run(command, "", Bounds { patience: PATIENCE, longest: LONGEST }).ok()?;
     output.status.success().then_some(())?;
     read(std::str::from_utf8(&output.stdout).ok()?)
 }

@@ -4,7 +4,8 @@ use super::Session;
 use crate::config::layers::Remote;
 use crate::error::{Failure, Result, ResultExt};
 use crate::fsio;
-use crate::http::{self, Address, HttpError, Settings};
+use crate::http::{Address, HttpError, Settings};
+use crate::runtime::block_on;
 use crate::services::Client;
 use crate::services::endpoint::cache;
 use crate::services::endpoint::discovery::{Service, Services};
@@ -161,5 +162,5 @@ pub(crate) fn failure(error: HttpError) -> Failure {
 /// # Errors
 /// The runtime could not be made.
 pub(crate) fn wait<F: Future>(requests: F) -> Result<F::Output> {
-    http::block_on(requests).fail_context(|| "while preparing requests")
+    block_on(requests).fail_context(|| "while preparing requests")
 }

@@ -6,8 +6,9 @@ mod proxies;
 mod redirects;
 mod transport;
 
-use super::{Address, Get, Http, HttpError, Limits, Login, Response, Settings, block_on};
+use super::{Address, Get, Http, HttpError, Limits, Login, Response, Settings};
 use crate::peers::endpoint::Endpoint;
+use crate::runtime::block_on;
 use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;

@@ -1,10 +1,11 @@
 //! What an endpoint and its services are asked, and what is made of their answers.
 
 use crate::http::tests::*;
-use crate::http::{Address, HttpError, Kind, block_on};
+use crate::http::{Address, HttpError, Kind};
 use crate::peers::endpoint::Endpoint;
 use crate::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
 use crate::peers::gate::Gate;
+use crate::runtime::block_on;
 use crate::services::endpoint::account::{Account, TokenVerdict, identity, token_status};
 use crate::services::endpoint::discovery::Service;
 use crate::services::endpoint::discovery::{Services, fetch};
