@@ -32,11 +32,11 @@ fn options_stand_anywhere() {
 #[test]
 fn addresses_are_stored_in_the_form_that_the_real_programs_can_use() {
     for (options, typed, stored, says) in [
-        ("", "lab.example.com:8443/x/../y/", "//lab.example.com:8443/y", ""),
-        ("", "[::1]", "//[::1]", ""),
-        ("", "https://bücher.example/%41b", "bücher.example/%41b", ""),
-        ("-i", "http://localhost:5000", "//localhost:5000", ""),
-        ("-i", "localhost", "localhost", ""),
+        ("", "lab.example.com:8443/x/../y/", "//lab.example.com:8443/y", "INFO:    Remote \"lab\" added."),
+        ("", "[::1]", "//[::1]", "INFO:    Remote \"lab\" added."),
+        ("", "https://bücher.example/%41b", "bücher.example/%41b", "INFO:    Remote \"lab\" added."),
+        ("-i", "http://localhost:5000", "//localhost:5000", "INFO:    Remote \"lab\" added."),
+        ("-i", "localhost", "localhost", "INFO:    Remote \"lab\" added."),
         ("", "https://ada:sesame@lab.example.com/?q#f", "lab.example.com", "user info"),
         ("-i", "https://lab.example.com", "lab.example.com", "--insecure ignored for https remote"),
     ] {
