@@ -135,7 +135,7 @@ fn copy_attributes(old: BorrowedFd<'_>, new: BorrowedFd<'_>, role: Role, talk: &
 
 /// Names of the filesystem's own (`lustre.lov`, `btrfs.*`) describe the old file and no other; signatures
 /// over the old content would make the new one unreadable.
-fn is_copied(name: &[u8], role: Role) -> bool {
+pub(super) fn is_copied(name: &[u8], role: Role) -> bool {
     const STALE: [&[u8]; 3] = [b"security.ima", b"security.evm", b"security.capability"];
     const ACLS: [&[u8]; 3] = [b"system.posix_acl_access", b"system.nfs4_acl", b"system.richacl"];
     let kept = |prefix: &&[u8]| name.starts_with(prefix);
@@ -145,7 +145,7 @@ fn is_copied(name: &[u8], role: Role) -> bool {
 
 /// Losing an ACL could let somebody in, and a full disk stops every write; a label that the system sets
 /// itself, or a name that only root may set, is worth a line.
-fn lost(name: &OsStr, errno: Errno, talk: &Talk) -> Result<()> {
+pub(super) fn lost(name: &OsStr, errno: Errno, talk: &Talk) -> Result<()> {
     let shown = name.to_string_lossy();
     if name.as_bytes().starts_with(b"system.") || matches!(errno, Errno::NOSPC | Errno::DQUOT) {
         return Err(Failure::from(errno).context(format!("keeping the attribute {shown}")));

@@ -142,4 +142,30 @@ fn a_place_is_a_name_in_a_directory() {
     assert!(here.is(&place(&dir.join("sub/../a"))) && here.is(&place(&dir.join("sub/up/a"))));
     assert!(!here.is(&place(&dir.join("b"))), "another name");
     assert!(!here.is(&place(&dir.join("sub/a"))), "another directory");
+    for (path, expected) in [
+        (dir.join("sub/../a"), dir.join("a")),
+        (dir.join("sub/up/a"), dir.join("a")),
+        ("/../etc/x".into(), "/etc/x".into()),
+        ("Cargo.toml".into(), "Cargo.toml".into()),
+        ("../x".into(), "../x".into()),
+    ] {
+        assert_eq!(place(&path).path(), expected, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_file_is_opened_at_once_only_where_no_link_leads_to_it() {
+    let world = World::new();
+    let dir = world.path("").canonicalize().unwrap();
+    std::fs::write(dir.join("file"), "x").unwrap();
+    std::os::unix::fs::symlink("file", dir.join("link")).unwrap();
+    for (name, last, opened) in [
+        ("file", Last::Open, true),
+        ("file", Last::Look, false),
+        ("link", Last::Open, false),
+        ("link", Last::Look, false),
+    ] {
+        let Ok(Resolved::Place(place)) = resolve(&dir.join(name), last) else { panic!("{name}") };
+        assert_eq!((place.opened.is_some(), place.found.is_some()), (opened, !opened), "{name} {last:?}");
+    }
 }

@@ -2,6 +2,7 @@
 //! of its own, whose uid or mount namespace no other test shares, and is skipped for an ordinary user.
 
 mod links;
+mod meta;
 mod mounts;
 mod odd;
 mod reading;
