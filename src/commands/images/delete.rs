@@ -4,7 +4,7 @@ use super::architecture;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
-use crate::commands::session::library::{Choice, Host, Login, choose};
+use crate::commands::session::library::{Choice, Host, TokenUse, choose};
 use crate::error::{Failure, Result};
 use crate::uri::LibraryRef;
 use clap::Args;
@@ -65,7 +65,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
         return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
     }
     let chosen = choose(&choice, session)?;
-    if let Login::None(why) = chosen.login {
+    if let TokenUse::None(why) = chosen.login {
         return Err(why.context("cannot delete from the library"));
     }
     if !force && !session.confirm(&format!("Are you sure you want to delete {image} ({arch})"))? {

@@ -8,7 +8,7 @@ pub(crate) mod search;
 use crate::arch::{Arch, go_arch};
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::library::{Chosen, Login};
+use crate::commands::session::library::{Chosen, TokenUse};
 use crate::environment::Found;
 use crate::error::{Failure, Result};
 use crate::hint::Hint;
@@ -86,8 +86,8 @@ impl Chosen {
         // A place that the library sends its data to has nothing to do with a login here.
         let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.url.origin());
         let log_in = match (&self.login, error.status()) {
-            (Login::Sent { hints }, Some(401)) if own => hints.clone(),
-            (Login::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
+            (TokenUse::Sent { hints }, Some(401)) if own => hints.clone(),
+            (TokenUse::None(why), Some(401 | 403 | 500)) if own => why.hints.clone(),
             _ => Vec::new(),
         };
         let advice: &[&str] = match error.kind {
@@ -115,7 +115,7 @@ impl Chosen {
     /// Why a server that refuses a request got no token with it, where it may have wanted one.
     fn unsent(&self, error: &HttpError, own: bool) -> Option<String> {
         match (&self.login, error.status()?) {
-            (Login::None(why), 401 | 403 | 500) if own => {
+            (TokenUse::None(why), 401 | 403 | 500) if own => {
                 Some(format!("no token was sent: {}", why.message()))
             }
             (_, 401 | 403) if !own => {

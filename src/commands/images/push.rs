@@ -5,7 +5,7 @@ use crate::arch::Arch;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::access::wait;
-use crate::commands::session::library::{Choice, Host, Login, choose};
+use crate::commands::session::library::{Choice, Host, TokenUse, choose};
 use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::image::sif::{self, Sif};
@@ -95,7 +95,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let choice = Choice { library: options.library.as_ref(), reference: Some(&reference), host: Host::Check };
     let mut chosen = choose(&choice, session)?;
     chosen.library.http_storage = options.allow_http_storage;
-    if let Login::None(why) = chosen.login {
+    if let TokenUse::None(why) = chosen.login {
         return Err(why.context("cannot push image to library"));
     }
     let hash = payload.hash(session)?;

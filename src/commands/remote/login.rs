@@ -76,7 +76,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     let remote = layers.find(session, options.target.as_deref())?;
     session.say_notes(&layers.effective, Some(&remote.name));
-    let mut login = Login { remote, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
+    let mut login = EndpointLogin { remote, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
@@ -118,7 +118,7 @@ pub(super) fn after_add(
     if !session.ctx.terminals.stdin() && given.is_none() {
         return no_token(session);
     }
-    let mut login = Login { remote, secret, given, ca_file: None, hopeless: false };
+    let mut login = EndpointLogin { remote, secret, given, ca_file: None, hopeless: false };
     match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
@@ -143,7 +143,7 @@ pub(super) fn read_token(secret: &SecretOptions, session: &mut Session) -> Resul
 }
 
 /// One login to an endpoint.
-struct Login<'a> {
+struct EndpointLogin<'a> {
     remote: &'a Remote,
     secret: &'a SecretOptions,
     /// Read already.
@@ -153,7 +153,7 @@ struct Login<'a> {
     hopeless: bool,
 }
 
-impl Login<'_> {
+impl EndpointLogin<'_> {
     /// Make sure that the remote has a token service; obtain, verify, store.
     fn run(&mut self, layers: &Layers, session: &mut Session) -> Result<Outcome> {
         let remote = self.remote;

@@ -44,11 +44,11 @@ pub(crate) struct Chosen {
     /// The page of the remote that it belongs to, where no other was named.
     pub page: Option<Url>,
     /// Whether it gets a token.
-    pub login: Login,
+    pub login: TokenUse,
 }
 
 /// Whether a library gets a token.
-pub(crate) enum Login {
+pub(crate) enum TokenUse {
     /// It does.
     Sent {
         /// Where it is refused: when it ended, if it says so, and what to type.
@@ -183,13 +183,13 @@ fn token(
     remote: &Remote,
     access: &Access,
     session: &Session,
-) -> Result<(Option<Secret>, Login)> {
+) -> Result<(Option<Secret>, TokenUse)> {
     let log_in = session.remote("login").arg(&remote.name);
     let Some(token) = session.token_for(layers, remote)? else {
         let why = layers
             .held_back(session, remote)
             .unwrap_or_else(|| Failure::new(format!("not logged in to {}", remote.name)).hint(log_in));
-        return Ok((None, Login::None(why)));
+        return Ok((None, TokenUse::None(why)));
     };
     let may = access.service("library").map_or(Ok(()), |service| access.may_get_token(service).map(drop));
     match may {
@@ -199,12 +199,14 @@ fn token(
             let expired = expired.map(|end| expiry_line(end, now));
             Ok((
                 Some(token),
-                Login::Sent { hints: expired.into_iter().map(Hint::from).chain([log_in.into()]).collect() },
+                TokenUse::Sent {
+                    hints: expired.into_iter().map(Hint::from).chain([log_in.into()]).collect(),
+                },
             ))
         }
         Err(failure) => {
             session.ctx.talk.warning(failure.message());
-            Ok((None, Login::None(failure)))
+            Ok((None, TokenUse::None(failure)))
         }
     }
 }
@@ -224,7 +226,7 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
     let Some(owner) = owner else {
         let why = stranger(&named, layers, session);
         let library = library(session.http(None), Address::new(named.base, false), None);
-        return Ok(Chosen { library, page: None, login: Login::None(why) });
+        return Ok(Chosen { library, page: None, login: TokenUse::None(why) });
     };
     session.say_notes(&layers.effective, Some(&owner.remote.name));
     of_owner(named, owner, layers, session)

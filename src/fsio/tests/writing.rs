@@ -377,7 +377,7 @@ fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
         let world = World::of(SOMEBODY);
         let path = world.put("global.yaml", "old", before);
         std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
-        // A group that the file has counts as one that replaces the program, so that its bits are no matter here.
+        // The group may replace the program, so it may write the file, too.
         let trusted = Trusted { owner: Some(SOMEBODY), group: Some(STRANGER) };
         as_uid(SOMEBODY, |who| {
             let (done, said) =
