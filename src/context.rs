@@ -11,6 +11,7 @@ use crate::persona::Persona;
 use crate::prompt::Prompt;
 use crate::services::Limits;
 use crate::view::{self, Screen, Sink, View};
+use std::cell::OnceCell;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -34,26 +35,29 @@ pub enum Stream {
     Stderr,
 }
 
-/// Which of the standard streams are terminals. Each is asked where it matters.
+/// Which of the standard streams are terminals. Each is asked once, where it matters.
 #[derive(Clone)]
-pub struct Terminals(Rc<dyn Fn(Stream) -> bool>);
+pub struct Terminals {
+    is_terminal: Rc<dyn Fn(Stream) -> bool>,
+    stdout: OnceCell<bool>,
+}
 
 impl Terminals {
     /// By what `is_terminal` says of each.
     pub fn new(is_terminal: impl Fn(Stream) -> bool + 'static) -> Self {
-        Self(Rc::new(is_terminal))
+        Self { is_terminal: Rc::new(is_terminal), stdout: OnceCell::new() }
     }
 
     pub fn stdin(&self) -> bool {
-        (self.0)(Stream::Stdin)
+        (self.is_terminal)(Stream::Stdin)
     }
 
     pub fn stdout(&self) -> bool {
-        (self.0)(Stream::Stdout)
+        *self.stdout.get_or_init(|| (self.is_terminal)(Stream::Stdout))
     }
 
     pub fn stderr(&self) -> bool {
-        (self.0)(Stream::Stderr)
+        (self.is_terminal)(Stream::Stderr)
     }
 }
 

@@ -49,7 +49,7 @@ struct RemoteList<'a> {
     all: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Files {
     user: Option<String>,
     global: String,
@@ -96,12 +96,12 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     say_more(session, &layers);
     let all = options.all || session.ctx.terminals.stdout();
-    // In a pipe the remotes alone are printed, and nothing else is looked up.
+    // Nothing is looked up that is not printed: in a pipe that is the remotes alone.
     let more = all || options.json;
     let effective = &layers.effective;
     let list = RemoteList {
         version: 1,
-        files: files(session),
+        files: if options.json { files(session) } else { Files::default() },
         remotes: remotes(session, effective),
         keyservers: if more { keyservers(session, effective) } else { Vec::new() },
         logins: if more { effective.credentials.iter().map(LoginEntry::new).collect() } else { Vec::new() },
