@@ -238,10 +238,92 @@ mod tests {
         }
     }
 
+    fn options(tokenfile: Option<&str>, password: Option<&str>, password_stdin: bool) -> SecretOptions {
+        let password = password.map(|text| Secret::new(text.into()));
+        SecretOptions { tokenfile: tokenfile.map(PathBuf::from), password, password_stdin }
+    }
+
+    #[test]
+    fn each_option_names_its_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("token");
+        std::fs::write(&path, "of-the-file\nmore\n").unwrap();
+        let file = path.to_str().unwrap();
+        let pipe = "of-the-pipe\nmore";
+        for (options, given, stdin, read, at_terminal, in_pipe) in [
+            (options(None, None, false), [false; 3], false, None, "the terminal", "standard input"),
+            (options(Some(file), None, false), [true, false, false], false, Some("of-the-file"), file, file),
+            (
+                options(Some("-"), None, false),
+                [true, false, false],
+                true,
+                Some("of-the-pipe"),
+                "standard input",
+                "standard input",
+            ),
+            (
+                options(None, Some("typed"), false),
+                [false, true, false],
+                false,
+                Some("typed"),
+                "the command line",
+                "the command line",
+            ),
+            (
+                options(None, None, true),
+                [false, false, true],
+                true,
+                Some(pipe),
+                "standard input",
+                "standard input",
+            ),
+        ] {
+            let names = ["--tokenfile <FILE>", "--password <PASSWORD>", "--password-stdin"];
+            assert_eq!(options.given().map(|(name, _)| name), names);
+            assert_eq!(options.given().map(|(_, given)| given), given, "{options:?}");
+            assert_eq!(options.is_given(), given.contains(&true), "{options:?}");
+            assert_eq!(options.is_stdin(), stdin, "{options:?}");
+            let secret = options.read(&mut pipe.as_bytes()).unwrap();
+            assert_eq!(secret.as_ref().map(Secret::expose), read, "{options:?}");
+            assert_eq!(source_name(&options, true), at_terminal, "{options:?}");
+            assert_eq!(source_name(&options, false), in_pipe, "{options:?}");
+        }
+    }
+
+    /// A person who types this.
+    struct Person(&'static str);
+
+    impl Prompt for Person {
+        fn line(&mut self) -> std::io::Result<Option<String>> {
+            panic!("a secret is never shown")
+        }
+
+        fn secret(&mut self) -> std::io::Result<Option<Zeroizing<String>>> {
+            Ok(Some(Zeroizing::new(self.0.into())))
+        }
+    }
+
+    #[test]
+    fn a_person_is_asked_at_a_terminal_and_a_pipe_is_read() {
+        for (terminal, typed, token, password) in [
+            (true, " pw ", Some("pw"), Some(" pw ")),
+            (true, "", None, None),
+            (false, "unused", Some(" piped "), Some(" piped ")),
+        ] {
+            for (expected, of_password) in [(token, false), (password, true)] {
+                let (mut stdin, mut person) = (" piped \nmore".as_bytes(), Person(typed));
+                let mut streams = Streams { stdin: &mut stdin, terminal, prompt: &mut person };
+                let read = if of_password { streams.password() } else { streams.read() }.unwrap();
+                assert_eq!(read.as_ref().map(Secret::expose), expected, "{terminal} {typed:?}");
+            }
+        }
+    }
+
     #[test]
     fn options_never_show_the_password() {
         let options =
             SecretOptions { password: Some(Secret::new("canary".into())), ..SecretOptions::default() };
-        assert!(!format!("{options:?}").contains("canary"));
+        let shown = format!("{options:?}");
+        assert!(shown.contains("tokenfile") && !shown.contains("canary"), "{shown}");
     }
 }
