@@ -64,6 +64,12 @@ impl CommandLine {
         self
     }
 
+    /// With a switch, if it was given.
+    #[must_use]
+    pub fn switch(self, given: bool, option: &str) -> Self {
+        if given { self.words(option) } else { self }
+    }
+
     /// With one more word, quoted where a shell would read it as something else.
     #[must_use]
     pub fn arg(self, word: impl fmt::Display) -> Self {
@@ -89,8 +95,12 @@ mod tests {
 
     #[test]
     fn what_comes_from_outside_is_quoted() {
-        let command =
-            CommandLine::new("apptainer remote use").words("").words("--global").arg("a b'c").arg("");
+        let command = CommandLine::new("apptainer remote use")
+            .words("")
+            .switch(true, "--global")
+            .switch(false, "--all")
+            .arg("a b'c")
+            .arg("");
         assert_eq!(command.to_string(), r"apptainer remote use --global 'a b'\''c' ''");
         assert_eq!(
             command.because("to use it").to_string(),

@@ -17,6 +17,7 @@ mod golden;
 mod growth;
 mod handover;
 mod helpers;
+mod hints;
 mod homes;
 mod hostile;
 mod hostile_answers;

@@ -8,7 +8,6 @@ use crate::config::layers::Remote;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result, ResultExt};
 use crate::hint::CommandLine;
-use crate::message::quoted;
 use crate::uri::{ServiceUri, TypedService, may_hold_password};
 use clap::Args;
 
@@ -41,7 +40,11 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
+    let mut again = session.as_root(session.typed).switch(options.insecure, "--insecure");
+    if let Some(order) = options.order {
+        again = again.words("--order").arg(order);
+    }
+    let wanted = Wanted::parse(again, &options.first, options.second.as_deref(), session)?;
     if options.order == Some(0) {
         return Err(Failure::new("order must be > 0"));
     }
@@ -60,20 +63,26 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    /// Reads `[NAME] URI`, and refuses everybody but root.
+    /// Reads `[NAME] URI`, and refuses everybody but root, who would type `again` with the two behind it.
     ///
     /// # Errors
     /// Somebody else than root asks; the address is none of a keyserver.
-    pub(crate) fn parse(first: &str, second: Option<&str>, session: &Session) -> Result<Self> {
+    pub(crate) fn parse(
+        again: CommandLine,
+        first: &str,
+        second: Option<&str>,
+        session: &Session,
+    ) -> Result<Self> {
         let (name, address) = match second {
             Some(address) => (Some(first), address),
             None => (None, first),
         };
-        let words: Vec<_> = [name, Some(address)].into_iter().flatten().map(quoted).collect();
         // An address may hold a password, so it is not repeated as it stands.
-        let secret = address.contains('@') || name.is_some_and(may_hold_password);
-        let shown = if secret { "URI".to_string() } else { words.join(" ") };
-        let again = session.as_root(&format!("{} {shown}", session.typed));
+        let again = if address.contains('@') || name.is_some_and(may_hold_password) {
+            again.words("URI")
+        } else {
+            name.into_iter().fold(again, CommandLine::arg).arg(address)
+        };
         session.require_root("keyserver configuration", again.clone())?;
         let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
             "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()

@@ -29,7 +29,8 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let wanted = Wanted::parse(&options.first, options.second.as_deref(), session)?;
+    let wanted =
+        Wanted::parse(session.as_root(session.typed), &options.first, options.second.as_deref(), session)?;
     let (name, changed) = wanted.edit(session, |endpoint| endpoint.remove_keyserver(&wanted.uri))?;
     session.ctx.talk.info(format!("Keyserver {} removed from {name}.", wanted.uri));
     options.json.changed(session, changed)

@@ -9,9 +9,10 @@ use crate::config::file::Loaded;
 use crate::config::layers::other_place;
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
+use crate::hint::CommandLine;
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
-use crate::uri::{EndpointUri, RemoteName, Scheme};
+use crate::uri::{EndpointUri, RemoteName, Scheme, shown};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -131,11 +132,21 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
         }
         Some(Scheme::Http) if !insecure => {
             let variable = format!("{}ADD_INSECURE", session.ctx.persona.prefixes()[0]);
-            Err(Failure::new(format!("http URI requires --insecure or {variable}=true")).hint(
-                session.remote("add --insecure").arg(&options.name).arg(format!("http://{}", typed.uri)),
-            ))
+            let again = again(options, session).words("--insecure");
+            Err(Failure::new(format!("http URI requires --insecure or {variable}=true"))
+                .hint(again.arg(&options.name).arg(format!("http://{}", typed.uri))))
         }
         _ => Ok((typed.uri, insecure)),
+    }
+}
+
+/// The command as it was typed, without its arguments and without what was said of a remote that is there already.
+fn again(options: &Options, session: &Session) -> CommandLine {
+    let command = if options.global { session.as_root("remote add --global") } else { session.remote("add") };
+    let command = command.switch(options.no_default, "--no-default").switch(options.no_login, "--no-login");
+    match &options.tokenfile {
+        Some(file) => command.words("--tokenfile").arg(file.display()),
+        None => command,
     }
 }
 
@@ -147,7 +158,12 @@ fn add_global(
     options: &Options,
     session: &Session,
 ) -> Result<bool> {
-    let again = session.as_root("remote add --global").arg(name).arg(uri);
+    let again = again(options, session)
+        .switch(endpoint.insecure, "--insecure")
+        .switch(options.if_absent, "--if-absent")
+        .switch(options.replace, "--replace")
+        .arg(name)
+        .arg(uri);
     let mut exclusive = None;
     let changed = session.edit_global(again, &mut |config| {
         put(config, name, endpoint.clone(), options, session)?;
@@ -230,7 +246,7 @@ fn put(
                 endpoint.uri.clone_from(&existing.uri);
             }
         }
-        before => return Err(already(name, before, options, session)),
+        before => return Err(already(name, before, &endpoint, options, session)),
     }
     config.remotes.insert(name.as_str().to_string(), endpoint);
     if !options.no_default {
@@ -248,16 +264,22 @@ fn compare(existing: Option<&Endpoint>, wanted: &Endpoint) -> Before {
     }
 }
 
-fn already(name: &RemoteName, before: Before, options: &Options, session: &Session) -> Failure {
+fn already(
+    name: &RemoteName,
+    before: Before,
+    wanted: &Endpoint,
+    options: &Options,
+    session: &Session,
+) -> Failure {
     let failure = Failure::new(format!("{name} is already a remote"));
     let global = if options.global { "--global" } else { "" };
+    let replace = || {
+        let replace = again(options, session).switch(wanted.insecure, "--insecure").words("--replace");
+        replace.arg(name).arg(shown(&wanted.uri)).because("to give it this address")
+    };
     match before {
-        Before::Same => failure.hint(session.remote("use").words(global).arg(name.as_str())),
-        _ if options.if_absent => failure
-            .context("another address is there")
-            .hint(session.remote("add").words(global).words("--replace").arg(name.as_str()).words("URI")),
-        _ => failure
-            .hint(session.remote("add").words(global).words("--replace").arg(name.as_str()).words("URI"))
-            .hint(session.remote("remove").words(global).arg(name.as_str())),
+        Before::Same => failure.hint(session.remote("use").words(global).arg(name)),
+        _ if options.if_absent => failure.context("another address is there").hint(replace()),
+        _ => failure.hint(replace()).hint(session.remote("remove").words(global).arg(name)),
     }
 }
