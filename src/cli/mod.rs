@@ -199,7 +199,8 @@ fn run_in<C>(
     ctx: &mut Context,
 ) -> Result<()> {
     match command {
-        _ if options.version => ctx.print(&format!("{} version {}\n", ctx.program(), version())),
+        // What stands in front of a real program has a name of its own.
+        _ if options.version => ctx.print(&format!("apptainer-remote {}\n", version())),
         Some(command) => run(command, &mut Session::new(ctx, "", options.user_layer)),
         None => print_short_help(Some(group), ctx),
     }

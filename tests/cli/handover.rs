@@ -81,7 +81,7 @@ fn alone_it_answers_for_itself() {
     let alone = |args: &[&str]| run(&world, "bin", args).unwrap();
     assert_eq!(alone(&["--version"]).exits(0).stdout, format!("apptainer version {version}\n"));
     assert_eq!(alone(&["version"]).exits(0).stdout, format!("{version}\n"));
-    assert_eq!(alone(&["remote", "--version"]).exits(0).stdout, format!("apptainer version {version}\n"));
+    assert_eq!(alone(&["remote", "--version"]).exits(0).stdout, format!("apptainer-remote {version}\n"));
     alone(&[]).exits(0).prints("Usage: apptainer");
     alone(&["remote"]).exits(0).prints("Usage: apptainer remote");
     alone(&["help", "remote", "add"]).exits(0).prints("$ apptainer remote add");
