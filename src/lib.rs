@@ -1,7 +1,6 @@
 //! The remote, keyserver and registry commands of Apptainer and SingularityCE, and those for images of a library.
 //!
-//! Arrows point down only: `main` → `run` → [`cli`] → [`commands`] → { [`services`], [`config`],
-//! [`secret_source`], [`view`], [`message`] } → { [`uri`], [`secret`], [`fsio`] }.
+//! Imports point down only, as the picture in docs/architecture.md shows: `main` → `run` → [`cli`] → [`commands`] → …
 
 #![cfg_attr(
     test,
