@@ -56,9 +56,10 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 /// A table without lines: a bold head, two blanks between columns. `address` is the column that wraps where the
-/// table is wider than the screen; names and flags never do. Where they alone do not fit, nothing wraps.
+/// table is wider than the screen; names and flags never do. Where they alone do not fit, nothing wraps. Rows whose
+/// first cell is the address are shown without styles.
 pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: Screen) -> String {
-    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| escaped(row)).collect();
+    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| escaped(row, !head.is_empty())).collect();
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     if !head.is_empty() {
@@ -87,19 +88,18 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
     };
     table.set_content_arrangement(arrangement);
     // The blanks behind the last column count for comfy-table, and are cut below.
-    table.set_width(u16::try_from(screen.width + 2).unwrap_or(u16::MAX));
+    table.set_width(u16::try_from(screen.width.saturating_add(2)).unwrap_or(u16::MAX));
     let mut text = String::new();
-    let mut rows = rows.iter();
+    let mut rows = rows.iter().peekable();
     for (at, line) in table.lines().enumerate() {
         let line = line.trim_end();
-        let line = match () {
-            () if at == 0 && !head.is_empty() => Style::Bold.paint(line, screen),
+        let line = if at == 0 && !head.is_empty() {
+            Style::Bold.paint(line, screen)
+        } else if let Some(row) = rows.next_if(|row| begins(line, row)) {
+            painted(line, row, address, screen)
+        } else {
             // The rest of an address that was wrapped.
-            () if address > 0 && line.starts_with(' ') => line.to_string(),
-            () if address > 0 && screen.colour => {
-                painted(line, rows.next().map_or(&[], Vec::as_slice), address, screen)
-            }
-            () => line.to_string(),
+            line.to_string()
         };
         text.push_str(&line);
         text.push('\n');
@@ -107,26 +107,114 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
     text
 }
 
-/// The row with nothing in it that drives a terminal, and with a first cell, by which a row is told from the rest of
-/// a wrapped one.
-fn escaped(row: &[Cell]) -> Vec<Cell> {
+/// Whether `line` is the first one of `row`. The rest of a wrapped address has only blanks below the first cell.
+fn begins(line: &str, row: &[Cell]) -> bool {
+    row.first().is_some_and(|first| line.starts_with(first.text.trim_end()))
+}
+
+/// The row with nothing in it that drives a terminal, and in a table with a head, whose first cells are names, with
+/// something to see in the first cell: by it a row is told from the rest of a wrapped one.
+fn escaped(row: &[Cell], is_named: bool) -> Vec<Cell> {
     let escaped = |cell: &Cell| Cell { text: escape(&cell.text).into_owned(), style: cell.style };
     let mut row: Vec<Cell> = row.iter().map(escaped).collect();
-    if let Some(first) = row.first_mut().filter(|first| first.text.is_empty()) {
-        first.text.push('-');
+    if let Some(first) = row.first_mut().filter(|first| is_named && first.text.trim().is_empty()) {
+        first.text = "-".into();
     }
     row
 }
 
-/// The first line of a row with the styles of its cells, which stand in it one after the other.
+/// The first line of a row with the styles of its cells. Those before the address are looked for from the left, those
+/// behind it from the right: the address, of which only a part may be in this line, can hold the same text.
 fn painted(line: &str, row: &[Cell], address: usize, screen: Screen) -> String {
-    let (mut done, mut rest) = (String::new(), line);
-    for (_, cell) in row.iter().enumerate().filter(|(at, cell)| *at != address && !cell.text.is_empty()) {
-        if let Some(at) = rest.find(cell.text.as_str()) {
-            done.push_str(&rest[..at]);
-            done.push_str(&cell.style.paint(&cell.text, screen));
-            rest = &rest[at + cell.text.len()..];
+    let (mut before, mut behind, mut rest) = (String::new(), String::new(), line);
+    for cell in row.iter().take(address) {
+        if let Some((blanks, others)) = rest.split_once(cell.text.as_str()) {
+            before = before + blanks + &cell.style.paint(&cell.text, screen);
+            rest = others;
         }
     }
-    done + rest
+    for cell in row.iter().skip(address + 1).rev() {
+        if let Some((others, blanks)) = rest.rsplit_once(cell.text.as_str()) {
+            behind = cell.style.paint(&cell.text, screen) + blanks + &behind;
+            rest = others;
+        }
+    }
+    before + rest + &behind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: [&str; 3] = ["NAME", "STATUS", "URI"];
+
+    fn row(name: &str, good: bool, uri: &str) -> Vec<Cell> {
+        let (status, style) = if good { ("OK", Style::Good) } else { ("N/A", Style::Bad) };
+        vec![name.into(), Cell::styled(status, style), uri.into()]
+    }
+
+    fn lines(rows: &[Vec<Cell>], width: usize, colour: bool) -> Vec<String> {
+        let text = table(&HEAD, 2, rows, Screen { width, colour });
+        text.lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn styles_follow_their_rows_whatever_the_names_are() {
+        for name in [" a", "   ", "", "\u{3000}", "OK", "N/A OK", "a  OK", "研究室", "\u{1b}[2J"] {
+            let rows =
+                [row(name, false, "h/long/address/of/it"), row("b", true, "h"), row(name, false, "OK")];
+            for width in [30, 35, 80] {
+                let lines = lines(&rows, width, true);
+                let plain = lines.iter().map(|line| line.contains('\x1b')).collect::<Vec<_>>();
+                let painted: Vec<_> = lines[1..].iter().filter(|line| line.contains('\x1b')).collect();
+                assert_eq!(painted.len(), 3, "{name:?} {width} {plain:?} {lines:#?}");
+                for (line, code) in painted.iter().zip(["31mN/A", "32mOK", "31mN/A"]) {
+                    assert!(line.contains(&format!("  \x1b[{code}\x1b[0m  ")), "{name:?} {width} {lines:#?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_style_behind_an_address_is_not_put_into_it() {
+        let rows = [vec![Cell::from("a"), "book.OK/OK".into(), Cell::styled("OK", Style::Good)]];
+        let text = table(&["NAME", "URI", "STATUS"], 1, &rows, Screen { width: 80, colour: true });
+        assert!(text.ends_with("a     book.OK/OK  \x1b[32mOK\x1b[0m\n"), "{text:?}");
+    }
+
+    #[test]
+    fn styles_change_no_other_byte() {
+        let rows = [row("研究室", false, "kenkyu.example.jp/path/to"), row("b", true, "")];
+        for width in [20, 30, 60, 80] {
+            let mut bare = lines(&rows, width, true).join("\n");
+            for code in ["\x1b[0m", "\x1b[1m", "\x1b[31m", "\x1b[32m"] {
+                bare = bare.replace(code, "");
+            }
+            assert_eq!(bare, lines(&rows, width, false).join("\n"), "{width}");
+        }
+    }
+
+    #[test]
+    fn wide_characters_count_as_wide_and_addresses_alone_wrap() {
+        let rows = [row("研究室", true, "kenkyu.example.jp/path"), row("lab", false, "h")];
+        assert_eq!(
+            lines(&rows, 30, false),
+            [
+                "NAME    STATUS  URI",
+                "研究室  OK      kenkyu.example",
+                "                .jp/path",
+                "lab     N/A     h"
+            ]
+        );
+        let one_line = ["NAME    STATUS  URI", "研究室  OK      kenkyu.example.jp/path", "lab     N/A     h"];
+        for width in [0, 1, 20, 38, 80, usize::MAX] {
+            assert_eq!(lines(&rows, width, false), one_line, "{width}");
+        }
+    }
+
+    #[test]
+    fn a_table_without_rows_is_its_head() {
+        assert_eq!(lines(&[], 80, false), ["NAME  STATUS  URI"]);
+        assert_eq!(table(&[], 0, &[], Screen { width: 80, colour: true }), "");
+    }
 }
