@@ -1,7 +1,9 @@
 //! What a terminal shows: tables that fit its width, colours, JSON that people can read. A pipe gets none of it.
 
 use crate::golden::golden;
-use crate::world::{Shown, World, apptainer_alone};
+use crate::peers::endpoint::{Behaviour, Endpoint};
+use crate::world::{As, Shown, World, apptainer_alone};
+use apptainer_remote::persona::Persona;
 
 const REMOTES: &str = "
 Active: lab
@@ -30,8 +32,8 @@ fn remotes(shown: &Shown) -> &str {
 
 #[test]
 fn addresses_wrap_and_names_never_do() {
-    // Where the names alone do not fit, as in 60 columns, nothing wraps.
-    for width in [60, 100, 120, 200] {
+    // Where the names alone do not fit, as in 60 and 80 columns, nothing wraps.
+    for width in [60, 80, 100, 120, 200] {
         let shown = screen(width).remote("list --nocolor").exits(0);
         golden(&format!("list-{width}"), &format!("{}\n", remotes(&shown)));
     }
@@ -71,4 +73,91 @@ fn nothing_in_a_table_drives_the_terminal() {
     let shown = world.remote("list --nocolor").exits(0);
     assert!(!shown.stdout.contains(['\x1b', '\u{202e}']), "{shown:?}");
     assert!(shown.stdout.contains(r"a\x1b[31mb"), "{shown:?}");
+}
+
+/// An endpoint whose library is down, with a service that has wide characters, and one whose name drives a terminal.
+fn lab() -> Option<(World, Endpoint)> {
+    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+        return None;
+    }
+    let (world, endpoint) = (World::new().on_terminal(), Endpoint::http());
+    let at = |path: &str| format!("{}/{path}", endpoint.url());
+    let long = at("a-library-with-a-long-address/that-has-to-wrap/on-any-screen");
+    let services = [(" \u{1b}[2J", at("builder")), ("library", long), ("鍵サーバー", at("keystore"))];
+    endpoint.set_services(&services.each_ref().map(|(name, uri)| (*name, uri.as_str())));
+    endpoint.set("/a-library-with-a-long-address/that-has-to-wrap/on-any-screen/version", Behaviour::Close);
+    world.write_user(format!(
+        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        endpoint.host()
+    ));
+    Some((world, endpoint))
+}
+
+#[test]
+fn a_status_has_the_colours_of_what_was_found() {
+    let Some((world, endpoint)) = lab() else { return };
+    // A port of five digits, so that the golden texts wrap where they always do.
+    let found = |shown: Shown| shown.stdout.replace(&endpoint.host(), "127.0.0.1:12345");
+    for width in [60, 80, 120] {
+        world.width.set(width);
+        golden(&format!("status-{width}"), &found(world.remote("status --nocolor").exits(0)));
+    }
+    let painted = world.remote("status").exits(0).stdout;
+    for (row, status) in
+        [("\n \\x1b[2J    ", "32mOK"), ("\nLibrary     ", "31mN/A"), ("\n鍵サーバー  ", "32mOK")]
+    {
+        assert!(painted.contains(&format!("{row}\x1b[{status}\x1b[0m  ")), "{row:?} {painted}");
+    }
+    assert_eq!(painted.matches('\x1b').count(), 2 * (1 + 3), "{painted}");
+}
+
+const LISTS: &str = "
+Active: lab
+Remotes:
+  lab:
+    URI: lab.example.com
+    Keyservers:
+      - {URI: https://keys.example.com, Skip: false, External: true, Insecure: false}
+      - {URI: http://keyserver.some-department.university.example.com:11371, Skip: false, External: true, Insecure: true}
+  研究室:
+    URI: kenkyu.example.jp
+    Keyservers:
+      - {URI: https://kagi.example.jp, Skip: false, External: true, Insecure: false}
+Credentials:
+  - {URI: https://keys.example.com, Auth: Basic x, Insecure: false}
+  - {URI: docker://registry.some-department.university.example.com:5000/a/part/of/it, Insecure: false}
+  - {URI: docker://docker.io, Insecure: true}
+";
+
+#[test]
+fn keyservers_and_logins_fit_the_screen() {
+    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+        return;
+    }
+    let world = World::new().on_terminal();
+    world.write_user(LISTS);
+    for group in ["keyserver", "registry"] {
+        for width in [40, 60, 80, 120] {
+            world.width.set(width);
+            let shown = world.run(As::User, &[group, "list", "--nocolor"]).exits(0);
+            assert!(group == "keyserver" || shown.stdout.lines().all(|line| line.chars().count() <= width));
+            golden(&format!("{group}-list-{width}"), &shown.stdout);
+        }
+    }
+}
+
+/// On a terminal, too, an empty list is an answer.
+#[test]
+fn empty_lists_are_shown_as_such() {
+    let terminal = || World::bare(Persona::Apptainer).on_terminal();
+    let registries = terminal().run(As::User, &["registry", "list", "--nocolor"]).exits(0);
+    assert_eq!(registries.stdout, "\nURI  SECURE?\n");
+    let json = terminal().run(As::User, &["registry", "list", "--json"]).exits(0);
+    assert!(json.stdout.ends_with("\n  \"registries\": []\n}\n"), "{json:?}");
+    let world = terminal();
+    world.write_global("Remotes: {}\n");
+    let remotes = world.remote("list --nocolor").exits(0).stdout;
+    assert!(remotes.ends_with("\n\nNAME  URI  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\n"), "{remotes:?}");
+    let keyservers = world.run(As::User, &["keyserver", "list"]).exits(0).stdout;
+    assert_eq!(keyservers, "\n(* = system endpoint, ^ = default endpoint)\n");
 }
