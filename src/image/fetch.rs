@@ -104,7 +104,7 @@ impl Fetch<'_> {
         // Whoever can write the cache could fill the disk with an entry of any length.
         let fits = new.room().is_none_or(|room| length <= room);
         if fits && self.source.size.is_none_or(|size| size == length) {
-            let progress = self.progress(length);
+            let progress = self.progress(Some(length));
             let copied = copy_hashed(&entry, &new.file, Some(length), &|bytes| progress.add(bytes));
             progress.finish();
             let (_, found) = copied.fail_context(|| self.output.shown.display().to_string())?;
@@ -123,7 +123,7 @@ impl Fetch<'_> {
         let Source { server, sha256, size, pace, .. } = self.source;
         self.talk.info(format!("Downloading {server} image"));
         let begun = Instant::now();
-        let progress = self.progress(size.unwrap_or_default());
+        let progress = self.progress(*size);
         let download = Download {
             source: self.source,
             part_size: self.how.part_size,
@@ -165,7 +165,7 @@ impl Fetch<'_> {
     }
 
     /// A bar, where somebody sees it and wants it.
-    fn progress(&self, total: u64) -> Progress {
+    fn progress(&self, total: Option<u64>) -> Progress {
         Progress::new(total, "", self.terminal && self.talk.shows(Level::Info))
     }
 }

@@ -282,7 +282,7 @@ fn size(bytes: u64) -> String {
 
 /// A bar, where somebody sees it and wants it.
 fn progress(total: u64, what: &'static str, session: &Session) -> Progress {
-    Progress::new(total, what, session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
+    Progress::new(Some(total), what, session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
 }
 
 #[cfg(test)]

@@ -77,7 +77,7 @@ impl Download<'_> {
         };
         self.speed.restart();
         self.require_room(total)?;
-        self.progress.set_total(total.unwrap_or_default());
+        self.progress.set_total(total);
         let total = match (first.status, total) {
             (206, Some(total)) => self.in_parts(first, total, &hasher).await?,
             _ => self.in_one(first, total, &hasher).await?,
