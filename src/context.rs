@@ -4,7 +4,7 @@
 //! below take the exact value that they need.
 
 use crate::environment::{Env, Found};
-use crate::error::{Failure, Kind, Result};
+use crate::error::{Ending, Failure, Result};
 use crate::message::Talk;
 use crate::passthrough;
 use crate::persona::Persona;
@@ -136,7 +136,9 @@ impl Context {
     pub fn print(&mut self, text: &str) -> Result<()> {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
         written.map_err(|error| match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Failure { kind: Kind::ClosedStdout, ..Failure::from(error) },
+            std::io::ErrorKind::BrokenPipe => {
+                Failure { ending: Ending::ClosedStdout, ..Failure::from(error) }
+            }
             _ => Failure::from(error).context("writing standard output"),
         })
     }

@@ -1,13 +1,13 @@
 //! The one error type of the program: what went wrong, how bad it is, and what to type next.
 //!
-//! Modules below the commands add context; the command decides the kind; `lib::run` reports it once.
+//! Modules below the commands add context; the command decides the ending; `lib::run` reports it once.
 
 use crate::hint::Hint;
 use std::fmt;
 
 /// What a failure means for the exit status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum Ending {
     /// The command line is wrong; nothing was done. Exit status 1. With the words of the command (`remote`,
     /// `login`), whose usage is shown.
     Usage(Vec<String>),
@@ -21,7 +21,7 @@ pub enum Kind {
 #[derive(Debug)]
 pub struct Failure {
     /// Decides the exit status.
-    pub kind: Kind,
+    pub ending: Ending,
     /// The chain of causes, outermost first.
     pub source: anyhow::Error,
     /// What to type or look at next, most useful first.
@@ -32,19 +32,19 @@ pub struct Failure {
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    /// A failure of kind [`Kind::Failed`] with this message.
+    /// A failure that ends in [`Ending::Failed`] with this message.
     pub fn new(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
-        Self { kind: Kind::Failed, source: anyhow::Error::msg(message), hints: Vec::new() }
+        Self { ending: Ending::Failed, source: anyhow::Error::msg(message), hints: Vec::new() }
     }
 
-    /// A failure of kind [`Kind::Usage`]; `command` are the words that name the command, and no other word that was
+    /// A failure that ends in [`Ending::Usage`]; `command` are the words that name the command, and no other word that was
     /// typed, which may be a secret.
     pub fn usage<M>(command: &[&str], message: M) -> Self
     where
         M: fmt::Display + fmt::Debug + Send + Sync + 'static,
     {
         let command = command.iter().map(ToString::to_string).collect();
-        Self { kind: Kind::Usage(command), ..Self::new(message) }
+        Self { ending: Ending::Usage(command), ..Self::new(message) }
     }
 
     /// Adds a hint: a command to type, or where to look.
@@ -69,7 +69,7 @@ impl Failure {
 
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { kind: Kind::Failed, source: error.into(), hints: Vec::new() }
+        Self { ending: Ending::Failed, source: error.into(), hints: Vec::new() }
     }
 }
 
@@ -100,7 +100,7 @@ mod tests {
         let failure = Failure::new("no such file").context("opening x").hint("touch x");
         assert_eq!(failure.message(), "opening x: no such file");
         assert_eq!(failure.hints, [Hint::from("touch x")]);
-        assert_eq!(failure.kind, Kind::Failed);
-        assert_eq!(Failure::usage(&["x"], "x").kind, Kind::Usage(vec!["x".into()]));
+        assert_eq!(failure.ending, Ending::Failed);
+        assert_eq!(Failure::usage(&["x"], "x").ending, Ending::Usage(vec!["x".into()]));
     }
 }

@@ -48,7 +48,7 @@ pub mod uri;
 pub mod view;
 
 use context::Context;
-use error::{Failure, Kind};
+use error::{Ending, Failure};
 use std::ffi::OsString;
 
 /// Runs one command line in `ctx` and returns the exit status: 0 done, 1 wrong command line, 255 failed,
@@ -69,13 +69,13 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
 
 /// The one reporter: one FATAL line, then the hints. A wrong command line is shown in clap's layout.
 fn report(failure: &Failure, ctx: &Context) -> u8 {
-    let status = match &failure.kind {
-        Kind::ClosedStdout => return 141,
-        Kind::Usage(command) => {
+    let status = match &failure.ending {
+        Ending::ClosedStdout => return 141,
+        Ending::Usage(command) => {
             ctx.talk.prompt(&cli::usage_text(command, &failure.message(), ctx));
             1
         }
-        Kind::Failed => {
+        Ending::Failed => {
             ctx.talk.fatal(failure.message());
             255
         }

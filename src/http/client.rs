@@ -1,7 +1,7 @@
 //! The one HTTP client: bounded in time and size, careful with redirects and tokens.
 
 use super::address::{Address, brief, shown, without_userinfo};
-use super::error::{HttpError, Kind};
+use super::error::{HttpError, HttpErrorKind};
 use super::limits::Limits;
 use super::login::Login;
 use super::proxy::Proxies;
@@ -101,7 +101,7 @@ impl Http {
             Ok(result) => result,
             Err(_) => {
                 let proxy = self.proxies(&get.to.url)?.for_url(&get.to.url);
-                Err(HttpError::new(&get.to.url, Kind::Timeout(get.timeout)).through(proxy))
+                Err(HttpError::new(&get.to.url, HttpErrorKind::Timeout(get.timeout)).through(proxy))
             }
         }
     }
@@ -122,18 +122,19 @@ impl Http {
             let Some(next) = redirect_target(&response)? else {
                 return Ok(Arrived { response, url, left_origin });
             };
-            let wrong =
-                |text: &str| Err(HttpError::new(&url, Kind::Redirect(format!("{text} {}", brief(&next)))));
+            let wrong = |text: &str| {
+                Err(HttpError::new(&url, HttpErrorKind::Redirect(format!("{text} {}", brief(&next)))))
+            };
             if asked.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
                 // Every message names the address.
                 let text = "the server sends requests on to an address with the token in it";
-                return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
+                return Err(HttpError::new(&url, HttpErrorKind::Redirect(text.to_string())));
             }
             if !matches!(next.scheme(), "http" | "https") {
                 return wrong("the server sends requests on to");
             }
             if url.scheme() == "https" && next.scheme() != "https" && !asked.downgrade {
-                return Err(HttpError::new(&url, Kind::Downgrade(shown(&next))));
+                return Err(HttpError::new(&url, HttpErrorKind::Downgrade(shown(&next))));
             }
             seen.push(url.clone());
             if seen.contains(&next) {
@@ -155,7 +156,7 @@ impl Http {
         login: Option<Login<'_>>,
         insecure: bool,
     ) -> Result<reqwest::RequestBuilder, HttpError> {
-        let setup = |text: &str| HttpError::new(url, Kind::Setup(text.to_string()));
+        let setup = |text: &str| HttpError::new(url, HttpErrorKind::Setup(text.to_string()));
         let proxy = self.proxies(url)?.for_url(url);
         let request = self.client(url, proxy, insecure)?.request(method, url.clone());
         let Some(login) = login.filter(|login| !login.secret().is_empty()) else { return Ok(request) };
@@ -183,7 +184,7 @@ impl Http {
         let etag = header(&response, ETAG);
         if etag.as_ref().is_some_and(|etag| etag.len() > LONGEST_ETAG) {
             let text = format!("the answer's ETag is longer than {LONGEST_ETAG} bytes");
-            return Err(HttpError::new(&url, Kind::Unexpected(text)));
+            return Err(HttpError::new(&url, HttpErrorKind::Unexpected(text)));
         }
         let date = header(&response, DATE).unwrap_or_default();
         let retry_after = header(&response, RETRY_AFTER).and_then(|text| parse_retry_after(&text, &date));
@@ -202,7 +203,7 @@ impl Http {
             body.extend_from_slice(&chunk[..chunk.len().min(room)]);
             if chunk.len() > room {
                 if status.is_success() {
-                    return Err(HttpError::new(&url, Kind::TooLarge(limit)));
+                    return Err(HttpError::new(&url, HttpErrorKind::TooLarge(limit)));
                 }
                 break;
             }
@@ -220,7 +221,7 @@ impl Http {
 
     fn proxies(&self, url: &Url) -> Result<&Proxies, HttpError> {
         let proxies = self.0.proxies.get_or_init(|| Proxies::new(&self.0.settings));
-        proxies.as_ref().map_err(|text| HttpError::new(url, Kind::Setup(text.clone())))
+        proxies.as_ref().map_err(|text| HttpError::new(url, HttpErrorKind::Setup(text.clone())))
     }
 
     fn client(&self, url: &Url, proxy: Option<&Url>, insecure: bool) -> Result<&reqwest::Client, HttpError> {
@@ -232,7 +233,7 @@ impl Http {
         };
         let proxies = self.proxies(url)?;
         let client = self.0.clients[trust as usize].get_or_init(|| self.build(trust, proxies.clone()));
-        client.as_ref().map_err(|text| HttpError::new(url, Kind::Setup(text.clone())))
+        client.as_ref().map_err(|text| HttpError::new(url, HttpErrorKind::Setup(text.clone())))
     }
 
     fn build(&self, trust: Trust, proxies: Proxies) -> Result<reqwest::Client, String> {
@@ -276,7 +277,7 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
         Some(target) => Ok(Some(without_userinfo(&target))),
         None => {
             let text = "the server sends requests on to what is no address".to_string();
-            Err(HttpError::new(response.url(), Kind::Redirect(text)))
+            Err(HttpError::new(response.url(), HttpErrorKind::Redirect(text)))
         }
     }
 }

@@ -28,12 +28,12 @@ pub struct HttpError {
     /// What else a person should know, in our words.
     pub note: Option<Box<str>>,
     /// What happened.
-    pub kind: Kind,
+    pub kind: HttpErrorKind,
 }
 
 /// What happened to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum HttpErrorKind {
     /// Nobody listens there.
     Refused,
     /// The name has no address.
@@ -95,12 +95,12 @@ pub enum Tls {
 
 impl HttpError {
     /// `kind` at `url`, asked directly.
-    pub fn new(url: &Url, kind: Kind) -> Self {
+    pub fn new(url: &Url, kind: HttpErrorKind) -> Self {
         Self::at(brief(url), kind)
     }
 
     /// `kind` at what is shown as `url`.
-    pub(crate) fn at(url: String, kind: Kind) -> Self {
+    pub(crate) fn at(url: String, kind: HttpErrorKind) -> Self {
         Self {
             url: url.into(),
             proxy: None,
@@ -128,13 +128,13 @@ impl HttpError {
     /// not pass *has* answered.
     pub fn is_no_answer(&self) -> bool {
         match &self.kind {
-            Kind::Refused
-            | Kind::UnknownHost
-            | Kind::ConnectTimeout(_)
-            | Kind::Timeout(_)
-            | Kind::Stalled(_)
-            | Kind::Network(_) => true,
-            Kind::Status { status, .. } => matches!(status, 502..=504),
+            HttpErrorKind::Refused
+            | HttpErrorKind::UnknownHost
+            | HttpErrorKind::ConnectTimeout(_)
+            | HttpErrorKind::Timeout(_)
+            | HttpErrorKind::Stalled(_)
+            | HttpErrorKind::Network(_) => true,
+            HttpErrorKind::Status { status, .. } => matches!(status, 502..=504),
             _ => false,
         }
     }
@@ -142,14 +142,17 @@ impl HttpError {
     /// The status code, where the server gave one.
     pub fn status(&self) -> Option<u16> {
         match self.kind {
-            Kind::Status { status, .. } => Some(status),
+            HttpErrorKind::Status { status, .. } => Some(status),
             _ => None,
         }
     }
 
     /// What to do about it, where that is not plain from the message.
     pub fn hint(&self) -> Option<String> {
-        let unreachable = matches!(self.kind, Kind::Refused | Kind::UnknownHost | Kind::ConnectTimeout(_));
+        let unreachable = matches!(
+            self.kind,
+            HttpErrorKind::Refused | HttpErrorKind::UnknownHost | HttpErrorKind::ConnectTimeout(_)
+        );
         let Some(who) = self.named_by.filter(|_| unreachable) else {
             return self.plain_hint().map(String::from);
         };
@@ -160,23 +163,25 @@ impl HttpError {
 
     fn plain_hint(&self) -> Option<&'static str> {
         match &self.kind {
-            Kind::Tls(Tls::UnknownIssuer) => Some(
+            HttpErrorKind::Tls(Tls::UnknownIssuer) => Some(
                 "if you trust this server, name its certificate authority: export SSL_CERT_FILE=FILE (a login: --ca-file FILE)",
             ),
-            Kind::Tls(Tls::NotYetValid) => Some("check this machine's clock: date"),
-            Kind::Tls(Tls::Expired) => {
+            HttpErrorKind::Tls(Tls::NotYetValid) => Some("check this machine's clock: date"),
+            HttpErrorKind::Tls(Tls::Expired) => {
                 Some("check this machine's clock: date; else the server needs a new certificate")
             }
-            Kind::UnknownHost => {
+            HttpErrorKind::UnknownHost => {
                 Some("check the spelling of the address, and the name server: getent hosts HOST")
             }
-            Kind::Refused | Kind::ConnectTimeout(_) => {
+            HttpErrorKind::Refused | HttpErrorKind::ConnectTimeout(_) => {
                 Some("check the address and its port, and whether a proxy is needed: env | grep -i _proxy")
             }
-            Kind::Status { status: 429, .. } => {
+            HttpErrorKind::Status { status: 429, .. } => {
                 Some("the server has had too many requests: wait, then repeat the command")
             }
-            Kind::Status { .. } if self.retry_after.is_some() => Some("wait, then repeat the command"),
+            HttpErrorKind::Status { .. } if self.retry_after.is_some() => {
+                Some("wait, then repeat the command")
+            }
             _ => None,
         }
     }
@@ -214,7 +219,7 @@ impl fmt::Display for HttpError {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for HttpErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("connection refused"),
@@ -285,28 +290,28 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 's
 /// How the client's words about a proxy begin; its type for them is not within reach.
 const TUNNEL: &str = "tunnel error: ";
 
-fn classify(error: &reqwest::Error, connect: Duration) -> Kind {
+fn classify(error: &reqwest::Error, connect: Duration) -> HttpErrorKind {
     let causes = causes(error);
     if let Some(tls) = causes.iter().find_map(|cause| cause.downcast_ref::<rustls::Error>()) {
-        return Kind::Tls(classify_tls(tls));
+        return HttpErrorKind::Tls(classify_tls(tls));
     }
     if error.is_timeout() {
-        return Kind::ConnectTimeout(connect);
+        return HttpErrorKind::ConnectTimeout(connect);
     }
     if let Some(cause) = causes.iter().find_map(|cause| cause.downcast_ref::<NoThread>()) {
-        return Kind::Setup(cause.to_string());
+        return HttpErrorKind::Setup(cause.to_string());
     }
     if error.is_dns() {
-        return Kind::UnknownHost;
+        return HttpErrorKind::UnknownHost;
     }
     let tunnel = causes.iter().map(ToString::to_string).find(|text| text.starts_with(TUNNEL));
     if let Some(tunnel) = tunnel.filter(|_| !causes.iter().any(|cause| cause.is::<io::Error>())) {
-        return Kind::Network(tunnel.replacen(TUNNEL, "the proxy refused: ", 1));
+        return HttpErrorKind::Network(tunnel.replacen(TUNNEL, "the proxy refused: ", 1));
     }
     match causes.iter().rev().find_map(|cause| cause.downcast_ref::<io::Error>()) {
-        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => Kind::Refused,
-        Some(io) if io.get_ref().is_none() => Kind::Network(io_words(io)),
-        _ => Kind::Network(last_words(&causes)),
+        Some(io) if io.kind() == io::ErrorKind::ConnectionRefused => HttpErrorKind::Refused,
+        Some(io) if io.get_ref().is_none() => HttpErrorKind::Network(io_words(io)),
+        _ => HttpErrorKind::Network(last_words(&causes)),
     }
 }
 

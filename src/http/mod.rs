@@ -24,7 +24,7 @@ pub(crate) mod tests;
 pub use address::{Address, Transport};
 pub(crate) use address::{below, brief, is_loopback, shown};
 pub use client::{Get, Http};
-pub use error::{HttpError, Kind};
+pub use error::{HttpError, HttpErrorKind};
 pub use limits::Limits;
 pub use login::{Login, basic};
 pub use response::{Response, parse_retry_after};

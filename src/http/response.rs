@@ -1,6 +1,6 @@
 //! An answer that has arrived.
 
-use super::error::{HttpError, Kind};
+use super::error::{HttpError, HttpErrorKind};
 use std::time::{Duration, SystemTime};
 use url::Url;
 
@@ -29,13 +29,13 @@ pub struct Response {
 impl Response {
     /// This response as the failure that its status means.
     pub fn failure(&self) -> HttpError {
-        let kind = Kind::Status { status: self.status, message: self.message.clone() };
+        let kind = HttpErrorKind::Status { status: self.status, message: self.message.clone() };
         HttpError { retry_after: self.retry_after, ..HttpError::new(&self.url, kind) }
     }
 
     /// This response as something else than was asked for.
     pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
-        HttpError::new(&self.url, Kind::Unexpected(what.into()))
+        HttpError::new(&self.url, HttpErrorKind::Unexpected(what.into()))
     }
 
     /// Itself, if the status is 200.
@@ -66,13 +66,13 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// [`Kind::Redirect`] with the address that answered.
+    /// [`HttpErrorKind::Redirect`] with the address that answered.
     pub fn at_home(self) -> Result<Self, HttpError> {
         if !self.left_origin {
             return Ok(self);
         }
         let text = "the server sends requests on to here, which is another server and gets no token";
-        Err(HttpError::new(&self.url, Kind::Redirect(text.to_string())))
+        Err(HttpError::new(&self.url, HttpErrorKind::Redirect(text.to_string())))
     }
 }
 

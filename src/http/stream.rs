@@ -3,7 +3,7 @@
 
 use super::address::Address;
 use super::client::{Arrived, Asked, Http, header};
-use super::error::{HttpError, Kind};
+use super::error::{HttpError, HttpErrorKind};
 use super::login::Login;
 use super::response::Response;
 use bytes::Bytes;
@@ -85,18 +85,18 @@ impl Stream {
         let patience = self.http.limits().stall;
         match tokio::time::timeout(patience, self.response.chunk()).await {
             Ok(chunk) => chunk.map_err(|error| self.http.failed(&self.url, &error)),
-            Err(_) => Err(HttpError::new(&self.url, Kind::Stalled(patience))),
+            Err(_) => Err(HttpError::new(&self.url, HttpErrorKind::Stalled(patience))),
         }
     }
 
     /// This answer as one that broke off, or that is wrong in a way that another try may mend.
     pub fn broken(&self, what: impl Into<String>) -> HttpError {
-        HttpError::new(&self.url, Kind::Network(what.into()))
+        HttpError::new(&self.url, HttpErrorKind::Network(what.into()))
     }
 
     /// This answer as something else than was asked for.
     pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
-        HttpError::new(&self.url, Kind::Unexpected(what.into()))
+        HttpError::new(&self.url, HttpErrorKind::Unexpected(what.into()))
     }
 }
 
@@ -163,7 +163,7 @@ impl Http {
         };
         match tokio::time::timeout(patience, opening).await {
             Ok(result) => result,
-            Err(_) => Err(HttpError::new(&fetch.to.url, Kind::Stalled(patience))),
+            Err(_) => Err(HttpError::new(&fetch.to.url, HttpErrorKind::Stalled(patience))),
         }
     }
 
@@ -193,7 +193,7 @@ impl Http {
             let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
             if response.status().is_redirection() {
                 let text = "the server sends this request on to elsewhere, which is not followed";
-                return Err(HttpError::new(&url, Kind::Redirect(text.to_string())));
+                return Err(HttpError::new(&url, HttpErrorKind::Redirect(text.to_string())));
             }
             self.receive(response, url.clone(), false, call.login, self.limits().document).await
         };
@@ -205,19 +205,19 @@ impl Http {
     }
 
     /// Waits until nothing has moved for too long, or, once all has, no answer came in `timeout`.
-    async fn stalled(&self, moved: &AtomicU64, goal: u64, timeout: Duration) -> Kind {
+    async fn stalled(&self, moved: &AtomicU64, goal: u64, timeout: Duration) -> HttpErrorKind {
         let patience = self.limits().stall;
         let mut before = moved.load(Ordering::Relaxed);
         while before < goal {
             tokio::time::sleep(patience).await;
             let now = moved.load(Ordering::Relaxed);
             if now == before {
-                return Kind::Stalled(patience);
+                return HttpErrorKind::Stalled(patience);
             }
             before = now;
         }
         tokio::time::sleep(timeout).await;
-        Kind::Timeout(timeout)
+        HttpErrorKind::Timeout(timeout)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::digest::Digest;
 use crate::http::stream::{Fetch, Stream};
-use crate::http::{Address, Http, HttpError, Kind, Login};
+use crate::http::{Address, Http, HttpError, HttpErrorKind, Login};
 use crate::message::cut;
 use crate::secret::Secret;
 use std::ops::Range;
@@ -39,7 +39,7 @@ impl Source {
         let to = self.address.at(url.clone());
         let fetch = Fetch { to: &to, login, range, downgrade: self.http_storage };
         self.http.open(&fetch).await.map_err(|error| match &error.kind {
-            Kind::Downgrade(at) => chose_http(self.server, &self.address.url, at),
+            HttpErrorKind::Downgrade(at) => chose_http(self.server, &self.address.url, at),
             _ => error,
         })
     }
@@ -53,5 +53,5 @@ pub(crate) fn is_http_storage(asked: &Url, url: &Url) -> bool {
 /// The failure where a `server` chose the http address that is shown as `at`.
 pub(crate) fn chose_http(server: &str, asked: &Url, at: &str) -> HttpError {
     let text = format!("the {server} uses https, but the address that it chose for the image uses http");
-    HttpError::new(asked, Kind::PlainAddress(format!("{text}: {}", cut(at))))
+    HttpError::new(asked, HttpErrorKind::PlainAddress(format!("{text}: {}", cut(at))))
 }

@@ -13,7 +13,7 @@ use crate::environment::Found;
 use crate::error::{Failure, Result};
 use crate::hint::Hint;
 use crate::http::shown;
-use crate::http::{HttpError, Kind};
+use crate::http::{HttpError, HttpErrorKind};
 use crate::image::transfer::TransferError;
 use crate::uri::LibraryRef;
 use std::ops::RangeInclusive;
@@ -91,8 +91,8 @@ impl Chosen {
             _ => Vec::new(),
         };
         let advice: &[&str] = match error.kind {
-            Kind::PlainAddress(_) => &HTTP_STORAGE_HINTS,
-            Kind::Crawls { .. } => &[SLOW_HINT],
+            HttpErrorKind::PlainAddress(_) => &HTTP_STORAGE_HINTS,
+            HttpErrorKind::Crawls { .. } => &[SLOW_HINT],
             _ => &[],
         };
         let unsent = self.unsent(&error, own);

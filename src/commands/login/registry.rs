@@ -10,7 +10,7 @@ use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, ResultExt};
 use crate::hint::{CommandLine, Hint};
 use crate::http::basic;
-use crate::http::error::{Kind, Tls};
+use crate::http::error::{HttpErrorKind, Tls};
 use crate::http::is_loopback;
 use crate::secret::Secret;
 use crate::services::registry::check::{Verdict, check};
@@ -98,8 +98,11 @@ fn verify(
     let http = session.http_trusting(login.ca_file.clone(), directories);
     let while_login = || format!("while login to {uri}");
     let verdict = wait(check(&http, uri, insecure, username, password))?.map_err(|error| {
-        let unknown = matches!(error.kind, Kind::Tls(Tls::UnknownIssuer)) && !insecure;
-        let (odd, url) = (matches!(error.kind, Kind::Unexpected(_) | Kind::Status { .. }), error.url.clone());
+        let unknown = matches!(error.kind, HttpErrorKind::Tls(Tls::UnknownIssuer)) && !insecure;
+        let (odd, url) = (
+            matches!(error.kind, HttpErrorKind::Unexpected(_) | HttpErrorKind::Status { .. }),
+            error.url.clone(),
+        );
         let failure = failure(error).context(while_login());
         match () {
             () if unknown => failure.hint("or, without verification: --insecure"),

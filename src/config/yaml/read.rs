@@ -1,7 +1,7 @@
 //! A tree → [`Config`], as Go's reader takes it into Apptainer's structures.
 
 use super::parsed::{Parsed, UnknownKey, YamlError};
-use super::tree::{Kind, MOST_DEPTH, Node, fail, parse, too_deep, too_much};
+use super::tree::{MOST_DEPTH, Node, Shape, fail, parse, too_deep, too_much};
 use crate::config::{Config, Credential, Endpoint, Keyserver};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
@@ -152,7 +152,7 @@ impl Reader {
         node: Node,
         item: impl Fn(&mut Self, Node) -> Result<T, YamlError>,
     ) -> Result<Vec<T>, YamlError> {
-        let Kind::List(nodes) = node.kind() else {
+        let Shape::List(nodes) = node.kind() else {
             return if node.is_null() {
                 Ok(Vec::new())
             } else {
@@ -181,8 +181,8 @@ impl Reader {
     fn text(&mut self, node: Node) -> Result<String, YamlError> {
         self.step(node)?;
         match node.kind() {
-            Kind::Scalar(..) if node.is_null() => Ok(String::new()),
-            Kind::Scalar(text, _) => Ok(text.to_string()),
+            Shape::Scalar(..) if node.is_null() => Ok(String::new()),
+            Shape::Scalar(text, _) => Ok(text.to_string()),
             _ => Err(self.wrong(node, "a text belongs here")),
         }
     }
@@ -194,7 +194,7 @@ impl Reader {
             return Ok(false);
         }
         match node.kind() {
-            Kind::Scalar(text, true) => match text {
+            Shape::Scalar(text, true) => match text {
                 "true" | "True" | "TRUE" | "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Ok(true),
                 "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
                     Ok(false)
@@ -220,7 +220,7 @@ impl Reader {
         pairs: &mut Pairs<'t>,
         seen: &mut BTreeSet<&'t str>,
     ) -> Result<(), YamlError> {
-        let Kind::Map(mut entries) = node.kind() else {
+        let Shape::Map(mut entries) = node.kind() else {
             return Err(self.wrong(node, "a mapping belongs here"));
         };
         if depth > MOST_DEPTH {
@@ -229,7 +229,7 @@ impl Reader {
         let (mut own, mut merges) = (BTreeSet::new(), Vec::new());
         while let (Some(key), Some(value)) = (entries.next(), entries.next()) {
             self.step(key)?;
-            let Kind::Scalar(text, plain) = key.kind() else {
+            let Shape::Scalar(text, plain) = key.kind() else {
                 return Err(self.wrong(key, "a key has to be a text"));
             };
             if plain && text == "<<" {
@@ -250,11 +250,11 @@ impl Reader {
         }
         for merge in merges {
             match merge.kind() {
-                Kind::Map(_) => self.merge(merge, depth, pairs, seen)?,
-                Kind::List(mut sources) => {
+                Shape::Map(_) => self.merge(merge, depth, pairs, seen)?,
+                Shape::List(mut sources) => {
                     sources.try_for_each(|source| self.merge(source, depth, pairs, seen))?
                 }
-                Kind::Scalar(..) => return Err(self.wrong(merge, "a merge (<<) needs a mapping")),
+                Shape::Scalar(..) => return Err(self.wrong(merge, "a merge (<<) needs a mapping")),
             }
         }
         Ok(())
@@ -320,7 +320,7 @@ impl Reader {
     /// Counts a value before it is copied.
     fn step(&mut self, node: Node) -> Result<(), YamlError> {
         self.steps += 1;
-        if let Kind::Scalar(text, _) = node.kind() {
+        if let Shape::Scalar(text, _) = node.kind() {
             self.text += text.len();
         }
         if self.steps > MOST_STEPS {

@@ -57,7 +57,7 @@ pub(super) struct Node<'t> {
 }
 
 /// The three kinds of nodes.
-pub(super) enum Kind<'t> {
+pub(super) enum Shape<'t> {
     /// A text, and whether it is plain: only then can it be null, a boolean or a merge.
     Scalar(&'t str, bool),
     /// A list.
@@ -96,21 +96,21 @@ impl<'t> Node<'t> {
     }
 
     /// What it is.
-    pub(super) fn kind(&self) -> Kind<'t> {
+    pub(super) fn kind(&self) -> Shape<'t> {
         let items = |end: u32| Items { tree: self.tree, next: self.index + 1, end: end as usize };
         match self.tree.nodes[self.index].content {
             Content::Scalar { at, length, plain } => {
-                Kind::Scalar(&self.tree.texts[at as usize..(at + length) as usize], plain)
+                Shape::Scalar(&self.tree.texts[at as usize..(at + length) as usize], plain)
             }
-            Content::List { end } => Kind::List(items(end)),
-            Content::Map { end } => Kind::Map(items(end)),
+            Content::List { end } => Shape::List(items(end)),
+            Content::Map { end } => Shape::Map(items(end)),
             Content::Alias(target) => Node { index: target as usize, ..*self }.kind(),
         }
     }
 
     /// An empty, `~` or `null` scalar.
     pub(super) fn is_null(&self) -> bool {
-        matches!(self.kind(), Kind::Scalar("" | "~" | "null" | "Null" | "NULL", true))
+        matches!(self.kind(), Shape::Scalar("" | "~" | "null" | "Null" | "NULL", true))
     }
 }
 

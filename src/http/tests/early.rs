@@ -1,7 +1,7 @@
 //! Requests with a body, to servers that say no before they have all of it, and close.
 
 use super::*;
-use crate::http::Kind;
+use crate::http::HttpErrorKind;
 use crate::http::stream::{Call, Content, FilePart};
 use reqwest::Method;
 use std::io::{Read, Write};
@@ -51,12 +51,12 @@ fn the_no_is_heard_though_the_connection_ends() {
     ] {
         let error = send(&refusing(answer));
         let message = message.map(String::from);
-        assert_eq!(error.kind, Kind::Status { status: 413, message }, "{answer:?}");
+        assert_eq!(error.kind, HttpErrorKind::Status { status: 413, message }, "{answer:?}");
     }
 }
 
 #[test]
 fn a_broken_yes_is_none() {
     let error = send(&refusing("HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{"));
-    assert!(matches!(error.kind, Kind::Network(_)), "{error}");
+    assert!(matches!(error.kind, HttpErrorKind::Network(_)), "{error}");
 }

@@ -1,7 +1,7 @@
 //! Servers that do not answer, answer slowly, too much, or nonsense.
 
 use super::*;
-use crate::http::Kind;
+use crate::http::HttpErrorKind;
 use crate::peers::endpoint::Behaviour;
 use std::net::TcpListener;
 
@@ -16,7 +16,7 @@ fn nobody_listens() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error =
         get(&http(), &format!("http://u:canary@127.0.0.1:{port}"), "/x?q=canary#canary").err().unwrap();
-    assert_eq!(error.kind, Kind::Refused);
+    assert_eq!(error.kind, HttpErrorKind::Refused);
     assert!(error.is_no_answer());
     assert_eq!(error.to_string(), format!("http://127.0.0.1:{port}/x: connection refused"));
 }
@@ -25,7 +25,7 @@ fn nobody_listens() {
 fn nobody_has_the_name() {
     // A name that no resolver may ever know; without any resolver the lookup fails as well.
     let error = get(&http(), &format!("http://{UNRESOLVABLE}"), "/x").err().unwrap();
-    assert_eq!(error.kind, Kind::UnknownHost, "{error}");
+    assert_eq!(error.kind, HttpErrorKind::UnknownHost, "{error}");
     assert_eq!(error.to_string(), format!("http://{UNRESOLVABLE}/x: the host name is not known"));
 }
 
@@ -34,7 +34,7 @@ fn silence_and_dripping_end_in_time() {
     for behaviour in [Behaviour::Silent, Behaviour::Drip(Duration::from_millis(20))] {
         let endpoint = misbehaving(behaviour);
         let error = get(&impatient(), &endpoint.url(), "/x").err().unwrap();
-        assert_eq!(error.kind, Kind::Timeout(SHORT));
+        assert_eq!(error.kind, HttpErrorKind::Timeout(SHORT));
         assert_eq!(error.to_string(), format!("{}/x: no whole answer within 0.3 s", endpoint.url()));
     }
 }
@@ -48,14 +48,14 @@ fn a_server_that_takes_no_connection() {
     let held: Vec<_> = filling.collect();
     let limits = Limits { connect: SHORT, ..limits(PATIENT) };
     let error = get(&Http::new(settings(), limits), &format!("http://{address}"), "/x").err().unwrap();
-    assert_eq!(error.kind, Kind::ConnectTimeout(SHORT), "{error} with {} held", held.len());
+    assert_eq!(error.kind, HttpErrorKind::ConnectTimeout(SHORT), "{error} with {} held", held.len());
 }
 
 #[test]
 fn an_endless_answer_is_cut() {
     let endpoint = misbehaving(Behaviour::Endless);
     let error = get(&http(), &endpoint.url(), "/x").err().unwrap();
-    assert_eq!(error.kind, Kind::TooLarge(10_000));
+    assert_eq!(error.kind, HttpErrorKind::TooLarge(10_000));
     assert!(!error.is_no_answer());
 }
 

@@ -1,7 +1,7 @@
 //! TLS: whose certificates are believed, and what is said about the others.
 
 use super::*;
-use crate::http::{Kind, error::Tls};
+use crate::http::{HttpErrorKind, error::Tls};
 use crate::peers::ca::{Ca, Identity};
 use std::path::Path;
 
@@ -11,7 +11,7 @@ fn trusting(path: &Path) -> Http {
 
 fn problem(http: &Http, endpoint: &Endpoint) -> Tls {
     match get(http, &endpoint.url(), "/library/version").err().map(|error| error.kind) {
-        Some(Kind::Tls(problem)) => problem,
+        Some(HttpErrorKind::Tls(problem)) => problem,
         other => panic!("{other:?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! A transfer may be slow, but it may not crawl for ever.
 
-use crate::http::{HttpError, Kind};
+use crate::http::{HttpError, HttpErrorKind};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use url::Url;
@@ -39,7 +39,7 @@ impl Speed {
             tokio::time::sleep(tick).await;
             let mut pace = self.pace.borrow_mut();
             if pace.crawls(self.moved.get(), Instant::now()) {
-                let kind = Kind::Crawls { rate: pace.rate, window: pace.window };
+                let kind = HttpErrorKind::Crawls { rate: pace.rate, window: pace.window };
                 return HttpError::new(url, kind);
             }
         }

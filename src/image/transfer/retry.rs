@@ -1,7 +1,7 @@
 //! What is worth another try, when, and how often.
 
 use super::Progress;
-use crate::http::{HttpError, Kind};
+use crate::http::{HttpError, HttpErrorKind};
 use crate::message::Talk;
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl<'a> Patience<'a> {
 /// Whether the same request may go well a moment later.
 fn is_passing(error: &HttpError) -> bool {
     match &error.kind {
-        Kind::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
+        HttpErrorKind::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
         _ => error.is_no_answer(),
     }
 }

@@ -1,6 +1,6 @@
 //! Which services an endpoint has: `assets/config/config.prod.json`.
 
-use crate::http::{Address, Get, HttpError, Kind, below, brief};
+use crate::http::{Address, Get, HttpError, HttpErrorKind, below, brief};
 use crate::message::cut;
 use crate::services::Client;
 use serde::Deserialize;
@@ -196,13 +196,14 @@ fn describe(body: &[u8]) -> String {
 ///
 /// # Errors
 ///
-/// [`Kind::Setup`] when the endpoint gave the service an address that is none, or of another scheme.
+/// [`HttpErrorKind::Setup`] when the endpoint gave the service an address that is none, or of another scheme.
 pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
     match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(below(&url, path)),
         _ => {
-            let kind =
-                Kind::Setup("the endpoint names this address, which is neither http nor https".to_string());
+            let kind = HttpErrorKind::Setup(
+                "the endpoint names this address, which is neither http nor https".to_string(),
+            );
             Err(HttpError::at(redact(service_uri), kind))
         }
     }

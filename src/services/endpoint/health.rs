@@ -1,7 +1,7 @@
 //! Which services of an endpoint are up, and in which version.
 
 use super::discovery::{Service, Services, service_url};
-use crate::http::{Address, Get, HttpError, Kind};
+use crate::http::{Address, Get, HttpError, HttpErrorKind};
 use crate::message::cut;
 use crate::services::Client;
 use crate::uri::public;
@@ -78,8 +78,8 @@ async fn check(http: &Client, name: &str, service: &Service, endpoint: &Address)
 /// `/version`.
 fn is_up(error: &HttpError) -> bool {
     match &error.kind {
-        Kind::Status { status, .. } => *status < 500,
-        Kind::Unexpected(_) | Kind::TooLarge(_) => true,
+        HttpErrorKind::Status { status, .. } => *status < 500,
+        HttpErrorKind::Unexpected(_) | HttpErrorKind::TooLarge(_) => true,
         _ => false,
     }
 }
@@ -114,7 +114,7 @@ pub async fn plain_check(http: &Client, to: &Address) -> Result<(), HttpError> {
     match http.get(get).await {
         Ok(response) if response.status >= 500 => Err(response.failure()),
         // The page itself does not matter, nor how long it is.
-        Err(HttpError { kind: Kind::TooLarge(_), .. }) | Ok(_) => Ok(()),
+        Err(HttpError { kind: HttpErrorKind::TooLarge(_), .. }) | Ok(_) => Ok(()),
         Err(error) => Err(error),
     }
 }

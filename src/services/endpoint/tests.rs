@@ -1,7 +1,7 @@
 //! What an endpoint and its services are asked, and what is made of their answers.
 
 use crate::http::tests::*;
-use crate::http::{Address, HttpError, Kind};
+use crate::http::{Address, HttpError, HttpErrorKind};
 use crate::peers::endpoint::Endpoint;
 use crate::peers::endpoint::{Behaviour, DISCOVERY, IDENTITY, TOKEN_STATUS};
 use crate::peers::gate::Gate;
@@ -140,7 +140,7 @@ fn the_verdict_on_a_token() {
         assert_eq!(verdict(&http(), &endpoint).unwrap_err().status(), Some(status));
     }
     endpoint.set(TOKEN_STATUS, Behaviour::Silent);
-    assert_eq!(verdict(&with(SHORT), &endpoint).unwrap_err().kind, Kind::Timeout(SHORT));
+    assert_eq!(verdict(&with(SHORT), &endpoint).unwrap_err().kind, HttpErrorKind::Timeout(SHORT));
 }
 
 #[test]
@@ -150,8 +150,8 @@ fn another_server_has_no_say_about_a_token() {
     for path in [TOKEN_STATUS, IDENTITY] {
         endpoint.set(path, Behaviour::Redirect(302, format!("{}/login", abroad.url())));
     }
-    assert!(matches!(verdict(&http(), &endpoint).unwrap_err().kind, Kind::Redirect(_)));
-    assert!(matches!(account(&endpoint).unwrap_err().kind, Kind::Redirect(_)));
+    assert!(matches!(verdict(&http(), &endpoint).unwrap_err().kind, HttpErrorKind::Redirect(_)));
+    assert!(matches!(account(&endpoint).unwrap_err().kind, HttpErrorKind::Redirect(_)));
     assert_eq!(tokens_seen(&abroad, "/login"), [None, None]);
 }
 

@@ -1,6 +1,6 @@
 //! Whether a keyserver takes a login.
 
-use crate::http::{Address, Get, HttpError, Kind, Login};
+use crate::http::{Address, Get, HttpError, HttpErrorKind, Login};
 use crate::services::Client;
 
 /// What a keyserver said about a login.
@@ -34,7 +34,7 @@ pub(crate) async fn check(http: &Client, base: &Address, login: Login<'_>) -> Re
             Ok(Answer::Rejected(answer)) => return Ok(Verdict::Rejected(answer)),
             Ok(Answer::Status(status)) => with.push((page, status)),
             // What another server says about a login that it did not get means nothing.
-            Err(error @ HttpError { kind: Kind::Redirect(_) | Kind::Downgrade(_), .. }) => {
+            Err(error @ HttpError { kind: HttpErrorKind::Redirect(_) | HttpErrorKind::Downgrade(_), .. }) => {
                 elsewhere = Some(error)
             }
             Err(error) => return Err(error),
@@ -65,7 +65,7 @@ async fn status(http: &Client, to: &Address, login: Option<Login<'_>>) -> Result
     let get = Get { to, login, accept: None, timeout: limits.keyserver, limit: limits.json_bytes };
     let response = match http.get(get).await {
         // The page itself does not matter, nor how long it is.
-        Err(HttpError { kind: Kind::TooLarge(_), .. }) => return Ok(Answer::Status(200)),
+        Err(HttpError { kind: HttpErrorKind::TooLarge(_), .. }) => return Ok(Answer::Status(200)),
         answer => answer?.at_home()?,
     };
     match response.status {

@@ -10,7 +10,7 @@ mod wire;
 use crate::arch::Arch;
 use crate::digest::Digest;
 use crate::http::stream::{Call, Content};
-use crate::http::{Address, Get, HttpError, Kind, Login, Response};
+use crate::http::{Address, Get, HttpError, HttpErrorKind, Login, Response};
 use crate::image::source::Source;
 use crate::secret::Secret;
 use crate::services::Client;
@@ -316,7 +316,7 @@ fn made_address(text: &str, response: &Response) -> Result<Url, HttpError> {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(HttpError::new(
             &response.url,
-            Kind::Unexpected("the answer names no address to send the image to".to_string()),
+            HttpErrorKind::Unexpected("the answer names no address to send the image to".to_string()),
         )),
     }
 }

@@ -3,7 +3,7 @@
 
 use super::challenge::{self, Challenge};
 use crate::http::error::Tls;
-use crate::http::{Address, Get, HttpError, Kind, Login, Response, is_loopback};
+use crate::http::{Address, Get, HttpError, HttpErrorKind, Login, Response, is_loopback};
 use crate::message::cut;
 use crate::secret::Secret;
 use crate::services::Client;
@@ -100,7 +100,11 @@ impl Registry<'_> {
                 };
                 match plain {
                     Ok(answer) if answer.status == 400 => Err(error),
-                    Err(other) if other.kind == Kind::Refused && error.kind == Kind::Refused => Err(error),
+                    Err(other)
+                        if other.kind == HttpErrorKind::Refused && error.kind == HttpErrorKind::Refused =>
+                    {
+                        Err(error)
+                    }
                     answer => answer,
                 }
             }
@@ -147,7 +151,10 @@ fn may_try_http(error: &HttpError) -> bool {
     !error.connected
         && matches!(
             &error.kind,
-            Kind::Refused | Kind::Network(_) | Kind::ConnectTimeout(_) | Kind::Tls(Tls::Other(_))
+            HttpErrorKind::Refused
+                | HttpErrorKind::Network(_)
+                | HttpErrorKind::ConnectTimeout(_)
+                | HttpErrorKind::Tls(Tls::Other(_))
         )
 }
 
