@@ -61,6 +61,23 @@ impl Terminals {
     }
 }
 
+/// When to colour what is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colours {
+    /// On a terminal.
+    Auto,
+    /// In a pipe too.
+    Always,
+    Never,
+}
+
+impl Colours {
+    /// Whether to colour a stream.
+    pub fn are_on(self, is_terminal: impl FnOnce() -> bool) -> bool {
+        self == Self::Always || self == Self::Auto && is_terminal()
+    }
+}
+
 /// Replaces this process by another program, which keeps the environment; returns only if that failed.
 /// Arguments: the program's file, the whole argument vector.
 pub type Exec = Box<dyn Fn(&Path, &[OsString]) -> std::io::Error>;
@@ -87,10 +104,10 @@ pub struct Context {
     pub prompt: Box<dyn Prompt>,
     /// Which streams are terminals.
     pub terminals: Terminals,
-    /// Columns of the terminal that standard output is.
-    pub width: Box<dyn Fn() -> Option<usize>>,
-    /// Whether colours are allowed.
-    pub colour: bool,
+    /// Columns of a terminal; `None` for a pipe and for a terminal that reports none.
+    pub width: Box<dyn Fn(Stream) -> Option<usize>>,
+    /// Whether to colour. Tables in a pipe never are.
+    pub colours: Colours,
     /// The clock.
     pub now: fn() -> SystemTime,
     /// How long and how much every request may take.
@@ -149,16 +166,25 @@ impl Context {
     /// Those of [`Context::print`].
     pub fn show(&mut self, view: &impl View, as_json: bool) -> Result<()> {
         let sink = if self.terminals.stdout() {
-            Sink::Terminal(Screen { width: (self.width)().unwrap_or(80), colour: self.colour })
+            Sink::Terminal(Screen {
+                width: (self.width)(Stream::Stdout).unwrap_or(80),
+                colour: self.colours != Colours::Never,
+            })
         } else {
             Sink::Pipe
         };
         self.print(&view::render(view, as_json, sink))
     }
 
-    /// Columns for help texts, which are easier to read when they are not too long.
+    /// Columns for help texts: those of standard output, else of standard error, else `COLUMNS`, else 80. Long lines
+    /// are hard to read, so at most 100, and 80 in a pipe.
     pub fn help_width(&self) -> usize {
-        (self.width)().unwrap_or(100).clamp(40, 100)
+        let columns = || self.env.get("COLUMNS")?.to_str()?.parse().ok();
+        let width = match (self.width)(Stream::Stdout) {
+            Some(width) => width.min(100),
+            None => (self.width)(Stream::Stderr).or_else(columns).unwrap_or(80).min(80),
+        };
+        width.max(40)
     }
 
     /// Root may change the global layer.

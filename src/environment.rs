@@ -1,5 +1,9 @@
 //! Variables of the environment: as values, under the prefixes of the persona.
 
+mod variables;
+
+pub use variables::{VARIABLES, Variable};
+
 use crate::error::{Failure, Result};
 use crate::persona::Persona;
 use std::collections::BTreeMap;
@@ -17,6 +21,11 @@ impl Env {
 
     /// The value; an empty one counts as unset, as it does in the real programs.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
+        debug_assert!(variables::is_listed(name, false), "{name} is missing in the table of variables");
+        self.value(name)
+    }
+
+    fn value(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
@@ -32,9 +41,10 @@ impl Env {
 
     /// The persona's variable `suffix`: `CONFIGDIR` is `APPTAINER_CONFIGDIR`, then `SINGULARITY_CONFIGDIR`.
     pub fn variable(&self, persona: Persona, suffix: &str) -> Option<Found<'_>> {
+        debug_assert!(variables::is_listed(suffix, true), "{suffix} is missing in the table of variables");
         persona.prefixes().iter().enumerate().find_map(|(at, prefix)| {
             let name = format!("{prefix}{suffix}");
-            let value = self.get(&name)?;
+            let value = self.value(&name)?;
             let preferred = (at > 0).then(|| format!("{}{suffix}", persona.prefixes()[0]));
             Some(Found { name, value, preferred })
         })
@@ -59,7 +69,7 @@ impl Found<'_> {
     /// It is neither true nor false.
     pub fn truth(&self) -> Result<bool> {
         self.value.to_str().and_then(truth).ok_or_else(|| {
-            Failure::new(format!("{}={}: it must be true or false", self.name, self.value.to_string_lossy()))
+            Failure::new(format!("{}={}: must be true or false", self.name, self.value.to_string_lossy()))
         })
     }
 }

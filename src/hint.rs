@@ -1,6 +1,6 @@
 //! What helps after a failure: a command to run, and why, or something to know.
 
-use crate::message::quoted;
+use crate::message::{Talk, quoted};
 use std::fmt;
 
 /// Shown below a failure, most useful first.
@@ -14,6 +14,16 @@ pub enum Hint {
         /// `to replace it`; `None` for a command that speaks for itself.
         reason: Option<String>,
     },
+}
+
+impl Hint {
+    /// Prints it below the message that it belongs to.
+    pub fn show(&self, talk: &Talk) {
+        match self {
+            Self::Note(text) => talk.hint(text, ""),
+            Self::Run { command, reason } => talk.hint(reason.as_deref().unwrap_or_default(), &command.0),
+        }
+    }
 }
 
 impl fmt::Display for Hint {

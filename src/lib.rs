@@ -49,13 +49,14 @@ pub mod view;
 
 use context::Context;
 use error::{Ending, Failure};
+use message::Level;
 use std::ffi::OsString;
 
 /// Runs one command line in `ctx` and returns the exit status: 0 done, 1 wrong command line, 255 failed,
 /// 141 closed standard output.
 pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     let result = if ctx.user.elevated {
-        Err(Failure::new("this program refuses to run set-uid, set-gid or with file capabilities"))
+        Err(Failure::new("refusing to run set-uid, set-gid or with file capabilities"))
     } else {
         cli::run(args, ctx)
     };
@@ -67,6 +68,19 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     status
 }
 
+/// One line in a pipe, where `grep` looks for it. On a terminal each cause has a line of its own.
+fn say_fatal(failure: &Failure, ctx: &Context) {
+    if !ctx.terminals.stderr() {
+        ctx.talk.fatal(failure.message());
+        return;
+    }
+    let mut chain = failure.source.chain().map(ToString::to_string);
+    ctx.talk.fatal(chain.next().unwrap_or_default());
+    for cause in chain {
+        ctx.talk.continue_message(Level::Fatal, format!("caused by: {cause}"));
+    }
+}
+
 /// The one reporter: one FATAL line, then the hints. A wrong command line is shown in clap's layout.
 fn report(failure: &Failure, ctx: &Context) -> u8 {
     let status = match &failure.ending {
@@ -76,12 +90,12 @@ fn report(failure: &Failure, ctx: &Context) -> u8 {
             1
         }
         Ending::Failed => {
-            ctx.talk.fatal(failure.message());
+            say_fatal(failure, ctx);
             255
         }
     };
     for hint in &failure.hints {
-        ctx.talk.hint(hint.to_string());
+        hint.show(&ctx.talk);
     }
     status
 }

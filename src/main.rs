@@ -1,12 +1,14 @@
 //! The operating system → [`Context`] → [`run`] → exit status; nothing else.
 
-use apptainer_remote::context::{Context, Stream, Terminals, User};
+use apptainer_remote::context::{Colours, Context, Stream, Terminals, User};
 use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
 use apptainer_remote::prompt::{Stdin, Terminal};
 use apptainer_remote::services::Limits;
 use apptainer_remote::{paths, run, secret};
+use rustix::stdio::{stderr, stdin, stdout};
+use rustix::termios::tcgetwinsize;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};
 use std::mem::size_of;
@@ -48,7 +50,7 @@ fn context() -> Context {
             Stream::Stderr => io::stderr().is_terminal(),
         }),
         width: Box::new(width),
-        colour: false,
+        colours: Colours::Auto,
         now: SystemTime::now,
         limits: Limits::default(),
         exec: Box::new(exec),
@@ -100,9 +102,14 @@ fn has_capabilities_of_the_file() -> bool {
         && permitted.map_or(true, |permitted| permitted.iter().any(|one| !is_ambient(one)))
 }
 
-/// Columns of the terminal that standard output is; `None` for a pipe, and for one that does not know.
-fn width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
+/// Columns of a terminal; `None` for a pipe, and for a terminal that reports none.
+fn width(stream: Stream) -> Option<usize> {
+    let size = match stream {
+        Stream::Stdin => tcgetwinsize(stdin()),
+        Stream::Stdout => tcgetwinsize(stdout()),
+        Stream::Stderr => tcgetwinsize(stderr()),
+    };
+    let size = size.ok()?;
     Some(size.ws_col.into()).filter(|columns| *columns > 0)
 }
 

@@ -80,10 +80,25 @@ impl Talk {
         self.line(&format!("{on}{:<8}{off} {}\n", level.label(), escape(text.as_ref())));
     }
 
-    /// A hint below a message: the next command to type. Silent under `-q` and `-s`.
-    pub fn hint(&self, text: impl AsRef<str>) {
-        if self.shows(Level::Info) {
-            self.line(&format!("{:<8} {}\n", "hint:", escape(text.as_ref())));
+    /// A hint below a message: what it is for, and the command to type; one of them may be empty. Silent under `-q`
+    /// and `-s`.
+    pub fn hint(&self, reason: &str, command: &str) {
+        if !self.shows(Level::Info) {
+            return;
+        }
+        let [label, bold, off] = if (self.colour)() { ["\x1b[36m", "\x1b[1m", "\x1b[0m"] } else { [""; 3] };
+        let mut text = escape(reason).into_owned();
+        if !command.is_empty() {
+            let between = if reason.is_empty() { "" } else { ": " };
+            text.push_str(&format!("{between}{bold}{}{off}", escape(command)));
+        }
+        self.line(&format!("{label}{:<8}{off} {text}\n", "hint:"));
+    }
+
+    /// A line that goes on with the message above it, at the same level.
+    pub fn continue_message(&self, level: Level, text: impl AsRef<str>) {
+        if self.shows(level) {
+            self.line(&format!("{:<8} {}\n", "", escape(text.as_ref())));
         }
     }
 
@@ -243,7 +258,7 @@ mod tests {
         assert_eq!(said(1, false, |t| t.info("x")), "INFO:    x\n");
         assert_eq!(said(1, false, |t| t.warning("x")), "WARNING: x\n");
         assert_eq!(said(1, false, |t| t.fatal("x")), "FATAL:   x\n");
-        assert_eq!(said(1, false, |t| t.hint("x")), "hint:    x\n");
+        assert_eq!(said(1, false, |t| t.hint("", "x")), "hint:    x\n");
     }
 
     #[test]
@@ -256,7 +271,10 @@ mod tests {
     fn the_threshold_silences() {
         assert_eq!(said(1, false, |t| t.verbose("x")), "");
         assert_eq!(said(-1, false, |t| t.info("x")), "");
-        assert_eq!(said(-1, false, |t| t.hint("x")), "");
+        assert_eq!(said(-1, false, |t| t.hint("", "x")), "");
+        assert_eq!(said(1, true, |t| t.hint("to y", "x")), "\x1b[36mhint:   \x1b[0m to y: \x1b[1mx\x1b[0m\n");
+        assert_eq!(said(1, false, |t| t.hint("to y", "x")), "hint:    to y: x\n");
+        assert_eq!(said(1, true, |t| t.hint("note", "")), "\x1b[36mhint:   \x1b[0m note\n");
         assert_eq!(said(-3, false, |t| t.warning("x")), "");
         assert_eq!(said(-3, false, |t| t.fatal("x")), "FATAL:   x\n");
         assert_eq!(said(-3, false, |t| t.prompt("Access Token: ")), "Access Token: ");

@@ -184,10 +184,9 @@ fn home(at: &Surroundings) -> Result<PathBuf, NoHome> {
         unusable.get_or_insert(home);
     }
     Err(match unusable {
-        Some(home) => NoHome::Unusable(format!(
-            "the home directory is {:?}, which is no place for files",
-            home.display()
-        )),
+        Some(home) => {
+            NoHome::Unusable(format!("the home directory is {:?}, which cannot hold files", home.display()))
+        }
         None => NoHome::Unknown(at.uid),
     })
 }

@@ -13,13 +13,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The options that name a source of a secret; at most one of them may stand on a command line.
+/// The options that name a source for a secret. At most one of them may be given.
 #[derive(Args, Clone, Default)]
 pub(crate) struct SecretOptions {
-    /// Read the token from the first line of FILE (- is standard input)
+    /// Read the token from the first line of FILE (- for standard input)
     #[arg(long, value_name = "FILE")]
     pub tokenfile: Option<PathBuf>,
-    /// The password or token itself; visible in the process list, so prefer --password-stdin
+    /// Password or token (visible in the process list; prefer --password-stdin)
     #[arg(short, long, value_name = "PASSWORD", value_parser = secret)]
     pub password: Option<Secret>,
     /// Read the password or token from standard input
@@ -33,18 +33,18 @@ impl fmt::Debug for SecretOptions {
     }
 }
 
-/// Where a secret can come from besides the options.
+/// Where a secret can come from if no option names a source.
 pub(crate) struct Streams<'a> {
     /// Standard input, unbuffered.
     pub stdin: &'a mut dyn Read,
-    /// Whether it is a terminal, at which a person can be asked.
+    /// Whether it is a terminal, so that the user can be asked.
     pub terminal: bool,
-    /// Asks that person.
+    /// Asks the user.
     pub prompt: &'a mut dyn Prompt,
 }
 
 impl SecretOptions {
-    /// The options, and which of them name a source; only one may.
+    /// Each option, and whether it was given.
     pub(crate) fn given(&self) -> [(&'static str, bool); 3] {
         [
             ("--tokenfile <FILE>", self.tokenfile.is_some()),
@@ -58,12 +58,12 @@ impl SecretOptions {
         self.given().iter().any(|(_, given)| *given)
     }
 
-    /// Whether that source is standard input; where it is a terminal, what is typed must not be shown.
+    /// Whether that source is standard input. On a terminal the input must then be hidden.
     pub(crate) fn is_stdin(&self) -> bool {
         self.password_stdin || self.tokenfile.as_deref() == Some(Path::new("-"))
     }
 
-    /// The secret of the source that the command line names; `None` where it names none.
+    /// Reads the secret from the source that the command line names; `None` if it names none.
     ///
     /// # Errors
     /// The file or standard input cannot be read or holds no text.
@@ -84,7 +84,7 @@ impl SecretOptions {
 }
 
 impl Streams<'_> {
-    /// Without an option: the terminal without echo, or one line of what is piped in. `None`: nothing came.
+    /// Reads from the terminal without echo, or one line from a pipe. `None` if the input is empty.
     ///
     /// # Errors
     /// The stream cannot be read, or holds no text.
@@ -97,7 +97,7 @@ impl Streams<'_> {
         Ok(answer.and_then(|text| Secret::non_empty(text.trim().to_string())))
     }
 
-    /// As `read`, for what may begin or end with a blank.
+    /// Like `read`, but keeps spaces at the beginning and end.
     ///
     /// # Errors
     /// As `read`.
@@ -110,8 +110,8 @@ impl Streams<'_> {
     }
 }
 
-/// What a token may be: 1 to 8192 characters of RFC 6750's b64token. So a file of another purpose, named
-/// by mistake, is never sent anywhere.
+/// Checks that a token is 1 to 8192 characters of RFC 6750's b64token, so that a file named by mistake is never
+/// sent anywhere.
 ///
 /// # Errors
 /// Which rule is broken, and `source`, which says where the text came from.
@@ -123,16 +123,16 @@ pub(crate) fn check_token(token: Secret, source: &str) -> Result<Secret> {
     } else if text.len() > 8192 {
         "is longer than 8192 characters"
     } else if text.contains([' ', '\t']) {
-        "has blanks in it"
+        "contains spaces"
     } else if body.is_empty() || !body.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(&b)) {
-        "has characters that no token has (only letters, digits and - . _ ~ + / with = at the end)"
+        "contains invalid characters (allowed: letters, digits, - . _ ~ + / and = at the end)"
     } else {
         return Ok(token);
     };
     Err(Failure::new(format!("the token from {source} {problem}; nothing was sent")))
 }
 
-/// Says where the options would take a secret from, for messages.
+/// Names the source of the secret, for messages.
 pub(crate) fn source_name(options: &SecretOptions, terminal: bool) -> String {
     match &options.tokenfile {
         Some(path) if path != Path::new("-") => shown(path),
@@ -142,7 +142,7 @@ pub(crate) fn source_name(options: &SecretOptions, terminal: bool) -> String {
     }
 }
 
-/// A value of the command line, which is a secret from there on.
+/// Parses a command-line value that must be treated as a secret.
 fn secret(text: &str) -> std::result::Result<Secret, std::convert::Infallible> {
     Ok(Secret::new(text.to_string()))
 }
@@ -151,7 +151,7 @@ fn empty() -> Secret {
     Secret::new(String::new())
 }
 
-/// A file's name for messages. A long one without a directory may be the token itself.
+/// A file name for messages, shortened if it may be the token itself: long and without a directory.
 fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     match text.char_indices().nth(8) {
@@ -160,7 +160,7 @@ fn shown(path: &Path) -> String {
     }
 }
 
-/// The first line of a file. Pipes are files too: `--tokenfile <(pass show site)`.
+/// Reads the first line of a file, which may be a pipe: `--tokenfile <(pass show site)`.
 fn from_file(path: &Path) -> Result<Option<Secret>> {
     let failed = || format!("while reading token file {}", shown(path));
     // Before the file is opened: a FIFO keeps this process waiting there.
@@ -180,14 +180,14 @@ fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
     }
 }
 
-/// All of standard input, without one LF or CR LF at its end.
+/// Reads all of standard input, without one trailing LF or CR LF.
 fn whole_stdin(stdin: &mut dyn Read) -> Result<Secret> {
     let name = "standard input";
     keep_memory_private();
     let mut bytes = Zeroizing::new(Vec::with_capacity(LINE_LIMIT + 1));
     stdin.take(LINE_LIMIT as u64 + 1).read_to_end(&mut bytes).fail_context(|| name)?;
     if bytes.len() > LINE_LIMIT {
-        return Err(Failure::new(format!("{name} holds more than 64 KiB, which is no password")));
+        return Err(Failure::new(format!("{name} is longer than 64 KiB")));
     }
     if bytes.last() == Some(&b'\n') {
         bytes.pop();
@@ -203,7 +203,7 @@ fn text(bytes: Vec<u8>, name: &str) -> Result<Secret> {
         Ok(text) => Ok(Secret::new(text)),
         Err(error) => {
             drop(Zeroizing::new(error.into_bytes()));
-            Err(Failure::new(format!("what {name} holds is not text (UTF-8)")))
+            Err(Failure::new(format!("{name} is not valid UTF-8")))
         }
     }
 }

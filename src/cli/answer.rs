@@ -57,18 +57,27 @@ fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
     let command = named(&mut tree, &words);
     let short =
         matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(name)) if name == "-h");
-    let help = if short { command.render_help() } else { command.render_long_help() };
-    match path(command).count() > 1 {
-        true => ctx.print(&help.to_string()),
-        false => ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx))),
-    }
+    show_help(command, short, ctx)
 }
 
-/// The short help of a group, or of the whole program where none is named, and who serves what.
+/// The short help of a group, or of the whole program where none is named.
 pub(super) fn print_short_help(group: Option<&str>, ctx: &mut Context) -> Result<()> {
     let words: Vec<OsString> = group.into_iter().map(OsString::from).collect();
-    let help = named(&mut built(ctx), &words).render_help();
-    ctx.print(&format!("{help}\n{}\n", who_serves_what(ctx)))
+    show_help(named(&mut built(ctx), &words), true, ctx)
+}
+
+/// Prints the help of a command. That of a group, and of the whole program, ends with who serves the other commands.
+fn show_help(command: &mut Command, short: bool, ctx: &mut Context) -> Result<()> {
+    if path(command).count() < 2 {
+        let others = who_serves_what(ctx);
+        let before = [command.get_after_long_help().filter(|_| !short), command.get_after_help()];
+        let text = before.into_iter().flatten().next().map_or_else(String::new, |text| format!("{text}\n\n"));
+        let footer = format!("{text}{others}");
+        *command = std::mem::take(command).after_help(footer.clone()).after_long_help(footer);
+    }
+    let help = if short { command.render_help() } else { command.render_long_help() };
+    let coloured = ctx.colours.are_on(|| ctx.terminals.stdout());
+    ctx.print(&if coloured { help.ansi().to_string() } else { help.to_string() })
 }
 
 fn built(ctx: &Context) -> Command {

@@ -1,6 +1,6 @@
 //! A command that is not ours: it goes to the next program in PATH, or is refused with what works here.
 
-use super::tree::{GROUPS, tree};
+use super::tree::tree;
 use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::message::escape;
@@ -23,13 +23,14 @@ pub fn version() -> &'static str {
 
 /// Which commands are this program's, and who has the others: for help texts.
 pub(super) fn who_serves_what(ctx: &Context) -> String {
-    let groups = GROUPS.join(", ");
     let rest = match ctx.next_program(ctx.program().as_ref()) {
-        Some(next) => format!("everything else goes to {}", escape(&next.to_string_lossy())),
-        None => format!("for everything else there is no other {} in PATH", ctx.program()),
+        Some(next) => format!("Other commands are passed to {}.", escape(&next.to_string_lossy())),
+        None => format!(
+            "No other {} was found in PATH, so commands that are not listed here are unavailable.",
+            ctx.program()
+        ),
     };
-    let images = "delete and search, pull and push of library://";
-    format!("apptainer-remote {} serves completion, {groups}, {images}; {rest}.", version())
+    format!("apptainer-remote {}. {rest}", version())
 }
 
 /// The word of the command line that clap does not know, or that is not text.
@@ -45,14 +46,13 @@ pub(super) fn unknown(error: &clap::Error, args: &[OsString]) -> String {
 
 pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
-    let failure = Failure::new(format!(
-        "{word:?} is not a command of this program, and no other {program} was found in PATH"
-    ));
+    let failure =
+        Failure::new(format!("unknown command {word:?} (no other {program} in PATH to pass it to)"));
     let failure = match nearest(word, ctx.persona) {
         Some(near) => failure.hint(format!("{program} {near}")),
         None => failure,
     };
-    failure.hint(format!("{program} help: the commands that work here"))
+    failure.hint(format!("to list the commands that work here: {program} help"))
 }
 
 /// The group that the word may be meant for.
@@ -69,7 +69,7 @@ fn nearest(word: &str, persona: Persona) -> Option<String> {
 pub(super) fn not_a_library(command: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
     Failure::new(format!(
-        "only library:// is this program's to {command}, and no other {program} was found in PATH"
+        "cannot {command} this image: only library:// is supported, and no other {program} is in PATH"
     ))
     .hint(format!("{program} {command} --help"))
 }

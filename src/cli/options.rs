@@ -1,12 +1,12 @@
 //! The global options, and the threshold and colours of messages that they and the environment decide.
 
-use crate::context::Context;
+use crate::context::{Colours, Context};
 use crate::error::Result;
 use crate::message::Level;
 use clap::Args;
 use std::ffi::OsString;
 
-/// Before the group, and most of them after the command too.
+/// Options that every command has: before the command, and all but the last three after it too.
 #[derive(Args, Default)]
 pub(super) struct GlobalOptions {
     /// Print debugging information (highest verbosity)
@@ -21,13 +21,16 @@ pub(super) struct GlobalOptions {
     /// Print only errors
     #[arg(short, long)]
     silent: Option<bool>,
-    /// Print without colours
+    /// When to colour messages and help: auto, always or never
+    #[arg(long, value_name = "WHEN", value_parser = ["auto", "always", "never"], hide_possible_values = true)]
+    color: Option<String>,
+    /// Disable colours
     #[arg(long)]
     nocolor: Option<bool>,
-    /// Accepted for compatibility; has no effect on these commands
+    /// Ignored (an Apptainer option); see `remote -c` for another remote.yaml
     #[arg(short, long, value_name = "FILE")]
-    config: Option<OsString>,
-    /// Accepted for compatibility; has no effect on these commands
+    pub config: Option<OsString>,
+    /// Ignored (an Apptainer option)
     #[arg(long)]
     build_config: bool,
     /// Print the version
@@ -43,6 +46,7 @@ impl GlobalOptions {
             verbose: self.verbose.or(earlier.verbose),
             quiet: self.quiet.or(earlier.quiet),
             silent: self.silent.or(earlier.silent),
+            color: self.color.or_else(|| earlier.color.clone()),
             nocolor: self.nocolor.or(earlier.nocolor),
             ..self
         }
@@ -76,16 +80,20 @@ pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result
         (on(options.silent, "SILENT"), Level::Error as i8),
     ];
     let nocolor = on(options.nocolor, "NOCOLOR");
+    let dumb = || ctx.env.get("TERM").is_some_and(|term| term == "dumb");
+    let colours = match options.color.as_deref() {
+        Some("always") => Colours::Always,
+        Some("never") => Colours::Never,
+        None if nocolor || ctx.env.get("NO_COLOR").is_some() || dumb() => Colours::Never,
+        _ => Colours::Auto,
+    };
     let level = levels.iter().find_map(|(on, level)| on.then_some(*level)).unwrap_or_else(|| {
         env.variable(persona, "MESSAGELEVEL")
             .and_then(|found| found.value.to_str()?.parse::<i8>().ok())
             .map_or(Level::Info as i8, |level| level.max(Level::Error as i8))
     });
-    let plain = nocolor
-        || ctx.env.get("NO_COLOR").is_some()
-        || ctx.env.get("TERM").is_some_and(|term| term == "dumb");
-    ctx.colour = !plain;
     let terminals = ctx.terminals.clone();
-    ctx.talk.configure(level, move || !plain && terminals.stderr());
+    ctx.colours = colours;
+    ctx.talk.configure(level, move || colours.are_on(|| terminals.stderr()));
     wrong
 }

@@ -3,8 +3,9 @@
 use super::options::GlobalOptions;
 use crate::commands::images::{delete, pull, push, search};
 use crate::commands::{completion, keyserver, registry, remote};
-use crate::environment::truth;
+use crate::environment::{VARIABLES, truth};
 use crate::persona::Persona;
+use clap::builder::styling::{AnsiColor, Styles};
 use clap::builder::{Resettable, StyledStr, TypedValueParser, ValueParser};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
@@ -17,7 +18,7 @@ pub(super) const OPTIONAL_VALUE: &str = "[=<BOOL>]";
 /// The groups that this program serves; everything else goes to the next program in PATH.
 pub(super) const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
 
-/// Manage remote endpoints, their keyservers and logins
+/// Manage remote endpoints, keyservers and registry logins, and library images
 #[derive(Parser)]
 #[command(name = "apptainer", disable_version_flag = true, arg_required_else_help = true)]
 pub(super) struct Cli {
@@ -41,7 +42,44 @@ pub(super) enum Group {
 
 /// The clap tree in the persona's words, for help, completion and documentation.
 pub fn tree(persona: Persona) -> Command {
-    in_words_of(as_shown(whole(persona)), persona)
+    let command = as_shown(whole(persona).mut_args(global_options)).styles(STYLES);
+    with_variables(in_words_of(command, persona), "", persona.prefixes()[0])
+}
+
+/// Cargo's colours.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Whether an option of the whole program may come after the command too.
+fn is_global(arg: &Arg) -> bool {
+    !matches!(arg.get_id().as_str(), "build_config" | "config" | "version")
+}
+
+/// The options of the whole program, in the help of every command.
+fn global_options(arg: Arg) -> Arg {
+    let global = is_global(&arg);
+    arg.global(global).help_heading("Global options")
+}
+
+/// Names after each option the variable that stands for it. clap would do so too, but it reads the variables itself.
+fn with_variables(command: Command, path: &str, prefix: &str) -> Command {
+    let of_command = path.to_string();
+    let named = |arg: Arg| {
+        let id = arg.get_id().as_str();
+        let Some(variable) = VARIABLES.iter().find(|variable| variable.is_for(&of_command, id)) else {
+            return arg;
+        };
+        let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+        arg.long_help(format!("{help} [env: {}]", variable.name_after(prefix)))
+    };
+    let below = |sub: Command| {
+        let path = format!("{path} {}", sub.get_name());
+        with_variables(sub, path.trim_start(), prefix)
+    };
+    command.mut_args(named).mut_subcommands(below)
 }
 
 /// The tree that reads a command line. It says why one is wrong, but its help is not for people.
@@ -94,9 +132,9 @@ fn as_shown(command: Command) -> Command {
 /// As Go's parser reads options: a switch may have a value, the last one of several counts, and the global
 /// options may come after the command too. `--help` is a switch like any other.
 fn as_read(command: Command) -> Command {
-    let anywhere = |arg: Arg| match arg.get_id().as_str() {
-        "build_config" | "config" | "version" => arg,
-        _ => arg.global(true),
+    let anywhere = |arg: Arg| {
+        let global = is_global(&arg);
+        arg.global(global)
     };
     let command = options_as_read(command.mut_args(anywhere)).disable_help_flag(true);
     let help = |name, arg: Arg| {
@@ -135,7 +173,7 @@ fn with_optional_value(arg: Arg) -> Arg {
 }
 
 fn switch(text: &str) -> Result<bool, &'static str> {
-    truth(text).ok_or("it must be true or false")
+    truth(text).ok_or("must be true or false")
 }
 
 /// `--help`, which ends the reading at once, and `--help=false`, which does nothing. Holds its own name.

@@ -15,15 +15,15 @@ use serde::Serialize;
 use session::Session;
 use std::path::PathBuf;
 
-/// The commands of a group by their names, as `Command`: each a module with its `Options`, the `POSITIONALS` that can
-/// be completed, and `run`. And `only`, the group with one of them in it: to make them all takes longer than to run
-/// one.
+/// Defines the commands of a group, as `Command`: each is a module with its `Options`, the `POSITIONALS` that
+/// can be completed, and `run`. `only` builds the group with just one of its commands, because building all
+/// of them takes longer than running one.
 macro_rules! commands {
-    ($group:literal: $($name:literal => $variant:ident($($module:ident)::+),)*) => {
+    ($group:literal: $($name:literal $(or $alias:literal)? => $variant:ident($($module:ident)::+),)*) => {
         #[derive(clap::Subcommand)]
         pub(crate) enum Command {
             $(
-                #[command(name = $name)]
+                #[command(name = $name $(, visible_alias = $alias)?)]
                 $variant($($module)::+::Options),
             )*
         }
@@ -41,7 +41,7 @@ macro_rules! commands {
             }
         }
 
-        /// What the arguments of a command are, for completion.
+        /// What each argument of a command is, for completion.
         pub(crate) fn positionals(name: &str) -> Option<&'static [crate::commands::completion::candidates::Completes]> {
             match name {
                 $($name => Some($($module)::+::POSITIONALS),)*
@@ -49,10 +49,13 @@ macro_rules! commands {
             }
         }
 
-        /// The group with the command of this name alone.
+        /// The group with only the command of this name.
         pub(crate) fn only(name: &str) -> Option<clap::Command> {
             let command = match name {
-                $($name => <$($module)::+::Options as clap::Args>::augment_args(clap::Command::new($name)),)*
+                $($name $(| $alias)? => {
+                    let command = clap::Command::new($name)$(.visible_alias($alias))?;
+                    <$($module)::+::Options as clap::Args>::augment_args(command)
+                })*
                 _ => return None,
             };
             let group = clap::Command::new($group);
@@ -62,10 +65,10 @@ macro_rules! commands {
 }
 use commands;
 
-/// What stands behind the name of every group.
+/// The options of every group.
 #[derive(Args)]
 pub(crate) struct GroupOptions {
-    /// Use FILE instead of your own remote.yaml
+    /// Use FILE instead of ~/.apptainer/remote.yaml
     #[arg(short = 'c', long = "config", value_name = "FILE", global = true)]
     pub(crate) user_layer: Option<PathBuf>,
     /// Print the version of this program
@@ -76,7 +79,7 @@ pub(crate) struct GroupOptions {
 /// `--json` of the commands that change something.
 #[derive(Args)]
 struct JsonOption {
-    /// Print what was changed as JSON
+    /// Print the result as JSON
     #[arg(short, long)]
     json: bool,
 }
@@ -100,7 +103,7 @@ impl View for Changed {
 }
 
 impl JsonOption {
-    /// Says in JSON, if asked to, whether anything was changed.
+    /// Prints in JSON, if asked to, whether anything changed.
     fn changed(&self, session: &mut Session, changed: bool) -> Result<()> {
         if !self.json {
             return Ok(());

@@ -66,7 +66,7 @@ fn bad_names_and_addresses_change_nothing() {
         ("a\nb", "h", "control characters"),
         ("a\u{1b}[2J", "h", "control characters"),
         ("docker://x", "h", "://"),
-        ("lab", " ", "blanks"),
+        ("lab", " ", "control characters are not allowed"),
         ("lab", "ftp://h", "only https and http"),
         ("lab", "h:0", "1 to 65535"),
         ("lab", "h:99999", "1 to 65535"),
@@ -82,7 +82,7 @@ fn bad_names_and_addresses_change_nothing() {
         ("lab", "https://", "no host"),
         ("lab", "https:///p", "no host"),
         ("lab", "https://[zz]/", "host name is not valid"),
-        ("lab", "a b", "blanks"),
+        ("lab", "a b", "control characters are not allowed"),
         ("lab", "h\u{1b}[2J", "control characters"),
         ("lab", "http://h", "http URI requires --insecure or APPTAINER_ADD_INSECURE=true"),
         ("lab", "https://ada:sesame@h:0", "1 to 65535"),
@@ -139,7 +139,7 @@ fn an_existing_name_is_an_error_and_its_file_stays_as_it_is() {
     world
         .remote("add --no-login --if-absent lab https://LAB.example.com:443/")
         .exits(0)
-        .says("nothing was changed");
+        .says("nothing changed");
     assert_eq!(world.user(), file);
     let shown = world.remote("add --no-login --if-absent --json lab lab.example.com").exits(0);
     assert_eq!(shown.stdout, "{\"version\":1,\"changed\":false}\n");
@@ -213,7 +213,7 @@ fn a_name_that_is_global_is_the_users_own_for_apptainer_and_refused_for_singular
     world.remote("add --no-login DefaultRemote mine.example.com").exits(0);
     world.remote("list").exits(0).prints("mine.example.com").says("INFO:    DefaultRemote is defined both");
     let world = World::singularity();
-    world.remote("add --no-login SylabsCloud mine.example.com").exits(255).says("already a remote");
+    world.remote("add --no-login SylabsCloud mine.example.com").exits(255).says("already a global remote");
     assert!(!world.user_dir().exists());
 }
 
@@ -250,13 +250,18 @@ fn a_token_for_what_an_exclusive_remote_hides_is_not_passed_over() {
     }
     let world = World::new();
     world.root_remote("use --exclusive DefaultRemote").exits(0);
-    let words = "nobody was logged in: your own DefaultRemote is not used";
+    let words = "not logged in: your remote DefaultRemote is hidden by the exclusive global one";
     world.remote("add DefaultRemote a.example.com").exits(0).says(&format!("INFO:    {words}"));
     let file = world.path("token");
     std::fs::write(&file, "canary\n").unwrap();
     let named = format!("add --replace --tokenfile {} DefaultRemote b.example.com", file.display());
     for line in [named.as_str(), "add --replace DefaultRemote c.example.com"] {
-        world.pipe("canary\n").remote(line).exits(255).says(&format!("FATAL:   {words}")).says("stays added");
+        world
+            .pipe("canary\n")
+            .remote(line)
+            .exits(255)
+            .says(&format!("FATAL:   {words}"))
+            .says("The remote was added");
         assert!(world.user().contains(line.split(' ').next_back().unwrap()));
         assert!(!world.user().contains("canary"));
     }
@@ -285,15 +290,18 @@ fn what_can_fail_fails_before_anything_is_added() {
     let add = |line: &str| world.remote(&format!("add --tokenfile {line} lab lab.example.com")).exits(255);
     add("/nonexistent/typo").says("while reading token file /nonexistent/typo");
     add("/").says("it is a directory");
-    for (text, why) in [("", "is empty"), ("two words\n", "has blanks in it"), ("tökén\n", "has characters")]
-    {
+    for (text, why) in [
+        ("", "is empty"),
+        ("two words\n", "contains spaces"),
+        ("tökén\n", "invalid characters"),
+    ] {
         fs::write(&file, text).unwrap();
         add(&named).says(why).never_shows("added");
     }
     world.pipe("two words\n");
-    world.remote("add lab lab.example.com").exits(255).says("the token from standard input has blanks in it");
+    world.remote("add lab lab.example.com").exits(255).says("the token from standard input contains spaces");
     world.pipe("two words\n");
-    add("-").says("has blanks in it");
+    add("-").says("contains spaces");
     assert!(!world.user_file().exists(), "nothing was written");
 }
 
@@ -319,7 +327,7 @@ fn replace_says_that_the_token_goes() {
     world
         .remote("add --no-login --replace lab new.example.com")
         .exits(0)
-        .says("WARNING: the token for lab was given to old.example.com and is not kept; to log in again: apptainer remote login lab")
+        .says("WARNING: the token for lab was issued for old.example.com and was removed. Log in again: apptainer remote login lab")
         .never_shows("t0ken");
     world.remote("add --no-login --replace lab third.example.com").exits(0).never_shows("WARNING");
 }

@@ -325,7 +325,7 @@ fn a_token_is_not_stored_for_a_remote_that_was_changed_while_it_was_checked() {
     for (line, says) in [
         (
             "add --no-login --replace lab evil.example.com",
-            "lab was changed meanwhile: the token was not stored",
+            "lab was changed by another process; the token was not stored",
         ),
         ("remove lab", "lab is not a remote"),
     ] {
@@ -349,7 +349,7 @@ fn a_token_is_not_stored_for_a_global_remote_that_root_moved_meanwhile() {
     shown.exits(0);
     let moved =
         || drop(process(&world, As::Root, "add -g --replace lab other.example.com").unwrap().exits(0));
-    login_with(&world, &endpoint, moved).exits(255).says("FATAL:   lab was changed meanwhile");
+    login_with(&world, &endpoint, moved).exits(255).says("FATAL:   lab was changed by another process");
     assert!(!world.user().contains(TOKEN));
 }
 

@@ -74,7 +74,7 @@ fn a_group_that_maintains_the_installation_may_write_the_global_file() {
     world
         .run(As::User, &["remote", "list"])
         .exits(0)
-        .says("no token is sent to a remote that it defines; ask your administrator to run: chmod go-w ");
+        .says("its remotes will not be sent tokens; ask your administrator to run: chmod go-w ");
 }
 
 #[test]

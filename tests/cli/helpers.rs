@@ -48,9 +48,10 @@ fn pass_keeps_the_login_and_the_file_none() {
     }
     let host = server.host();
     world.pipe(PASSWORD);
-    registry(&world, &format!("login -u ada docker://{host}"))
-        .exits(0)
-        .says(&format!("Token stored by docker-credential-pass, which {}", world.home().display()));
+    registry(&world, &format!("login -u ada docker://{host}")).exits(0).says(&format!(
+        "Password stored with docker-credential-pass (configured in {}",
+        world.home().display()
+    ));
     assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
     assert!(auth(&world).contains(&format!("\"{host}\": {{}}")) && !auth(&world).contains("Y2FuYXJ5"));
     let listed = registry(&world, "list --json").exits(0);
@@ -60,7 +61,7 @@ fn pass_keeps_the_login_and_the_file_none() {
     world.pipe("wrong");
     registry(&world, &format!("login -u ada docker://{host}"))
         .exits(255)
-        .says("stored before is still there");
+        .says("previously stored login was kept");
     assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
 
     // By itself it would keep both, and give out the older one.
@@ -74,7 +75,7 @@ fn pass_keeps_the_login_and_the_file_none() {
         .says("Logout succeeded");
     assert_eq!(pass.list(), "{}");
     assert!(!auth(&world).contains(&host) && auth(&world).contains("plain.example"));
-    registry(&world, &format!("logout docker://{host}")).exits(0).says("WARNING: no login");
+    registry(&world, &format!("logout docker://{host}")).exits(0).says("WARNING: not logged in");
 }
 
 /// Keeps one login in a file, as a helper should.
@@ -134,8 +135,7 @@ fn a_helper_that_is_configured_is_no_login_by_itself() {
     let world = world_with(r#"{"credsStore":"own"}"#);
     script(&world, "own", "exit 1");
     world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n");
-    let shown =
-        registry(&world, "list --json").exits(0).says("no password for docker://gone.example is stored");
+    let shown = registry(&world, "list --json").exits(0).says("no password for docker://gone.example found");
     assert!(shown.stdout.contains(r#""source":null,"helper":null"#), "{shown:?}");
 }
 
@@ -190,7 +190,7 @@ fn a_helper_that_is_not_there_is_said_before_anybody_is_asked() {
             .exits(0)
             .says("WARNING: ")
             .says(words)
-            .says(&format!(", but {} names it", file.display()));
+            .says(&format!(", but {} is configured to use it", file.display()));
     }
     assert_eq!(server.requests(), [""; 0]);
     // Neither the working directory nor an empty entry is a place for one.
@@ -218,7 +218,7 @@ fn a_logout_that_leaves_something_behind_fails() {
     world
         .remote("logout --all")
         .exits(255)
-        .says("these logins were not removed: docker://h.example: there is still a login")
+        .says("these logins were not removed: docker://h.example: still logged in")
         .says("hkp://k were removed");
     assert!(
         !world.user().contains("Token") && world.user().contains("docker://h.example"),

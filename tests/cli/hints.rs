@@ -15,7 +15,7 @@ fn what_was_typed_is_in_the_command_of_the_hint() {
         ),
         (
             "remote add --no-login there other.example.com",
-            "to give it this address: apptainer remote add --no-login --replace there other.example.com",
+            "to replace its address: apptainer remote add --no-login --replace there other.example.com",
         ),
         ("remote use --exclusive lab", "{sudo}remote use --exclusive lab"),
         ("remote rename --global lab new", "{sudo}remote rename --global lab new"),

@@ -57,7 +57,7 @@ fn a_uid_without_entry_needs_home() {
     };
     run(Some(&world.home())).exits(0);
     run(None).exits(255).says("set HOME");
-    run(Some("/".as_ref())).exits(0).says("WARNING: your own settings are left out");
+    run(Some("/".as_ref())).exits(0).says("WARNING: ignoring your remote.yaml");
 }
 
 #[test]
@@ -74,7 +74,7 @@ fn an_unusable_home_is_an_empty_layer_and_a_write_says_what_to_set() {
     fs::set_permissions(world.home(), fs::Permissions::from_mode(0o700)).unwrap();
     shown
         .exits(0)
-        .says("WARNING: your own settings are left out")
+        .says("WARNING: ignoring your remote.yaml")
         .prints("DefaultRemote")
         .never_shows("a.example.com");
     written.exits(255).says("APPTAINER_CONFIGDIR");

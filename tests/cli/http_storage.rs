@@ -11,8 +11,7 @@ use std::fs;
 const TOKEN: &str = "canary-t0ken";
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
 const REFERENCE: &str = "library://lab/tools/blast:v1";
-const ADMINISTRATOR: &str =
-    "hint:    the administrator of the library has to give its storage an https address\n";
+const ADMINISTRATOR: &str = "hint:    ask the library's administrator to serve its storage over https\n";
 const OPTION: &str =
     "hint:    to transfer the image over http, where others can read it: --allow-http-storage\n";
 

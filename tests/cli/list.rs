@@ -35,7 +35,7 @@ fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
 #[test]
 fn a_keyserver_that_only_the_endpoint_knows_is_said_to_be_unknown() {
     let world = World::singularity();
-    world.remote("list --all").exits(0).prints("\n(unknown until \"remote status\" has asked)\n");
+    world.remote("list --all").exits(0).prints("\n(not known yet: run \"remote status\")\n");
     let world = World::new();
     world.write_global("Active: g\nRemotes:\n  g:\n    URI: g.example.com\n    Keyservers:\n      - {URI: https://own.example, Skip: true, External: false, Insecure: false}\n      - {URI: hkp://more.example, Skip: false, External: true, Insecure: true}\n");
     world.remote("list -a").exits(0).prints("hkp://more.example  YES     YES       1\n");
@@ -172,7 +172,7 @@ fn check_knows_that_singularityce_minds_a_name_that_both_layers_have() {
     world.remote("check").exits(255).says(words);
     let world = World::bare(Persona::Apptainer);
     world.write_user(own.replace("SylabsCloud", "DefaultRemote"));
-    world.remote("check").exits(0).says("is a valid layer with 1 remote");
+    world.remote("check").exits(0).says("is valid (1 remote)");
 }
 
 #[test]

@@ -138,7 +138,7 @@ fn commands_to_type_can_be_pasted() {
 #[test]
 fn hints_that_take_root_name_a_file_that_root_can_run() {
     let world = World::new();
-    let (exe, note) = (world.exe(), "others than root can change");
+    let (exe, note) = (world.exe(), "users other than root can change");
     let lines = [
         "remote add -g x x.example",
         "remote use -e DefaultRemote",

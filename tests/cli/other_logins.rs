@@ -93,7 +93,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
         shown
             .exits(255)
             .says(&format!("not logged in: --library names {}", other.uri()))
-            .says("and no remote is known to have this library")
+            .says("and no configured remote uses this library")
             .says("hint:    to look up the library of this remote: apptainer remote login second\n");
     }
     // Reading commands keep a copy only where there is a directory for it.
@@ -224,7 +224,7 @@ fn a_redirect_to_another_server_is_named_as_the_reason() {
     pull(&world, &own, &[])
         .exits(255)
         .says("401 Unauthorized")
-        .says(&format!("no token was sent: this is another server than the library, {}", own.uri()));
+        .says(&format!("no token was sent: this server is not the library, {}", own.uri()));
     assert!(tokens(&other).is_empty());
 }
 

@@ -69,7 +69,7 @@ fn what_cannot_be_renamed_stays() {
             "FATAL:   other is already a remote\nhint:    to remove that one first: apptainer remote remove other\n",
         ),
         ("rename nosuch new", 255, "FATAL:   nosuch is not a remote\n"),
-        ("rename lab lab", 1, "the new name is the old one"),
+        ("rename lab lab", 1, "the new name is the same as the old one"),
         ("rename lab", 1, "<NEW>"),
         ("rename lab https://x", 255, "FATAL:"),
         ("rename company new", 255, "FATAL:   company is global and can't be renamed\n"),

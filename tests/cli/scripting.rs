@@ -105,14 +105,14 @@ fn a_prologue_fails_when_it_should() {
     world.remote(&format!("add --no-login -i mycloud {}", endpoint.url())).exits(0);
     let prologue = GUIDE.lines().find(|line| line.contains("--min-ttl")).unwrap();
     let prologue = || world.run(As::User, &words(prologue.strip_prefix("apptainer ").unwrap()));
-    prologue().exits(255).says("no token is set for mycloud");
+    prologue().exits(255).says("not logged in to mycloud");
     world.pipe(token()).remote("login").exits(0);
     prologue().exits(0);
     endpoint.set("/builder/version", Behaviour::Json(503, "{}".into()));
-    prologue().exits(255).says("not available: Builder");
+    prologue().exits(255).says("services down: Builder");
     endpoint.reset("/builder/version");
     endpoint.revoke_tokens();
-    prologue().exits(255).says("Invalid Credentials");
+    prologue().exits(255).says("FATAL:   the token is not valid: ");
     endpoint.set(DISCOVERY, Behaviour::Close);
     prologue().exits(255).says("while retrieving services");
 }

@@ -54,7 +54,7 @@ fn queries_that_are_none_and_libraries_that_fail() {
     let (world, library) = lab();
     library.forget();
     run(&world, &["search", "ab"]).exits(255).says("at least 3 characters");
-    run(&world, &["search", "library://blast"]).exits(255).says("is an address");
+    run(&world, &["search", "library://blast"]).exits(255).says("is a URI");
     run(&world, &["search", ""]).exits(1).says("<QUERY>");
     assert!(library.requests().is_empty());
     let search = || When::get("/library/v1/search");
@@ -108,7 +108,7 @@ fn a_long_answer_is_cut_and_its_rest_counted() {
     );
     assert_eq!(lines.iter().filter(|line| line.starts_with("\tlibrary://e/c/b")).count(), 999);
     assert!(lines[7].starts_with("\tlibrary://e/c/b0nnn") && lines[7].ends_with("nn…:v0"), "{}", lines[7]);
-    let end = "\n\n(501 more images are not shown: search for more of the name)\n\n";
+    let end = "\n\n(501 more images not shown; use a longer query)\n\n";
     assert!(shown.stdout.ends_with(end), "{:?}", lines.last());
     let shown = run(&world, &["search", "--json", "blast"]).exits(0);
     let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
@@ -126,7 +126,7 @@ fn an_image_is_deleted_when_somebody_says_so() {
     let reference = "library://ada/tools/blast:v1";
     run(&world, &["delete", reference])
         .exits(255)
-        .says("standard input is no terminal")
+        .says("standard input is not a terminal")
         .says("hint:    apptainer delete --force library://ada/tools/blast:v1\n");
     world = world.on_terminal();
     for answer in ["n", "", "maybe"] {

@@ -151,7 +151,7 @@ fn a_library_without_registry_passwords_says_so() {
     world
         .remote("get-login-password")
         .exits(255)
-        .says("404 Not Found; the library has no such call, so it tells no registry password\n")
+        .says("404 Not Found; this library does not offer registry passwords\n")
         .never_shows("hint:");
     endpoint.set(IDENTITY, Behaviour::Json(403, "{}".into()));
     world.remote("get-login-password").exits(255).says("hint:    apptainer remote login lab\n");

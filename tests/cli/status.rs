@@ -61,7 +61,7 @@ fn without_a_token_nothing_secret_is_asked() {
     endpoint.forget();
     world.remote("status").exits(0).prints("\nNo authentication token set (logged out).\n");
     assert!(endpoint.requests().iter().all(|request| request.header("authorization").is_none()));
-    world.remote("status --strict").exits(255).says("no token is set").says("apptainer remote login lab");
+    world.remote("status --strict").exits(255).says("not logged in to ").says("apptainer remote login lab");
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_service_that_does_not_answer_is_na_with_a_reason() {
     let shown =
         world.remote("status").exits(0).prints("Keyserver  N/A                     ").prints("Token      OK");
     assert_eq!(shown.stderr.matches("WARNING: ").count(), 3, "{shown:?}");
-    world.remote("status --strict").exits(255).says("FATAL:   not available: Builder, Consent, Keyserver");
+    world.remote("status --strict").exits(255).says("FATAL:   services down: Builder, Consent, Keyserver");
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_keyserver_without_a_version_is_ok() {
     }
     endpoint.reset("/keystore/version");
     endpoint.set("/library/version", Behaviour::Json(404, "{}".into()));
-    world.remote("status --strict").exits(255).says("not available: Library");
+    world.remote("status --strict").exits(255).says("services down: Library");
 }
 
 #[test]
@@ -184,10 +184,10 @@ fn a_token_tells_when_it_expires() {
         .says("apptainer remote login lab");
     world.remote("status --min-ttl nonsense").exits(1).says("--min-ttl");
     world.pipe(TOKEN).remote("login").exits(0);
-    world.remote("status --min-ttl 1h").exits(0).says("WARNING: the token does not tell when it expires");
-    world.remote("status --min-ttl 1h --strict").exits(255).says("does not tell when it expires");
+    world.remote("status --min-ttl 1h").exits(0).says("WARNING: the token has no expiry date");
+    world.remote("status --min-ttl 1h --strict").exits(255).says("has no expiry date");
     world.remote("logout").exits(0);
-    world.remote("status --min-ttl 1h").exits(255).says("no token is set");
+    world.remote("status --min-ttl 1h").exits(255).says("not logged in to ");
 }
 
 #[test]
@@ -270,7 +270,7 @@ fn get_login_password_prints_the_secret_alone_or_nothing() {
         (Behaviour::Json(404, "{}".into()), "404"),
         (Behaviour::Json(200, "{}".into()), "no registry password"),
         (Behaviour::Json(200, r#"{"oidc_user_meta":"oci-canary"}"#.into()), "no user document"),
-        (Behaviour::Close, "who you are"),
+        (Behaviour::Close, "while looking up your user name"),
     ] {
         endpoint.set(IDENTITY, behaviour);
         let shown = world
@@ -300,7 +300,7 @@ fn a_token_of_the_environment_is_for_one_host() {
     world
         .remote("status")
         .exits(0)
-        .says("APPTAINER_TOKEN is ignored: set APPTAINER_TOKEN_HOST")
+        .says("ignoring APPTAINER_TOKEN: set APPTAINER_TOKEN_HOST")
         .prints("logged out");
     world.set_env("APPTAINER_TOKEN_HOST", "elsewhere.test");
     world.remote("status").exits(0).prints("logged out");

@@ -47,7 +47,7 @@ fn a_switch_that_is_off_excludes_nothing() {
     world.remote(&format!("add --global=false --tokenfile {file} b b.example.com")).exits(255);
     world.remote(&format!("add --global --tokenfile {file} b b.example.com")).exits(1).says("'--tokenfile");
     for (line, code, says) in [
-        ("login --password-stdin=false --tokenfile /nowhere docker://h", 255, "requires a username"),
+        ("login --password-stdin=false --tokenfile /nowhere docker://h", 255, "a username is required"),
         ("login -u a --password-stdin=false --tokenfile /nowhere docker://h", 255, why),
         ("login -u a --password-stdin --tokenfile /nowhere docker://h", 1, "cannot be used with"),
         ("login -u a -p x -p y docker://h", 1, "cannot be used multiple times"),
@@ -143,7 +143,7 @@ fn an_option_counts_more_than_its_variable() {
     assert_eq!(std::fs::read(&file).unwrap(), b"mine");
     run(&world, "delete --force=false --arch amd64 library://lab/tools/blast:v1")
         .exits(255)
-        .says("no terminal");
+        .says("not a terminal");
     pull("").exits(0);
     assert_ne!(std::fs::read(&file).unwrap(), b"mine");
     let world = World::new().with_env("APPTAINER_ADD_INSECURE", "1").with_env("APPTAINER_DEBUG", "true");
@@ -174,8 +174,7 @@ fn a_variable_must_be_true_or_false() {
         for value in ["yes", "no", "bad", "2", "tRUE", " 1"] {
             let name = format!("APPTAINER_{name}");
             let world = World::new().with_env(&name, value);
-            let shown =
-                run(&world, line).exits(255).says(&format!("{name}={value}: it must be true or false"));
+            let shown = run(&world, line).exits(255).says(&format!("{name}={value}: must be true or false"));
             assert_eq!((shown.stdout.as_str(), world.user().as_str()), ("", ""), "{name} {line}");
         }
     }

@@ -71,7 +71,7 @@ fn ctrl_d_is_no_answer() {
     terminal.expect_hidden();
     terminal.type_keys("\u{4}");
     let (status, screen) = terminal.end();
-    assert!(status.success() && screen.contains("nothing was changed"), "{screen}");
+    assert!(status.success() && screen.contains("nothing changed"), "{screen}");
     assert!(terminal.is_restored());
     assert_eq!(world.user(), before);
 }
@@ -83,7 +83,7 @@ fn a_set_token_is_replaced_only_after_yes() {
     }
     let (world, _endpoint) = lab();
     world.write_user(world.user().replace("Insecure", "Token: old, Insecure"));
-    for (keys, says) in [("\n", "nothing was changed"), ("\u{4}", "nothing was changed")] {
+    for (keys, says) in [("\n", "nothing changed"), ("\u{4}", "nothing changed")] {
         let mut terminal = start(&world, "login");
         terminal.expect("Replace it? [y/N] ");
         terminal.type_keys(keys);

@@ -11,19 +11,20 @@ use crate::context::Context;
 use crate::error::Result;
 use clap::{Args, ValueEnum};
 
-/// Print a script that makes a shell complete commands, options and names
+/// Print a shell completion script
 ///
-/// The shell then knows the remotes, keyservers and logins by their names, and the commands of the program
-/// that stands behind this one.
+/// Completes commands, options, and the names of your remotes, keyservers and logins. Commands of an
+/// Apptainer further down PATH are completed too.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ . <({prog} completion bash)
-  $ {prog} completion bash > ~/.local/share/bash-completion/completions/{prog}
+  $ cd ~/.local/share/bash-completion/completions
+  $ {prog} completion bash > {prog}
   $ {prog} completion zsh > ~/.zfunc/_{prog}
   $ {prog} completion fish > ~/.config/fish/completions/{prog}.fish")]
 pub(crate) struct Options {
-    /// The shell
+    /// Shell to generate the script for
     #[arg(value_name = "SHELL")]
     shell: Shell,
 }

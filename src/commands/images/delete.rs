@@ -13,7 +13,7 @@ pub(crate) const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Delete an image from a library
 ///
-/// Deletes the image of one architecture. It cannot be had back.
+/// Deletes the image for one architecture. This cannot be undone.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -23,25 +23,24 @@ Examples:
   $ {prog} delete library://lab/tools/blast:v1
   $ {prog} delete --arch arm64 --force library://lab/tools/blast:v1")]
 pub(crate) struct Options {
-    /// The image: library://entity/collection/container:tag
+    /// Image to delete: library://entity/collection/container:tag
     #[arg(value_name = "URI")]
     uri: String,
-    /// The image of this architecture [default: this machine's]
+    /// Architecture of the image [default: this machine's]
     #[arg(short = 'A', long)]
     arch: Option<String>,
-    /// Do not ask
+    /// Do not ask for confirmation
     #[arg(short = 'F', long)]
     force: Option<bool>,
-    /// Use the library at URL instead
+    /// Library to use instead of the default remote's
     #[arg(long, value_name = "URL")]
     library: Option<String>,
-    /// Ask the host that the URI names over http
+    /// Use http for a host given in the URI
     #[arg(long)]
     no_https: Option<bool>,
 }
 
 impl Options {
-    /// What is to be deleted.
     pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
@@ -62,7 +61,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let force = session.ctx.switch(options.force, &["FORCE"])?;
     if !force && !session.ctx.terminals.stdin() {
         let again = session.command("delete --force").arg(&options.uri);
-        return Err(Failure::new("standard input is no terminal to confirm the deletion at").hint(again));
+        return Err(Failure::new("cannot ask for confirmation: standard input is not a terminal").hint(again));
     }
     let chosen = choose(&choice, session)?;
     if let TokenUse::None(why) = chosen.login {

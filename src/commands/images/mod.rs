@@ -38,7 +38,7 @@ pub(crate) fn positionals(name: &str) -> Option<&'static [Completes]> {
 
 /// What to do where the bytes of an image would go over http.
 const HTTP_STORAGE_HINTS: [&str; 2] = [
-    "the administrator of the library has to give its storage an https address",
+    "ask the library's administrator to serve its storage over https",
     "to transfer the image over http, where others can read it: --allow-http-storage",
 ];
 
@@ -120,7 +120,7 @@ impl Chosen {
             }
             (_, 401 | 403) if !own => {
                 let library = shown(&self.library.base.url);
-                Some(format!("no token was sent: this is another server than the library, {library}"))
+                Some(format!("no token was sent: this server is not the library, {library}"))
             }
             _ => None,
         }
@@ -143,5 +143,5 @@ fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<(
     let first = reference.to_string();
     let first = first.rsplit_once(':').map_or("", |(path, _)| path);
     let again = session.command(command).arg(format!("{first}:{}", reference.tags()[0]));
-    Err(Failure::new(format!("{reference} names several tags, and {command} takes one")).hint(again))
+    Err(Failure::new(format!("{command} takes one tag, and {reference} has several")).hint(again))
 }

@@ -19,88 +19,86 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// As many parts side by side, unless the environment says otherwise.
+/// Parts downloaded at the same time, unless the environment sets another number.
 const AT_ONCE: u64 = 3;
-/// As many bytes in a part.
+/// Bytes in each part.
 const PART_SIZE: u64 = 5 << 20;
 
 pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
 
 /// Pull an image from a library
 ///
-/// Downloads an image into a file: OUTPUT, or NAME_TAG.sif where none is named. The file is there when it
-/// is whole and its hash is the library's, and not before.
+/// Downloads an image to OUTPUT, or to NAME_TAG.sif. The file appears only once it is complete and its
+/// SHA-256 matches the library's.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   $ {prog} pull library://alpine")]
 #[command(after_long_help = "\
-Images from elsewhere (docker://, oras://, …), and options that are not above, are the business of the real
-{prog}, to which this program hands them.
+Other sources (docker://, oras://, …) and options that are not listed here are passed to the real {prog}.
 
 Examples:
   $ {prog} pull library://alpine
   $ {prog} pull --arch arm64 blast.sif library://lab/tools/blast:v1
-  $ {prog} pull --dir images --force library://library.example.com/lab/tools/blast")]
+  $ {prog} pull --dir images -F library://lab.example.com/lab/tools/blast")]
 #[allow(clippy::struct_excessive_bools)]
 pub(crate) struct Options {
-    /// The file to make [default: NAME_TAG.sif]
+    /// Output file [default: NAME_TAG.sif]
     #[arg(value_name = "OUTPUT")]
     output: Option<OsString>,
-    /// The image: library://[host/][entity/collection/]container[:tag|@sha256:DIGEST]
+    /// Image: library://[host/][entity/collection/]container[:tag|@sha256:DIGEST]
     #[arg(value_name = "URI")]
     uri: Option<OsString>,
-    /// The image for this architecture [default: this machine's]
+    /// Architecture to pull [default: this machine's]
     #[arg(long)]
     arch: Option<String>,
-    /// Make the file in this directory
+    /// Directory for the output file
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
-    /// Make the file under this name, even if OUTPUT is another
+    /// Name of the output file (overrides OUTPUT)
     #[arg(long, value_name = "FILE")]
     name: Option<OsString>,
-    /// Replace a file that is there
+    /// Overwrite an existing file
     #[arg(short = 'F', long)]
     force: Option<bool>,
-    /// Use the library at URL instead
+    /// Library to use instead of the default remote's
     #[arg(long, value_name = "URL")]
     library: Option<String>,
-    /// Neither look into the cache nor put the image there
+    /// Do not use the image cache
     #[arg(long)]
     disable_cache: Option<bool>,
-    /// Ask the host that the URI names over http
+    /// Use http for a host given in the URI
     #[arg(long)]
     no_https: Option<bool>,
-    /// Download the image over http if an https library chooses an http address for it
+    /// Allow a plain http download if an https library redirects to one
     #[arg(long)]
     allow_http_storage: bool,
-    /// Say nothing about an image without a signature
+    /// Do not warn about unsigned images
     #[arg(short = 'U', long)]
     allow_unsigned: Option<bool>,
-    /// The same
+    /// Alias of --allow-unsigned
     #[arg(long, hide = true)]
     allow_unauthenticated: Option<bool>,
-    /// Accepted for compatibility; has no effect here
+    /// Ignored (an Apptainer option)
     #[arg(long, value_name = "DIR", hide = true)]
     tmpdir: Option<PathBuf>,
-    /// Accepted for compatibility; has no effect here
+    /// Ignored (an Apptainer option)
     #[arg(long, value_name = "FILE", hide = true)]
     authfile: Option<PathBuf>,
 }
 
 impl Options {
-    /// What is to be pulled.
     pub(crate) fn uri(&self) -> Option<&OsString> {
         self.uri.as_ref().or(self.output.as_ref())
     }
 
-    /// OUTPUT, which stands first only where there are two.
+    /// OUTPUT; a single argument is the URI.
     fn output(&self) -> Option<&OsString> {
         self.output.as_ref().filter(|_| self.uri.is_some())
     }
 }
 
-/// A pull that has been thought through.
+/// Everything that a pull needs before the download.
 struct Pull {
     reference: LibraryRef,
     arch: Arch,
@@ -183,7 +181,7 @@ impl Pull {
     fn describe(&self) -> Result<Image> {
         let image = self.reference.image();
         let found = wait(self.chosen.library.image(&image, self.arch))?
-            .map_err(|error| self.chosen.failure(error).context("while asking the library for the image"))?;
+            .map_err(|error| self.chosen.failure(error).context("while looking up the image"))?;
         found.ok_or_else(|| {
             Failure::new(format!("image does not exist in the library: {image} ({})", self.arch))
         })
@@ -195,7 +193,7 @@ impl Pull {
         match Digest::from_name(told) {
             Some(hash) => self.as_asked(hash),
             None => Err(Failure::new(format!(
-                "the library tells no SHA-256 of {} that what comes could be compared with",
+                "the library gives no SHA-256 for {}, so the download could not be verified",
                 self.reference.image()
             ))),
         }
@@ -205,7 +203,7 @@ impl Pull {
     fn as_asked(&self, hash: Digest) -> Result<Digest> {
         match self.reference.sha256() {
             Some(asked) if asked != hash => Err(Failure::new(format!(
-                "the library has another image for {}: the SHA-256 of that one is {hash}",
+                "the library returned another image for {}, with SHA-256 {hash}",
                 self.reference.image()
             ))),
             _ => Ok(hash),
@@ -227,19 +225,15 @@ impl Pull {
         let file = self.output.shown.to_string_lossy();
         if sif.signatures.is_empty() {
             if !unsigned_is_fine {
-                talk.warning(format!("{file} holds no signature"));
+                talk.warning(format!("{file} is not signed"));
             }
             return;
         }
-        let keys: BTreeSet<&str> = sif
-            .signatures
-            .iter()
-            .map(|one| one.fingerprint.as_deref().unwrap_or("a key that is not named"))
-            .collect();
+        let keys: BTreeSet<&str> =
+            sif.signatures.iter().map(|one| one.fingerprint.as_deref().unwrap_or("an unknown key")).collect();
         let keys: Vec<&str> = keys.into_iter().collect();
-        let (count, verify) = (sif.signatures.len(), session.command("verify").arg(&file));
-        let plural = if count == 1 { "a signature" } else { "signatures" };
-        talk.info(format!("{file} holds {plural} by {}, not checked here; run: {verify}", keys.join(", ")));
+        let verify = session.command("verify").arg(&file);
+        talk.info(format!("{file} is signed by {} (not verified). To verify: {verify}", keys.join(", ")));
     }
 }
 

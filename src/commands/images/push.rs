@@ -28,7 +28,7 @@ pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothi
 
 /// Push an image to a library
 ///
-/// Uploads a signed image and gives it its tags. What the library has already is only tagged.
+/// Uploads a signed image and tags it. An image that the library already has is only tagged.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -39,39 +39,38 @@ which this program hands them.
 
 Examples:
   $ {prog} push blast.sif library://lab/tools/blast:v1
-  $ {prog} push -U -D 'BLAST 2.15' blast.sif library://lab/tools/blast:v1,latest")]
+  $ {prog} push -U -D 'BLAST 2.15' blast.sif library://lab/tools/blast:v1")]
 pub(crate) struct Options {
-    /// The file
+    /// Image file
     #[arg(value_name = "IMAGE")]
     image: PathBuf,
-    /// Where it goes: library://entity/collection/container[:tag,…]
+    /// Destination: library://entity/collection/container[:tag,…]
     #[arg(value_name = "URI")]
     uri: String,
-    /// What the image is
+    /// Description of the image
     #[arg(short = 'D', long, value_name = "TEXT", default_value = "")]
     description: String,
-    /// Push an image without a signature too
+    /// Allow unsigned images
     #[arg(short = 'U', long)]
     allow_unsigned: Option<bool>,
-    /// Upload the image over http if an https library chooses an http address for it
+    /// Allow a plain http upload if an https library redirects to one
     #[arg(long)]
     allow_http_storage: bool,
-    /// Use the library at URL instead
+    /// Library to use instead of the default remote's
     #[arg(long, value_name = "URL")]
     library: Option<String>,
-    /// Accepted for compatibility; has no effect here
+    /// Ignored (an Apptainer option)
     #[arg(long, hide = true)]
     no_https: bool,
 }
 
 impl Options {
-    /// Where it is to be pushed.
     pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
 }
 
-/// An image that can be pushed.
+/// An image file, opened once.
 struct Payload<'a> {
     path: &'a Path,
     file: Arc<File>,
@@ -89,7 +88,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let payload = Payload::open(&options.image)?;
     let sif = sif::read(&mut &*payload.file).map_err(|error| payload.failure(error.into()))?;
     let Some(arch) = sif.arch else {
-        return Err(Failure::new(format!("{} names no architecture", options.image.display())));
+        return Err(Failure::new(format!("cannot tell the architecture of {}", options.image.display())));
     };
     require_signature(&sif, options, session)?;
     let choice = Choice { library: options.library.as_ref(), reference: Some(&reference), host: Host::Check };
@@ -147,11 +146,11 @@ fn require_signature(sif: &Sif, options: &Options, session: &Session) -> Result<
         return Ok(());
     }
     if allow_unsigned {
-        session.ctx.talk.warning("the image holds no signature");
+        session.ctx.talk.warning("the image is not signed");
         return Ok(());
     }
     let file = options.image.display();
-    Err(Failure::new(format!("unable to upload container: {file} holds no signature"))
+    Err(Failure::new(format!("unable to upload container: {file} is not signed"))
         .hint(session.command("sign").arg(&file))
         .hint(session.command("push -U").arg(&file).arg(&options.uri).because("to push it unsigned")))
 }
@@ -174,7 +173,7 @@ impl Push<'_> {
         session: &Session<'_>,
     ) -> std::result::Result<Option<FinishedUpload>, TransferError> {
         let talk = &session.ctx.talk;
-        let made = |path: &str| talk.verbose(format!("{path} was made in the library"));
+        let made = |path: &str| talk.verbose(format!("created {path} in the library"));
         let container = self.library.container(names, &made).await?;
         let arch = self.arch;
         let path = self.reference.path();
@@ -182,7 +181,7 @@ impl Push<'_> {
             self.library.image_by_hash(&path, self.hash, arch, &container, description).await?;
         let abilities = self.library.abilities().await;
         let finished = if there {
-            talk.info("The library has this image already: it is not sent again");
+            talk.info("The library already has this image; skipping the upload");
             None
         } else {
             self.upload(&image, abilities.v2_upload, session).await?
@@ -191,7 +190,7 @@ impl Push<'_> {
         for (at, tag) in tags.iter().enumerate() {
             let set = self.library.tag(&container, &image, tag, abilities.arch_tags.then_some(arch)).await;
             set.map_err(|error| error.noting(not_set(&tags[at..])))?;
-            talk.verbose(format!("{path}:{tag} is this image now"));
+            talk.verbose(format!("tagged {path}:{tag}"));
         }
         Ok(finished)
     }
@@ -220,7 +219,7 @@ impl Push<'_> {
         let result = upload.run().await;
         progress.finish();
         if !self.payload.is_unchanged() {
-            let text = "the file changed while it was sent";
+            let text = "the file changed during the upload";
             return Err(TransferError::File(std::io::Error::other(text)));
         }
         let finished = result?;
@@ -231,14 +230,14 @@ impl Push<'_> {
     }
 }
 
-/// What a failing tag call leaves: the first of `tags` failed, and the others were not tried.
+/// Describes a failed tag call: the first of `tags` failed, and the others were not tried.
 fn not_set(tags: &[String]) -> String {
     let (s, were) = if tags.len() == 1 { ("", "was") } else { ("s", "were") };
     let names: Vec<String> = tags.iter().map(|tag| format!("{tag:?}")).collect();
     format!("the image is in the library, but the tag{s} {} {were} not set", names.join(", "))
 }
 
-/// What the library told at the end: the quota, and where the container's page is.
+/// Prints what the library reported after the upload: the quota and the page of the container.
 fn print_finished(
     finished: Option<&FinishedUpload>,
     page: Option<&Url>,
@@ -265,7 +264,7 @@ fn used(UploadQuota { total, used }: UploadQuota) -> String {
     format!("{} out of {} quota ({:.1}% used)", size(used), size(total), used as f64 / total as f64 * 100.0)
 }
 
-/// Two digits behind the point, in units of 1024 from KiB on, as Apptainer shows a quota.
+/// Apptainer's format for quotas: two decimals, in units of 1024 from KiB up.
 fn size(bytes: u64) -> String {
     let mut value = bytes as f64 / 1024.0;
     let mut units = ["KiB", "MiB", "GiB", "TiB"].into_iter();
@@ -280,7 +279,7 @@ fn size(bytes: u64) -> String {
     format!("{value:.2} {unit}")
 }
 
-/// A bar, where somebody sees it and wants it.
+/// A progress bar on a terminal, unless messages are silenced.
 fn progress(total: u64, what: &'static str, session: &Session) -> Progress {
     Progress::new(Some(total), what, session.ctx.terminals.stderr() && session.ctx.talk.shows(Level::Info))
 }

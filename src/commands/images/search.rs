@@ -14,17 +14,17 @@ use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Shorter queries are not asked, as libraries refuse them.
+/// Libraries refuse shorter queries.
 const SHORTEST: usize = 3;
-/// What older pushes wrote where there was no description.
+/// What older clients push when there is no description.
 const NO_DESCRIPTION: &str = "no description";
 
 pub(crate) const POSITIONALS: &[Completes] = &[Completes::Nothing];
 
 /// Search a library for images
 ///
-/// Asks the library of the default remote for images whose names hold QUERY, of this machine's
-/// architecture unless another one is named.
+/// Searches the default remote's library for images whose name contains QUERY, for this machine's
+/// architecture unless --arch is given.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
@@ -35,16 +35,16 @@ Examples:
   $ {prog} search --arch arm64 --signed lolcow
   $ {prog} search --json alpine | jq -r '.images[].uri'")]
 pub(crate) struct Options {
-    /// At least three characters of a name
+    /// Part of a name, at least three characters
     #[arg(value_name = "QUERY")]
     query: String,
-    /// Images of this architecture [default: this machine's]
+    /// Architecture of the images [default: this machine's]
     #[arg(long)]
     arch: Option<String>,
-    /// Only signed images
+    /// Only list signed images
     #[arg(long)]
     signed: Option<bool>,
-    /// Ask the library at URL instead
+    /// Library to use instead of the default remote's
     #[arg(long, value_name = "URL")]
     library: Option<String>,
     /// Print JSON
@@ -87,10 +87,12 @@ struct ImageEntry<'a> {
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let query = options.query.as_str();
     if query.contains("://") {
-        return Err(Failure::new(format!("{query:?} is an address: a search takes a part of a name")));
+        return Err(Failure::new(format!("{query:?} is a URI: search takes part of a name")));
     }
     if query.len() < SHORTEST {
-        return Err(Failure::new(format!("bad query {query:?}: at least {SHORTEST} characters are needed")));
+        return Err(Failure::new(format!(
+            "the query {query:?} is too short: at least {SHORTEST} characters are needed"
+        )));
     }
     let arch = architecture(options.arch.as_ref(), "SEARCH_ARCH", session)?;
     let signed = session.ctx.switch(options.signed, &["SEARCH_SIGNED"])?;
@@ -168,7 +170,7 @@ impl View for SearchResult<'_> {
             page.push('\n');
         }
         if more > 0 {
-            let _ = writeln!(page, "({more} more images are not shown: search for more of the name)\n");
+            let _ = writeln!(page, "({more} more images not shown; use a longer query)\n");
         }
         page
     }

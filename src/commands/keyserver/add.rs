@@ -15,24 +15,24 @@ pub(crate) const POSITIONALS: &[Completes] = &[Completes::GlobalRemote, Complete
 
 /// Add a keyserver to a global remote (root only)
 ///
-/// Keys are looked up at all keyservers of the remote, in their order, until one has them. The endpoint's
-/// own keyserver, once removed, comes back when it is added again.
+/// Keyservers are tried in order until one has the key. To restore the endpoint's own keyserver after
+/// removing it, add it again.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ sudo {prog} keyserver add https://keys.example.com
-  $ sudo {prog} keyserver add --order 1 company hkps://keys.company.example")]
+  $ sudo {prog} keyserver add --order 1 company hkps://keys.example.com")]
 pub(crate) struct Options {
-    /// The global remote; without it the default one is meant
+    /// Global remote [default: the global default]
     #[arg(value_name = "NAME|URI")]
     first: String,
-    /// The keyserver: https://HOST[:PORT][/PATH], or the same with hkps, http or hkp
+    /// Keyserver: https://HOST[:PORT][/PATH] (or hkps, http, hkp)
     #[arg(value_name = "URI")]
     second: Option<String>,
-    /// Its place in the order in which keyservers are asked, from 1; else the last
+    /// Position in the lookup order, counting from 1 [default: last]
     #[arg(short, long, value_name = "N")]
     order: Option<u32>,
-    /// Allow http, and https without verification
+    /// Allow plain http and unverified https
     #[arg(short, long)]
     insecure: bool,
     #[command(flatten)]
@@ -88,11 +88,11 @@ impl Wanted {
             "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()
         })?;
         for what in &dropped {
-            session.ctx.talk.warning(format!("the {what} in the URI is left out: a keyserver has none"));
+            session.ctx.talk.warning(format!("ignoring the {what} in the URI"));
         }
         if uri.is_registry() {
             return Err(Failure::new(format!(
-                "{uri} is a registry: a keyserver is https://, hkps://, http:// or hkp://"
+                "{uri} is a registry; a keyserver begins with https://, hkps://, http:// or hkp://"
             )));
         }
         Ok(Self { name: name.map(String::from), uri, again })
@@ -123,7 +123,7 @@ impl Wanted {
         let changed = session.edit_global(self.again.clone(), &mut |config| {
             let endpoint = config.remotes.get_mut(&name).ok_or_else(|| no_global_remote(session, &name))?;
             if (&endpoint.uri, endpoint.insecure) != (&before.uri, before.insecure) {
-                return Err(Failure::new(format!("{name} was changed meanwhile: nothing was done")));
+                return Err(Failure::new(format!("{name} was changed by another process; nothing was done")));
             }
             endpoint.list_own_keyserver(own.as_deref());
             change(endpoint).fail_hint(|| session.command("keyserver list").arg(&name))
@@ -142,7 +142,7 @@ impl Wanted {
             return Ok(name.to_string());
         }
         if may_hold_password(name) {
-            return Err(Failure::new("no endpoint found: an address is not the name of a remote"));
+            return Err(Failure::new("no endpoint found: expected the name of a remote, not an address"));
         }
         Err(Failure::new(format!("no endpoint found: {name} is not a global remote"))
             .hint(session.remote("list"))

@@ -18,14 +18,14 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// List the keyservers of remote endpoints
 ///
-/// An endpoint whose keyserver is not known yet is asked for it.
+/// Queries endpoints whose keyserver is not cached yet.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} keyserver list
-  $ {prog} keyserver list --json company | jq -r '.remotes[0].keyservers[].uri'")]
+  $ {prog} keyserver list --json lab | jq -r '.remotes[].keyservers[].uri'")]
 pub(crate) struct Options {
-    /// Only the keyservers of this remote
+    /// Remote whose keyservers to list [default: all remotes]
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Print JSON
@@ -74,7 +74,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let rows = rows(&effective, session)?;
     for row in &rows {
         if let Some(problem) = &row.problem {
-            session.ctx.talk.warning(format!("the keyserver of {} is not known: {problem}", row.name));
+            session.ctx.talk.warning(format!("cannot determine the keyserver of {}: {problem}", row.name));
         }
     }
     session.ctx.show(&KeyserverList { version: 1, remotes: rows }, options.json)

@@ -11,15 +11,15 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Keyserver];
 
 /// Log in to a keyserver
 ///
-/// The keyserver must be one that an administrator added to a remote. With a username a password is asked
-/// for, without one a token; it is checked with the server, and stored in your own remote.yaml.
+/// Works for keyservers that an administrator has added to a remote. Prompts for a password, or for a token
+/// if you give no username, checks it with the server, and stores it in your remote.yaml.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} keyserver login -u ada https://keys.example.com
   $ {prog} keyserver login --tokenfile ~/token hkps://keys.example.com")]
 pub(crate) struct Options {
-    /// https://HOST[:PORT][/PATH], or the same with hkps, http or hkp
+    /// Keyserver: https://HOST[:PORT][/PATH] (or hkps, http, hkp)
     #[arg(value_name = "URI")]
     uri: String,
     #[command(flatten)]

@@ -11,13 +11,13 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::KeyserverLogin];
 
 /// Log out of a keyserver
 ///
-/// Forgets the login that is stored for the keyserver in your own remote.yaml.
+/// Removes the stored login from your remote.yaml.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} keyserver logout https://keys.example.com")]
 pub(crate) struct Options {
-    /// The address that you logged in to
+    /// Keyserver to log out of
     #[arg(value_name = "URI")]
     uri: String,
     #[command(flatten)]

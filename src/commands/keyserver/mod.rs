@@ -11,10 +11,9 @@ use super::session::Session;
 use crate::error::Result;
 use clap::Args;
 
-/// Manage the keyservers of remote endpoints, and logins to them
+/// Manage keyservers and logins to them
 ///
-/// Keys are looked up at the keyserver that the endpoint names, and at those that an administrator added to
-/// a global remote, in their order.
+/// Keys are looked up on the endpoint's own keyserver and on those that an administrator has added, in order.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -31,8 +30,8 @@ pub(crate) struct Group {
 super::commands! {
     "keyserver":
     "add" => Add(add),
-    "list" => List(list),
+    "list" or "ls" => List(list),
     "login" => Login(login),
     "logout" => Logout(logout),
-    "remove" => Remove(remove),
+    "remove" or "rm" => Remove(remove),
 }

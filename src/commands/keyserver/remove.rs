@@ -11,17 +11,17 @@ pub(crate) const POSITIONALS: &[Completes] = &[Completes::RemoteOrKeyserver, Com
 
 /// Remove a keyserver from a global remote (root only)
 ///
-/// The endpoint's own keyserver is only taken out of use, and the last one cannot be removed.
+/// The endpoint's own keyserver is only disabled. The last keyserver cannot be removed.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ sudo {prog} keyserver remove https://keys.example.com
   $ sudo {prog} keyserver remove company hkps://keys.company.example")]
 pub(crate) struct Options {
-    /// The global remote; without it the default one is meant
+    /// Global remote [default: the global default]
     #[arg(value_name = "NAME|URI")]
     first: String,
-    /// The keyserver: as it was added, or the same server in other words
+    /// Keyserver to remove (any equivalent URI)
     #[arg(value_name = "URI")]
     second: Option<String>,
     #[command(flatten)]

@@ -28,7 +28,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     let plain = address.transport() == Transport::Plain;
     if plain && !insecure && !is_loopback(&address.url) {
         let failure = Failure::new(format!(
-            "no login is sent to {uri}: over http others could read it, and the keyserver was not added with --insecure"
+            "refusing to send the login to {uri} over plain http: the keyserver was not added with --insecure"
         ))
         .hint(session.as_root("keyserver remove").arg(uri));
         let add = session.as_root("keyserver add --insecure").arg(uri);
@@ -49,9 +49,10 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
         .map_err(|error| failure(error).context(format!("while login to {uri}")))?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
-        Verdict::AsksNobody => session.ctx.talk.warning(format!(
-            "{uri} asks nobody for a login and answers everybody alike, so that this one could not be checked"
-        )),
+        Verdict::AsksNobody => session
+            .ctx
+            .talk
+            .warning(format!("{uri} accepts anonymous requests, so this login could not be verified")),
         Verdict::Rejected(answer) => {
             return Err(Failure::new("Invalid Credentials")
                 .context(format!("while login to {uri}"))
@@ -85,7 +86,7 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
     }
     if let (false, Some(exclusive)) = (found.is_empty(), &effective.exclusive) {
         return Err(Failure::new(format!(
-            "endpoint is set as exclusive by the system administrator: only {exclusive:?} can be used"
+            "only {exclusive:?} can be used (set exclusive by the administrator)"
         ))
         .hint(session.command("keyserver list").arg(exclusive)));
     }
@@ -99,7 +100,7 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
             session
                 .remote("login")
                 .arg(&remote.name)
-                .because("its own keyserver takes the token of the remote"),
+                .because("to log in to the remote whose own keyserver this is"),
         ),
         None => {
             let registry = session.command("registry login").arg(format!("docker://{}", uri.authority()));
@@ -116,9 +117,7 @@ fn say_insecure(uri: &ServiceUri, configured: bool, asked: bool, session: &Sessi
             .ctx
             .talk
             .warning(format!("{uri} is configured as insecure, forcing insecure flag for login")),
-        (false, true) => {
-            session.ctx.talk.warning(format!("{uri} is not configured as insecure, --insecure is ignored"))
-        }
+        (false, true) => session.ctx.talk.warning(format!("ignoring --insecure: {uri} was added as secure")),
         _ => {}
     }
 }
@@ -133,9 +132,7 @@ pub(super) fn logout(uri: &ServiceUri, session: &mut Session) -> Result<bool> {
     let file = session.user_file()?;
     let now: Config = file.load(session.identity())?.config;
     if now.credentials.iter().any(|own| is_login_to(own, uri)) {
-        return Err(Failure::new(format!(
-            "a login to {uri} is there again: another program wrote it meanwhile"
-        )));
+        return Err(Failure::new(format!("the login to {uri} was written back by another process")));
     }
     if changed {
         session.ctx.talk.info(format!("The login to {uri} was removed from {}", file.path.display()));

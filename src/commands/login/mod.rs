@@ -15,16 +15,17 @@ use std::path::PathBuf;
 /// What the command line says of a login, beside the address.
 #[derive(Args)]
 pub(crate) struct LoginOptions {
-    /// Your name at the registry or keyserver
+    /// Username
     #[arg(short, long)]
     pub username: Option<String>,
     /// Where the password comes from.
     #[command(flatten)]
     pub secret: SecretOptions,
-    /// Allow http, and https without verification, to a registry (of a keyserver its own setting decides)
+    /// Allow plain http and unverified https (registries only; a keyserver keeps the setting it was added
+    /// with)
     #[arg(short, long)]
     pub insecure: Option<bool>,
-    /// Trust the certificates in FILE (PEM) too
+    /// Also trust the PEM certificates in FILE
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
 }
@@ -67,8 +68,9 @@ pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session
     } else {
         let whole = registry::whole_of(&uri).filter(|_| uri.is_registry());
         let whole = whole.map(|whole| session.command("registry logout").arg(&whole));
-        let hint = whole.map_or_else(String::new, |line| format!("; for the whole registry, run: {line}"));
-        session.ctx.talk.warning(format!("no login to {uri} is stored: there was nothing to remove{hint}"));
+        let hint =
+            whole.map_or_else(String::new, |line| format!(". To log out of the whole registry: {line}"));
+        session.ctx.talk.warning(format!("not logged in to {uri}: nothing to remove{hint}"));
     }
     Ok(changed)
 }
@@ -86,7 +88,7 @@ fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
         }
     })?;
     for what in &dropped {
-        session.ctx.talk.warning(format!("the {what} in the URI is left out: a service has none"));
+        session.ctx.talk.warning(format!("ignoring the {what} in the URI"));
     }
     Ok(uri)
 }
@@ -111,7 +113,7 @@ impl LoginOptions {
         };
         if name.contains(|c: char| c == ':' || c.is_control()) {
             // Not shown: it may be user and password in one.
-            return Err(Failure::new("a username has no colon and no control characters in it"));
+            return Err(Failure::new("a username cannot contain a colon or control characters"));
         }
         Ok(name)
     }

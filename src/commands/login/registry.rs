@@ -39,21 +39,23 @@ pub(super) fn login(
     let insecure = login.insecure(session)?;
     let username = login.username(session)?;
     if username.is_empty() {
-        return Err(Failure::new(format!("while login to {uri}: a registry requires a username"))
+        return Err(Failure::new(format!("while login to {uri}: a username is required"))
             .hint(session.command("registry login -u USERNAME").arg(uri)));
     }
     let password = login.password(uri, session)?;
     verify(uri, login, insecure, (&username, &password), document.entry_of(uri).is_some(), session)?;
     let kept = keep(&store, keeper, uri, (&username, &password), session)?;
     if environment(session).is_some_and(|environment| environment.entry_of(uri) == Some(Entry::Secret)) {
-        session.ctx.talk.warning(format!(
-            "{ENVIRONMENT} holds another login to {uri}, which comes before this one; run: unset {ENVIRONMENT}"
-        ));
+        session
+            .ctx
+            .talk
+            .warning(format!("{ENVIRONMENT} overrides this login to {uri}. To use it: unset {ENVIRONMENT}"));
     }
     let credential = Credential { uri: uri.to_string(), auth: None, insecure };
     let listed = match layer {
-        Some((_, global)) => list_login(uri, &credential, &global, session)
-            .map_err(|failure| failure.context("the login is stored, but remote.yaml does not list it"))?,
+        Some((_, global)) => list_login(uri, &credential, &global, session).map_err(|failure| {
+            failure.context("the login was stored, but could not be added to remote.yaml")
+        })?,
         None => false,
     };
     Ok(kept || listed)
@@ -69,7 +71,7 @@ fn without_helper(uri: &ServiceUri, session: &Session) -> Hint {
 fn require_whole(uri: &ServiceUri, session: &Session) -> Result<()> {
     match whole_of(uri) {
         None => Ok(()),
-        Some(whole) => Err(Failure::new(format!("{uri}: a login is for a whole registry, without a path"))
+        Some(whole) => Err(Failure::new(format!("{uri}: log in to the registry, not to a path in it"))
             .hint(session.command("registry login").arg(&whole))),
     }
 }
@@ -90,9 +92,10 @@ fn verify(
     session: &Session,
 ) -> Result<()> {
     if insecure && !is_loopback(&uri.url(false)) {
-        session.ctx.talk.warning(format!(
-            "with --insecure others on the network can read the password on its way to {uri}"
-        ));
+        session
+            .ctx
+            .talk
+            .warning(format!("with --insecure anyone on the network can read the password sent to {uri}"));
     }
     let directories = CERT_DIRECTORIES.iter().map(|root| Path::new(root).join(uri.authority())).collect();
     let http = session.http_trusting(login.ca_file.clone(), directories);
@@ -106,18 +109,19 @@ fn verify(
         let failure = failure(error).context(while_login());
         match () {
             () if unknown => failure.hint("or, without verification: --insecure"),
-            () if odd => failure.hint(CommandLine::new("curl -si").arg(&url).because("see what it answers")),
+            () if odd => failure.hint(CommandLine::new("curl -si").arg(&url).because("to see its answer")),
             () => failure,
         }
     })?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
-        Verdict::Open => session.ctx.talk.warning(format!(
-            "{uri} is open: it asks nobody for a login, so that this one could not be checked"
-        )),
+        Verdict::Open => session
+            .ctx
+            .talk
+            .warning(format!("{uri} accepts anonymous requests, so this login could not be verified")),
         Verdict::Rejected(answer) => {
             let refused = Failure::new("Invalid Credentials").context(while_login()).hint(answer.to_string());
-            let kept = "the login that was stored before is still there";
+            let kept = "the previously stored login was kept";
             return Err(if had_one { refused.hint(kept) } else { refused });
         }
     }
@@ -144,7 +148,7 @@ fn keep(
     let auth = suffix.is_none().then(|| basic(username, password));
     let changed = store.target.edit(talk, &mut |document| {
         if document.helper_for(uri) != suffix {
-            return Err(Failure::new("it was changed meanwhile: repeat the login"));
+            return Err(Failure::new("it was changed by another process: log in again"));
         }
         document.store(uri, auth.as_ref());
         Ok(())
@@ -152,7 +156,7 @@ fn keep(
     let file = store.target.path.display();
     talk.info(match suffix {
         None => format!("Token stored in {file}"),
-        Some(suffix) => format!("Token stored by docker-credential-{suffix}, which {file} names"),
+        Some(suffix) => format!("Password stored with docker-credential-{suffix} (configured in {file})"),
     });
     Ok(changed || suffix.is_some())
 }
@@ -251,10 +255,10 @@ fn listed(keys: &[impl AsRef<str>]) -> String {
 
 /// Looks again, everywhere: a logout that left the secret behind must not say that it succeeded.
 fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Session) -> Result<()> {
-    let still = |what: String| Err(Failure::new(format!("there is still a login to {uri}: {what}")));
+    let still = |what: String| Err(Failure::new(format!("still logged in to {uri}: {what}")));
     let document = store.target.load()?.document;
     if matches!(document.entry_of(uri), Some(Entry::Secret | Entry::Broken)) {
-        return still(format!("{} has one again", store.target.path.display()));
+        return still(format!("{} contains it again", store.target.path.display()));
     }
     if let Keeper::Helper(helper) = keeper
         && helper.answers(&key_of(uri)).fail_context(|| "while making sure that the login is gone")?
@@ -270,7 +274,7 @@ fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Sess
     let below = document.keys_below(uri);
     if !below.is_empty() {
         session.ctx.talk.warning(format!(
-            "{} still holds logins to parts of this registry: {}",
+            "logins for parts of this registry remain in {}: {}",
             store.target.path.display(),
             listed(&below)
         ));

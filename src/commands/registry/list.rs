@@ -15,8 +15,7 @@ pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// List logins to OCI registries
 ///
-/// Those that this program and its like made, and those that docker, podman and skopeo left in the same
-/// file.
+/// Includes logins that Docker, Podman and Skopeo stored in the same file.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -45,13 +44,13 @@ struct Files {
 struct LoginEntry {
     uri: String,
     secure: bool,
-    /// `None` where `remote.yaml` lists a login that is stored nowhere.
+    /// `None` if `remote.yaml` lists a login that is stored nowhere.
     source: Option<Source>,
-    /// The suffix of the helper that keeps it.
+    /// The suffix of the credential helper that stores it.
     helper: Option<String>,
 }
 
-/// At most so many helpers that cannot be used are named.
+/// At most this many unusable helpers are named.
 const MOST_HELPERS: usize = 20;
 
 /// Where a login comes from.
@@ -98,8 +97,8 @@ struct Sources {
     environment: Option<Document>,
 }
 
-/// The logins of `remote.yaml` in their order, then those that other programs left in the auth file, then
-/// those of the environment.
+/// The logins of `remote.yaml` in order, then those of other programs in the auth file, then those of the
+/// environment.
 fn rows(listed: &[Credential], sources: &Sources) -> Vec<LoginEntry> {
     let mut rows: Vec<LoginEntry> = Vec::new();
     for login in listed {
@@ -120,7 +119,7 @@ fn rows(listed: &[Credential], sources: &Sources) -> Vec<LoginEntry> {
     rows
 }
 
-/// Whether a file names this registry with `http://`.
+/// Whether a file lists this registry with `http://`.
 fn plain_http(uri: &ServiceUri, sources: &Sources) -> bool {
     let documents = [Some(&sources.file), sources.environment.as_ref()].into_iter().flatten();
     documents.flat_map(|document| document.keys_of(uri)).any(is_plain_http)
@@ -132,7 +131,7 @@ impl Sources {
         LoginEntry { uri: uri.to_string(), secure, source, helper: helper.map(String::from) }
     }
 
-    /// Where a program that looks for this login finds it.
+    /// Where a program that needs this login would find it.
     fn of(&self, uri: &ServiceUri) -> (Option<Source>, Option<&str>) {
         let environment = self.environment.as_ref().and_then(|document| document.entry_of(uri));
         if environment == Some(Entry::Secret) {
@@ -146,14 +145,14 @@ impl Sources {
     }
 }
 
-/// Says which rows will not help anybody.
+/// Warns about logins that cannot be used.
 fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session) {
     let talk = &session.ctx.talk;
     let file = store.file.path.display();
     let names = sources.file.helpers();
     for failure in names.iter().filter_map(|suffix| store.find_helper(suffix).err()).take(MOST_HELPERS) {
         talk.warning(format!(
-            "{}, but {file} names it: no login that it keeps can be used",
+            "{}, but {file} is configured to use it; logins kept there are unusable",
             failure.message()
         ));
     }
@@ -164,16 +163,12 @@ fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session
         let again = || session.command("registry").words(command).arg(&row.uri);
         if row.source.is_none() {
             talk.warning(format!(
-                "no password for {} is stored in {file} or {ENVIRONMENT}; run: {}",
+                "no password for {} found in {file} or {ENVIRONMENT}. To fix: {}",
                 row.uri,
                 again()
             ));
         } else if row.source == Some(Source::File) && sources.file.entry_of(&uri) == Some(Entry::Broken) {
-            talk.warning(format!(
-                "the auth of {} in {file} is no base64 of user and password; run: {}",
-                row.uri,
-                again()
-            ));
+            talk.warning(format!("invalid \"auth\" entry for {} in {file}. To fix: {}", row.uri, again()));
         }
     }
 }

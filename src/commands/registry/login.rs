@@ -12,22 +12,21 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log in to an OCI registry
 ///
-/// The password is asked for without showing it, or read from standard input where that is no terminal. It
-/// is checked with the registry, and stored in the auth file, or by the credential helper that the file
-/// names.
+/// Prompts for the password (or reads it from a pipe), verifies it with the registry, and stores it in the
+/// auth file or with the credential helper configured there.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} registry login -u ada docker://ghcr.io
-  $ pass show ghcr | {prog} registry login -u ada --password-stdin docker://ghcr.io
-  $ {prog} registry login -u ada --authfile ./auth.json oras://registry.example.com:5000")]
+  $ pass ghcr | {prog} registry login -u ada --password-stdin ghcr.io
+  $ {prog} registry login --authfile auth.json oras://lab.example.com:5000")]
 pub(crate) struct Options {
-    /// docker://HOST[:PORT] or oras://HOST[:PORT]
+    /// Registry: docker://HOST[:PORT] or oras://HOST[:PORT]
     #[arg(value_name = "URI")]
     uri: String,
     #[command(flatten)]
     login: LoginOptions,
-    /// The file of registry logins to use
+    /// Registry auth file [default: ~/.docker/config.json]
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
     #[command(flatten)]

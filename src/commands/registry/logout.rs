@@ -12,16 +12,16 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Registry];
 
 /// Log out of an OCI registry
 ///
-/// Forgets the login wherever it is kept, looks again, and says what was removed from where.
+/// Removes the login from the auth file and credential helper, and verifies that it is gone.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} registry logout docker://ghcr.io")]
 pub(crate) struct Options {
-    /// docker://HOST[:PORT] or oras://HOST[:PORT], with a path for a login to a part of it
+    /// Registry: docker://HOST[:PORT] or oras://HOST[:PORT], with a path for a login to part of it
     #[arg(value_name = "URI")]
     uri: String,
-    /// The file of registry logins to use
+    /// Registry auth file [default: ~/.docker/config.json]
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
     #[command(flatten)]

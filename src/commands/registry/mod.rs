@@ -11,7 +11,7 @@ use clap::Args;
 
 /// Manage logins to OCI registries
 ///
-/// A login is checked with the registry and stored where Apptainer, docker, podman and skopeo find it.
+/// Logins are verified with the registry and stored where Apptainer, Docker, Podman and Skopeo look for them.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -27,7 +27,7 @@ pub(crate) struct Group {
 
 super::commands! {
     "registry":
-    "list" => List(list),
+    "list" or "ls" => List(list),
     "login" => Login(login),
     "logout" => Logout(logout),
 }

@@ -20,9 +20,9 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Nothing, Completes::No
 
 /// Add a remote endpoint, and log in to it
 ///
-/// The new remote becomes the default unless --no-default is given. Then, unless --no-login is given, the
-/// access token is asked for, checked and stored. With --global the remote is added for everybody (root
-/// only), and nobody is logged in.
+/// The new remote becomes the default unless --no-default is given. Then, unless --no-login is given, you are
+/// prompted for an access token, which is verified and stored. With --global the remote is added for all
+/// users (root only), without a login.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -31,38 +31,38 @@ Examples:
   $ {prog} remote add --tokenfile ~/token mycloud cloud.example.com
   $ sudo {prog} remote add --global company cloud.company.example")]
 pub(crate) struct Options {
-    /// A name of your choice
+    /// Name for the remote
     #[arg(value_name = "NAME")]
     name: String,
-    /// https://HOST[:PORT][/PATH], or the same without a scheme
+    /// Address: https://HOST[:PORT][/PATH]; the scheme may be omitted
     #[arg(value_name = "URI")]
     uri: String,
-    /// Add it to the global layer, for everybody (root only)
+    /// Add it for all users (root only)
     #[arg(short, long)]
     global: bool,
-    /// Use http, and https without verification for the services that it names
+    /// Allow plain http and unverified https for this remote
     #[arg(short, long)]
     insecure: Option<bool>,
     /// Do not make it the default
     #[arg(short, long)]
     no_default: bool,
-    /// Do not ask for a token
+    /// Do not log in
     #[arg(long)]
     no_login: bool,
-    /// Log in with the token in the first line of FILE (- is standard input)
+    /// Read the token from the first line of FILE (- for standard input)
     #[arg(long, value_name = "FILE")]
     tokenfile: Option<PathBuf>,
-    /// Succeed without a change where this name has this address already
+    /// Succeed without changes if this remote already exists with this URI
     #[arg(long)]
     if_absent: bool,
-    /// Give an existing remote this address; its token stays only where the address does
+    /// Replace an existing remote; its token is kept only if the URI is the same
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
     json: JsonOption,
 }
 
-/// What the layer said before.
+/// What the layer contained before.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Before {
     Absent,
@@ -101,7 +101,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     session.ctx.talk.info(if changed {
         format!("Remote \"{name}\" added.")
     } else {
-        format!("Remote \"{name}\" is already there, nothing was changed.")
+        format!("Remote \"{name}\" already exists; nothing changed.")
     });
     if options.global {
         session.ctx.talk.info("Global option detected. Will not automatically log into remote.");
@@ -122,7 +122,7 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
     let talk = &session.ctx.talk;
     let typed = EndpointUri::parse_typed(&options.uri)?;
     for what in &typed.dropped {
-        talk.warning(format!("the {what} in the URI is left out: a remote has none"));
+        talk.warning(format!("ignoring the {what} in the URI"));
     }
     let insecure = session.ctx.switch(options.insecure, &["ADD_INSECURE"])?;
     match typed.scheme {
@@ -186,7 +186,7 @@ fn add_own(
     let Loaded { config: global, distrust: global_distrust, .. } = session.load_global()?;
     if session.ctx.persona == Persona::Singularity && global.remotes.contains_key(name.as_str()) {
         return Err(Failure::new(format!(
-            "{name} is already a remote, a global one: SingularityCE would fail at every command"
+            "{name} is already a global remote, and your own of that name would make every SingularityCE command fail"
         ))
         .hint(session.remote("use").arg(name.as_str())));
     }
@@ -206,7 +206,7 @@ fn add_own(
     if let Some(old) = dropped {
         let old = other_place(&old, &endpoint.uri);
         session.ctx.talk.warning(format!(
-            "the token for {name} was given to {old} and is not kept; to log in again: {}",
+            "the token for {name} was issued for {old} and was removed. Log in again: {}",
             session.remote("login").arg(name)
         ));
     }
@@ -275,7 +275,7 @@ fn already(
     let global = if options.global { "--global" } else { "" };
     let replace = || {
         let replace = again(options, session).switch(wanted.insecure, "--insecure").words("--replace");
-        replace.arg(name).arg(shown(&wanted.uri)).because("to give it this address")
+        replace.arg(name).arg(shown(&wanted.uri)).because("to replace its address")
     };
     match before {
         Before::Same => failure.hint(session.remote("use").words(global).arg(name)),

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) const POSITIONALS: &[Completes] = &[Completes::File];
 
-/// Check that a remote.yaml can be read, by this program and by the real ones
+/// Validate a remote.yaml
 ///
-/// Checks FILE, else your own layer, or with --global the global one. Nothing is changed. Made for
-/// `validate:` of configuration management.
+/// Checks FILE, or your own remote.yaml, or with --global the global one. Changes nothing, so it suits
+/// Ansible's `validate:`.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -25,10 +25,10 @@ Examples:
   $ {prog} remote check --global
   $ {prog} remote check --global /tmp/new-remote.yaml")]
 pub(crate) struct Options {
-    /// The file, if not the layer's own
+    /// File to check [default: your remote.yaml]
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
-    /// Check it as the global layer
+    /// Check it as a global remote.yaml
     #[arg(short, long)]
     global: bool,
 }
@@ -44,7 +44,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     }
     let Some(bytes) = state.bytes else {
         if own {
-            session.ctx.talk.info(format!("{} does not exist, which is fine", path.display()));
+            session.ctx.talk.info(format!("{} does not exist (nothing to check)", path.display()));
             return Ok(());
         }
         return Err(Failure::new(format!("{}: no such file", path.display())));
@@ -60,7 +60,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         session.ctx.talk.warning(text);
     }
     session.ctx.talk.info(format!(
-        "{} is a valid layer with {} remote{}",
+        "{} is valid ({} remote{})",
         path.display(),
         parsed.config.remotes.len(),
         if parsed.config.remotes.len() == 1 { "" } else { "s" }
@@ -100,7 +100,7 @@ fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result
     if more > 0 {
         session.ctx.talk.error(format!("{}: {more} more are not listed", path.display()));
     }
-    Err(Failure::new(format!("{first}, which {} does not take", session.ctx.persona.title())))
+    Err(Failure::new(format!("{first} ({} rejects this file)", session.ctx.persona.title())))
 }
 
 /// What the merge with the other layer would say of this one.

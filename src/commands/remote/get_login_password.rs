@@ -14,14 +14,15 @@ pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// Print the registry password of the logged-in user
 ///
-/// The library of the default remote tells the secret with which its user logs in to its registry. It
-/// goes to standard output with a newline; every failure leaves that empty.
+/// Asks the default remote's library for your registry password and prints it. On failure nothing is printed
+/// to standard output.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
-  $ {prog} remote get-login-password | docker login -u ada --password-stdin registry.example.com")]
+  $ {prog} remote get-login-password |
+      docker login -u ada --password-stdin registry.example.com")]
 pub(crate) struct Options {
-    /// Trust the certificates in FILE (PEM) too
+    /// Also trust the PEM certificates in FILE
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -34,7 +35,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let log_in = session.remote("login").arg(name);
     if remote.is_cloud_apptainer() {
         return Err(Failure::new(format!(
-            "{name} ({}) has no library, so no registry password either",
+            "{name} ({}) has no library and therefore no registry password",
             shown(&remote.uri)
         ))
         .hint(session.remote("use NAME").because("to choose a remote that has a library")));
@@ -47,7 +48,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let access =
         session.open(remote, options.ca_file.clone(), Freshness::PreferCache, Keep::WhereThereIsOne)?;
     let Some(library) = access.service("library") else {
-        return Err(Failure::new(format!("{name} has no library, so no registry password either"))
+        return Err(Failure::new(format!("{name} has no library and therefore no registry password"))
             .hint(session.remote("status").arg(name)));
     };
     access.may_get_token(library)?;
@@ -55,20 +56,18 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         .map_err(|error| {
             let (refused, lacks) = (matches!(error.status(), Some(401 | 403)), error.status() == Some(404));
             if lacks {
-                let note = "the library has no such call, so it tells no registry password";
-                return failure(error.noting(note)).context("while asking who you are");
+                let note = "this library does not offer registry passwords";
+                return failure(error.noting(note)).context("while looking up your user name");
             }
-            let failure = failure(error).context("while asking who you are");
+            let failure = failure(error).context("while looking up your user name");
             failure.hint(if refused { log_in.clone() } else { session.remote("status").arg(name) })
         })?;
     let Some(secret) = account.oci_secret else {
         let who = if account.username.is_empty() { "you" } else { account.username.as_str() };
-        return Err(Failure::new(format!("the library of {name} tells no registry password for {who}")));
+        return Err(Failure::new(format!("{name} has no registry password for {who}")));
     };
     if secret.expose().contains(char::is_control) {
-        return Err(Failure::new(format!(
-            "the registry password that the library of {name} tells has control characters in it, which no program would read as one line"
-        )));
+        return Err(Failure::new(format!("the registry password from {name} contains control characters")));
     }
     let line = zeroize::Zeroizing::new(format!("{}\n", secret.expose()));
     session.ctx.print(&line)

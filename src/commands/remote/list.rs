@@ -20,15 +20,15 @@ pub(super) const POSITIONALS: &[Completes] = &[];
 
 /// List remote endpoints, keyservers and logins
 ///
-/// On a terminal, or with --all, the keyservers of the default remote and your logins to registries and
-/// keyservers follow. In a pipe it prints the remotes alone, exactly as the real program does.
+/// On a terminal, or with --all, also lists the default remote's keyservers and your registry and keyserver
+/// logins. In a pipe it prints just the remotes, byte for byte like Apptainer.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote list
-  $ {prog} remote list --json | jq -r '.remotes[] | select(.default).name'")]
+  $ {prog} remote list --json | jq -r '.remotes[]|select(.default).name'")]
 pub(crate) struct Options {
-    /// Show keyservers and logins too, also in a pipe
+    /// Show keyservers and logins even in a pipe
     #[arg(short, long)]
     all: bool,
     /// Print JSON
@@ -198,7 +198,7 @@ impl KeyserverEntry {
                 vec![uri.as_str().into(), yes(self.global), yes(self.insecure), order.into()]
             }
             None => {
-                let unknown = "(unknown until \"remote status\" has asked)";
+                let unknown = "(not known yet: run \"remote status\")";
                 [unknown, "", "", ""].map(Cell::from).into()
             }
         }

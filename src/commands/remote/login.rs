@@ -22,9 +22,8 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Login];
 
 /// Log in to a remote endpoint, registry or keyserver
 ///
-/// The access token is asked for without showing it, or read from standard input where that is no
-/// terminal; it is checked with the endpoint, and stored in your own remote.yaml. For a registry or
-/// keyserver see "registry login" and "keyserver login", which do the same.
+/// Prompts for an access token (or reads it from a pipe), verifies it with the endpoint, and stores it in
+/// your remote.yaml. Also accepts a registry or keyserver URI, like `registry login` and `keyserver login`.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -34,12 +33,12 @@ Examples:
   $ pass show mycloud | {prog} remote login mycloud
   $ {prog} remote login -u ada docker://ghcr.io")]
 pub(crate) struct Options {
-    /// The remote, if not the default one
+    /// Remote [default: the default remote]
     #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
     #[command(flatten)]
     login: LoginOptions,
-    /// The file of registry logins to use
+    /// Registry auth file [default: ~/.docker/config.json]
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
     #[command(flatten)]
@@ -80,7 +79,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
-            session.ctx.talk.info("No token was entered, nothing was changed.");
+            session.ctx.talk.info("No token entered; nothing changed.");
             options.json.changed(session, false)
         }
     }
@@ -100,9 +99,9 @@ pub(super) fn after_add(
     let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
     let Some(remote) = remote else {
         // What a login would log in to is another remote: the exclusive global one of this name.
-        let why = format!("nobody was logged in: your own {name} is not used");
+        let why = format!("not logged in: your remote {name} is hidden by the exclusive global one");
         if secret.is_given() || given.is_some() {
-            return Err(Failure::new(why).hint(format!("{name} stays added")));
+            return Err(Failure::new(why).hint("The remote was added."));
         }
         session.ctx.talk.info(why);
         return Ok(false);
@@ -110,8 +109,8 @@ pub(super) fn after_add(
     let later = session.remote("login").arg(name);
     let no_token = |session: &Session| {
         session.ctx.talk.info(match &remote.token {
-            Some(_) => "No token was entered; the one that is stored stays.".to_string(),
-            None => format!("No token was entered, so you are not logged in; to do it later: {later}"),
+            Some(_) => "No token entered; keeping the stored one.".to_string(),
+            None => format!("Not logged in. To log in later: {later}"),
         });
         Ok(false)
     };
@@ -122,8 +121,8 @@ pub(super) fn after_add(
     match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
-        Err(failure) if login.hopeless => Err(failure.hint(format!("{name} stays added"))),
-        Err(failure) => Err(failure.hint(format!("{name} stays added; to log in later: {later}"))),
+        Err(failure) if login.hopeless => Err(failure.hint("The remote was added.")),
+        Err(failure) => Err(failure.hint(format!("The remote was added. To log in later: {later}"))),
     }
 }
 
@@ -202,7 +201,7 @@ impl EndpointLogin<'_> {
         }
         match streams(session).read()? {
             Some(token) => Ok(Some(token)),
-            None => Err(Failure::new("no token: standard input is empty and no terminal")
+            None => Err(Failure::new("no token: standard input is empty and not a terminal")
                 .hint(session.remote("login --tokenfile FILE"))),
         }
     }
@@ -218,7 +217,7 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
     let name = &remote.name;
     if remote.is_cloud_apptainer() {
         return Err(Failure::new(format!(
-            "{name} ({}) has no login: it serves keys alone",
+            "{name} ({}) only serves keys and has no login",
             shown(&remote.uri)
         ))
         .hint(session.remote("add NAME URI").because("to add a remote that has a library"))
@@ -231,7 +230,7 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
     let taken = Note::OwnBehindExclusive(name.clone());
     if remote.origin == Origin::Global && layers.effective.notes.contains(&taken) {
         return Err(Failure::new(format!(
-            "your own remote {name} takes the place of the token for the global one"
+            "cannot store a token for the global remote {name}: your file has its own remote of that name"
         ))
         .hint(session.remote("remove").arg(name)));
     }
@@ -242,13 +241,13 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
 fn require_token_service(name: &str, access: &Access, session: &Session) -> Result<()> {
     let Some(service) = access.service("token") else {
         return Err(Failure::new(format!(
-            "while verifying token: no authentication service found: {name} has none to log in to"
+            "while verifying token: no authentication service found: {name} has no token service"
         ))
         .hint(session.remote("status").arg(name)));
     };
     if access.may_get_token(service)? == Exposure::Open {
         session.ctx.talk.warning(format!(
-            "{name} is insecure: others on the network can read the token on its way to {}",
+            "{name} is insecure: anyone on the network can read the token sent to {}",
             public(&service.uri)
         ));
     }
@@ -265,7 +264,7 @@ fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
             let failure =
                 Failure::new("while verifying token: error response from server: Invalid Credentials")
                     .hint(answer.to_string());
-            let kept = "the token that was stored before is still there";
+            let kept = "the previously stored token was kept";
             Err(if had_one { failure.hint(kept) } else { failure })
         }
     }
@@ -276,7 +275,7 @@ fn store(remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
     let name = &remote.name;
     let global = session.reload_global()?;
     let moved = || {
-        Failure::new(format!("{name} was changed meanwhile: the token was not stored"))
+        Failure::new(format!("{name} was changed by another process; the token was not stored"))
             .hint(session.remote("login").arg(name))
     };
     session.edit_user(&global, &mut |config| {

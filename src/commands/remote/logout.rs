@@ -16,7 +16,7 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Logout];
 
 /// Log out of a remote endpoint, registry or keyserver
 ///
-/// Forgets the token that is stored for the remote, and says what was removed from where.
+/// Removes the remote's stored token.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -24,13 +24,13 @@ Examples:
   $ {prog} remote logout mycloud
   $ {prog} remote logout --all")]
 pub(crate) struct Options {
-    /// The remote, if not the default one
+    /// Remote [default: the default remote]
     #[arg(value_name = "NAME|SERVICE-URI")]
     target: Option<String>,
-    /// Forget every token, and every login that "remote list --all" shows
+    /// Remove all tokens and logins shown by `remote list --all`
     #[arg(long)]
     all: bool,
-    /// The file of registry logins to use
+    /// Registry auth file [default: ~/.docker/config.json]
     #[arg(long, value_name = "FILE")]
     authfile: Option<PathBuf>,
     #[command(flatten)]
@@ -73,7 +73,7 @@ fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
         Ok(())
     })?;
     if !forgotten {
-        session.ctx.talk.warning(format!("no token is stored for {name}: there was nothing to remove"));
+        session.ctx.talk.warning(format!("not logged in to {name}: nothing to remove"));
         return options.json.changed(session, false);
     }
     confirm_gone(session, holds)?;
@@ -140,7 +140,7 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
     if changed || forgotten {
         session.ctx.talk.info("Logout succeeded");
     } else {
-        session.ctx.talk.warning("no token or login is stored: there was nothing to remove");
+        session.ctx.talk.warning("not logged in anywhere: nothing to remove");
     }
     options.json.changed(session, changed || forgotten)
 }
@@ -155,7 +155,10 @@ fn say_left(session: &Session) -> Result<()> {
     let left: Vec<String> = document.registries().into_iter().filter(is_login).collect();
     if !left.is_empty() {
         let file = store.file.path.display();
-        session.ctx.talk.info(format!("{file} still holds what other programs stored: {}", left.join(", ")));
+        session
+            .ctx
+            .talk
+            .info(format!("logins stored by other programs remain in {file}: {}", left.join(", ")));
     }
     Ok(())
 }
@@ -164,8 +167,9 @@ fn say_left(session: &Session) -> Result<()> {
 fn confirm_gone(session: &Session, still_there: impl Fn(&Config) -> bool) -> Result<()> {
     let config = session.user_file()?.load(session.identity())?.config;
     if still_there(&config) {
-        return Err(Failure::new("a token is there again: another program wrote it meanwhile")
-            .hint(session.remote("logout")));
+        return Err(
+            Failure::new("the token was written back by another process").hint(session.remote("logout"))
+        );
     }
     Ok(())
 }

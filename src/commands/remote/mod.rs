@@ -19,16 +19,15 @@ use clap::Args;
 
 /// Manage remote endpoints and their logins
 ///
-/// A remote endpoint is a server that tells where the services that belong together are: a library of
-/// images, a keyserver, a builder, and who may use them. Remotes are kept in two layers: your own file,
-/// and a global one that root manages for everybody.
+/// A remote endpoint is a server that advertises a set of services: an image library, a keyserver, a builder
+/// and authentication. Remotes come from two files: yours, and a global one that root manages for all users.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote add mycloud cloud.example.com
   $ {prog} remote login mycloud
   $ {prog} remote list
-  $ sudo {prog} remote add --global company https://cloud.company.example")]
+  $ sudo {prog} remote add --global company cloud.company.example")]
 pub(crate) struct Group {
     #[command(flatten)]
     pub(crate) options: GroupOptions,
@@ -42,10 +41,10 @@ super::commands! {
     "add-keyserver" => AddKeyserver(keyserver::add),
     "check" => Check(check),
     "get-login-password" => GetLoginPassword(get_login_password),
-    "list" => List(list),
+    "list" or "ls" => List(list),
     "login" => Login(login),
     "logout" => Logout(logout),
-    "remove" => Remove(remove),
+    "remove" or "rm" => Remove(remove),
     "remove-keyserver" => RemoveKeyserver(keyserver::remove),
     "rename" => Rename(rename),
     "status" => Status(status),

@@ -11,18 +11,18 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
 
 /// Remove a remote endpoint
 ///
-/// Removes one of your own remotes, with its token; with --global one of everybody's (root only). If it
-/// was the default, the layer has none afterwards.
+/// Removes one of your remotes and its token, or with --global a global one (root only). If it was the
+/// default, no default is left.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote remove mycloud
   $ sudo {prog} remote remove --global company")]
 pub(crate) struct Options {
-    /// The remote
+    /// Remote to remove
     #[arg(value_name = "NAME")]
     name: String,
-    /// Remove it from the global layer (root only)
+    /// Remove it for all users (root only)
     #[arg(short, long)]
     global: bool,
     #[command(flatten)]

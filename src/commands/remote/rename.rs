@@ -14,22 +14,22 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::OwnRemote, Completes::
 
 /// Rename a remote endpoint
 ///
-/// Gives one of your own remotes another name; with --global one of everybody's (root only). Its address, token,
-/// keyservers and marks stay, and it stays the default if it was. After a global remote got another name, each user
-/// has to log in to it again.
+/// Renames one of your remotes, or with --global a global one (root only). Its address, token, keyservers and
+/// settings are kept, and it stays the default if it was. After a global remote is renamed, users have to log
+/// in to it again.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
   $ {prog} remote rename lab mylab
   $ sudo {prog} remote rename --global company newcompany")]
 pub(crate) struct Options {
-    /// The remote
+    /// Current name
     #[arg(value_name = "OLD")]
     old: String,
-    /// Its new name
+    /// New name
     #[arg(value_name = "NEW")]
     new: String,
-    /// Rename it in the global layer (root only)
+    /// Rename it for all users (root only)
     #[arg(short, long)]
     global: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let old = options.old.as_str();
     let new = RemoteName::parse(&options.new)?;
     if old == new.as_str() {
-        return Err(session.usage("the new name is the old one"));
+        return Err(session.usage("the new name is the same as the old one"));
     }
     if options.global { rename_global(old, &new, session) } else { rename_own(old, &new, session) }?;
     session.ctx.talk.info(format!("Remote \"{old}\" renamed to \"{new}\"."));
@@ -64,7 +64,7 @@ fn rename_own(old: &str, new: &RemoteName, session: &Session) -> Result<bool> {
     let is_global = |name: &str| global.remotes.contains_key(name);
     if session.ctx.persona == Persona::Singularity && is_global(new.as_str()) {
         return Err(Failure::new(format!(
-            "{new} is already a remote, a global one: SingularityCE would fail at every command"
+            "{new} is already a global remote, and your own of that name would make every SingularityCE command fail"
         )));
     }
     let changed = session.edit_user(&global, &mut |config| {

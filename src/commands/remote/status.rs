@@ -24,7 +24,7 @@ use url::Url;
 
 pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
-/// Show whether a remote's services answer, and whether you are logged in
+/// Show the status of a remote's services and of your login
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -32,19 +32,19 @@ Examples:
   $ {prog} remote status --json mycloud
   $ {prog} remote status --strict --min-ttl 12h mycloud && sbatch job.sh")]
 pub(crate) struct Options {
-    /// The remote, if not the default one
+    /// Remote [default: the default remote]
     #[arg(value_name = "NAME")]
     name: Option<String>,
     /// Print JSON
     #[arg(short, long)]
     json: bool,
-    /// Fail unless every service is OK and, where one can log in, a valid token is set
+    /// Fail unless all services are up and you are logged in (if the remote has logins)
     #[arg(long)]
     strict: bool,
-    /// Fail unless the token is valid for at least that long (1h30m, 7d)
+    /// Fail unless the token is valid for at least this long, e.g. 12h or 7d
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     min_ttl: Option<Duration>,
-    /// Trust the certificates in FILE (PEM) too
+    /// Also trust the PEM certificates in FILE
     #[arg(long, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 }
@@ -129,7 +129,7 @@ fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -
         )
     })?;
     if let Err(why) = &account {
-        session.ctx.talk.verbose(format!("the library does not tell who you are: {why}"));
+        session.ctx.talk.verbose(format!("the library did not return your user name: {why}"));
     }
     let expires = token.as_ref().and_then(account::jwt_expiry);
     let verdict = match layers.held_back(session, remote) {
@@ -216,7 +216,7 @@ impl View for Report {
             Token::Valid => "Valid authentication token set (logged in).".to_string(),
             Token::Invalid(_) => "Authentication token is invalid (please login again).".to_string(),
             Token::Unchecked(why) => format!("Authentication token could not be checked: {}", escape(why)),
-            Token::Held { why, .. } => format!("Authentication token is held back: {}", escape(why)),
+            Token::Held { why, .. } => format!("Authentication token was not sent: {}", escape(why)),
         };
         text += &format!("\n{line}\n");
         if let Some(expires) = self.expires {
@@ -248,8 +248,7 @@ impl Report {
         let login = || session.remote("login").arg(&self.name);
         match &self.token {
             Token::Invalid(why) => {
-                return Err(Failure::new(format!("error response from server: Invalid Credentials: {why}"))
-                    .hint(login()));
+                return Err(Failure::new(format!("the token is not valid: {why}")).hint(login()));
             }
             Token::Unchecked(why) => {
                 return Err(Failure::new(format!("the authentication token could not be checked: {why}")));
@@ -258,7 +257,7 @@ impl Report {
                 return Err(remedy.iter().cloned().fold(Failure::new(why.clone()), Failure::hint));
             }
             Token::Held { remedy, .. } => {
-                remedy.iter().for_each(|remedy| session.ctx.talk.hint(remedy.to_string()));
+                remedy.iter().for_each(|remedy| remedy.show(&session.ctx.talk));
             }
             _ => {}
         }
@@ -270,10 +269,10 @@ impl Report {
                     0 => String::new(),
                     more => format!(" and {more} more"),
                 };
-                return Err(Failure::new(format!("not available: {}{more}", named.join(", "))));
+                return Err(Failure::new(format!("services down: {}{more}", named.join(", "))));
             }
             if matches!(self.token, Token::Unset(true)) {
-                return Err(Failure::new(format!("no token is set for {}", self.name)).hint(login()));
+                return Err(Failure::new(format!("not logged in to {}", self.name)).hint(login()));
             }
         }
         match options.min_ttl {
@@ -291,14 +290,14 @@ impl Report {
             let why = if matches!(self.token, Token::NoLogin) {
                 "there is no login to"
             } else {
-                "no token is set for"
+                "not logged in to"
             };
             return Err(Failure::new(format!("{why} {}", self.name)));
         }
         match self.expires {
-            None if strict => Err(Failure::new("the token does not tell when it expires")),
+            None if strict => Err(Failure::new("the token has no expiry date")),
             None => {
-                session.ctx.talk.warning("the token does not tell when it expires");
+                session.ctx.talk.warning("the token has no expiry date");
                 Ok(())
             }
             Some(expires) if expires < session.now().saturating_add(least.as_secs()) => {

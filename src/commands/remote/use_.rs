@@ -12,9 +12,8 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::Remote];
 
 /// Set the default remote endpoint
 ///
-/// The default is the remote that commands use when none is named. With --global it is everybody's who
-/// has not chosen one (root only). With --exclusive nothing but it can be used, by anybody, until root
-/// sets another one with --global.
+/// Commands use the default remote unless you name another. --global sets the default for users who have not
+/// chosen one (root only). --exclusive forbids all other remotes until root runs `remote use --global` again.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:
@@ -22,13 +21,13 @@ Examples:
   $ sudo {prog} remote use --global company
   $ sudo {prog} remote use --exclusive company")]
 pub(crate) struct Options {
-    /// The remote
+    /// Remote to use
     #[arg(value_name = "NAME")]
     name: String,
-    /// Set the default of the global layer (root only)
+    /// Set the default for all users (root only)
     #[arg(short, long)]
     global: bool,
-    /// Let nothing else be used (root only; implies --global)
+    /// Forbid all other remotes (root only)
     #[arg(short, long)]
     exclusive: bool,
     #[command(flatten)]
@@ -68,7 +67,7 @@ fn use_own(name: &str, session: &Session) -> Result<bool> {
     Ok(changed)
 }
 
-/// Sets the global default. Whatever was exclusive before is so no longer, unless it is asked for again.
+/// Sets the global default. No remote stays exclusive unless --exclusive is given.
 fn use_globally(name: &str, exclusive: bool, session: &Session) -> Result<bool> {
     let mut released = Vec::new();
     let again = session.as_root("remote use --global").arg(name);

@@ -106,7 +106,7 @@ impl Session<'_> {
         match origin {
             Origin::Asked => self.keep_services(address, &services, keep),
             Origin::Cached => {}
-            Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using what it said earlier")),
+            Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using its cached answer")),
         }
         for skipped in services.skipped() {
             self.ctx.talk.debug(format!("{}: {skipped}", address.url));
@@ -130,7 +130,7 @@ impl Session<'_> {
         if let Err(error) =
             fsio::write_cache(directory, &name, &bytes, self.identity(), keep == Keep::MakingDirectory)
         {
-            self.ctx.talk.debug(format!("{name} was not kept: {error}"));
+            self.ctx.talk.debug(format!("could not cache {name}: {error}"));
         }
     }
 

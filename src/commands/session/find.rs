@@ -51,7 +51,7 @@ pub(crate) fn no_global_remote(session: &Session, name: &str) -> Failure {
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
         // Name and address were swapped.
-        _ if may_hold_password(name) => Failure::new("an address is not the name of a remote")
+        _ if may_hold_password(name) => Failure::new("expected the name of a remote, not an address")
             .hint(session.remote("list"))
             .hint(session.remote("add").words(global).words("NAME URI")),
         // What is longer than names are may be a token out of place.

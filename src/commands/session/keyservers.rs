@@ -86,11 +86,11 @@ impl Session<'_> {
         }
         let access =
             self.open(remote, None, Freshness::PreferCache, Keep::WhereThereIsOne).map_err(|failure| {
-                failure.context(format!("the keyserver of {} itself cannot be known", remote.name))
+                failure.context(format!("cannot determine the own keyserver of {}", remote.name))
             })?;
         let own = access.service("keyserver").map(|service| public(&service.uri).into_owned());
         if own.is_none() {
-            self.ctx.talk.info(format!("{} names no keyserver of its own", remote.name));
+            self.ctx.talk.info(format!("{} has no keyserver of its own", remote.name));
         }
         Ok(own)
     }
@@ -98,7 +98,7 @@ impl Session<'_> {
 
 fn named_in(services: &Services) -> OwnKeyserver {
     let service = services.get("keyserver").map(|service| cut(&service.uri).into_owned());
-    service.ok_or_else(|| "the endpoint names none".to_string())
+    service.ok_or_else(|| "the endpoint advertises none".to_string())
 }
 
 /// Asks all endpoints at once; the answers come in their order.

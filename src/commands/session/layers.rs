@@ -56,7 +56,7 @@ impl Session<'_> {
             // A file that was named is not moved by that variable.
             Ok(path) => Ok(self.layer_of_user(path, self.paths.chosen_file.is_none().then_some(elsewhere))),
             Err(NoHome::Unusable(why)) => {
-                Err(Failure::new(format!("there is no place for your settings: {why}")).hint(elsewhere))
+                Err(Failure::new(format!("cannot store settings: {why}")).hint(elsewhere))
             }
             Err(unknown) => Err(Failure::new(unknown).hint(export("HOME")).hint(elsewhere)),
         }
@@ -83,7 +83,7 @@ impl Session<'_> {
             if self.ctx.is_root() {
                 return Err(distrust.clone().into_failure());
             }
-            self.warn_distrust(distrust, "no token is sent to a remote that it defines");
+            self.warn_distrust(distrust, "its remotes will not be sent tokens");
         }
         self.warn_unknown(&self.paths.global_file, &loaded);
         Ok(loaded)
@@ -122,10 +122,10 @@ impl Session<'_> {
             Err(NoHome::Unknown(_)) => return self.user_file().map(|_| Loaded::default()),
         };
         if let Some(why) = &loaded.unreachable {
-            self.ctx.talk.warning(format!("your own settings are left out: {why}"));
+            self.ctx.talk.warning(format!("ignoring your remote.yaml: {why}"));
         }
         if let Some(distrust) = &loaded.distrust {
-            self.warn_distrust(distrust, "nothing is written to it and no token is sent from it");
+            self.warn_distrust(distrust, "it will not be written, and its tokens will not be sent");
         }
         Ok(loaded)
     }
@@ -240,14 +240,14 @@ impl Session<'_> {
     pub fn warn_readable(&self, readable: Option<&Distrust>) {
         if let Some(readable) = readable {
             let (why, advice) = (readable.sentence(), readable.remedy.advice());
-            self.ctx.talk.warning(format!("{why}, and holds a token or password; {advice}"));
+            self.ctx.talk.warning(format!("{why} and contains a token or password; {advice}"));
         }
     }
 
     fn warn_unknown(&self, path: &Path, loaded: &Loaded) {
         for unknown in &loaded.unknown {
             let program = self.ctx.persona.title();
-            self.ctx.talk.warning(format!("{}; {program} refuses this file", unknown.at(path)));
+            self.ctx.talk.warning(format!("{} ({program} rejects this file)", unknown.at(path)));
         }
         if loaded.more_unknown > 0 {
             let (path, count) = (path.display(), loaded.more_unknown);

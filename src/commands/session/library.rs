@@ -115,13 +115,13 @@ fn named(choice: &Choice, session: &Session) -> Result<Option<Named>> {
 
 fn address(text: &str, by: &str) -> Result<Named> {
     let shown = if text.contains('@') { String::new() } else { format!(" {text:?}") };
-    let refuse = |why: &str| Err(Failure::new(format!("{by} names no library{shown}: {why}")));
+    let refuse = |why: &str| Err(Failure::new(format!("{by}{shown} is not the address of a library: {why}")));
     let mut base = match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        _ => return refuse("its address begins with https:// or http://"),
+        _ => return refuse("the address must begin with https:// or http://"),
     };
     if !base.username().is_empty() || base.password().is_some() {
-        return refuse("user and password are not taken from an address");
+        return refuse("the address must not contain a user or password");
     }
     base.set_query(None);
     base.set_fragment(None);
@@ -162,10 +162,7 @@ fn base(remote: &Remote, access: &Access, session: &Session) -> Result<Url> {
     };
     match Url::parse(&service.uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
-        _ => Err(Failure::new(format!(
-            "{} names an address of its library that is neither http nor https",
-            remote.name
-        ))),
+        _ => Err(Failure::new(format!("the library address of {} is neither http nor https", remote.name))),
     }
 }
 
@@ -248,12 +245,8 @@ fn of_owner(named: Named, owner: &Owner, layers: &Layers, session: &Session) -> 
 /// The library of the exclusive remote, if that is what was named.
 fn only_of(exclusive: &str, named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
     let remote = layers.find(session, Some(exclusive))?;
-    let refused = || {
-        Failure::new(format!(
-            "endpoint is set as exclusive by the system administrator: only {:?} can be used",
-            remote.name
-        ))
-    };
+    let refused =
+        || Failure::new(format!("only {:?} can be used (set exclusive by the administrator)", remote.name));
     if remote.is_cloud_apptainer() {
         return Err(refused());
     }
@@ -284,7 +277,7 @@ fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner
             let opened = (!remote.is_cloud_apptainer()).then(|| open(remote, session))?;
             opened
                 .inspect_err(|failure| {
-                    session.ctx.talk.verbose(format!("no token is looked for: {}", failure.message()));
+                    session.ctx.talk.verbose(format!("not looking for a token: {}", failure.message()));
                 })
                 .ok()?
         } else {
@@ -313,6 +306,6 @@ fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
         hints.push(add.because("to add the remote of this library and log in to it"));
     }
     let own = shown(&named.base);
-    let why = format!("not logged in: {} names {own}, and no remote is known to have this library", named.by);
+    let why = format!("not logged in: {} names {own}, and no configured remote uses this library", named.by);
     hints.into_iter().fold(Failure::new(why), Failure::hint)
 }

@@ -25,7 +25,7 @@ pub(crate) fn migrate(legacy: &Path, fresh: &Path, identity: Identity, talk: &Ta
     for file in FILES {
         if let Err(failure) = copy(legacy, fresh, *file, identity, talk) {
             talk.warning(failure.message());
-            failure.hints.iter().for_each(|hint| talk.hint(hint.to_string()));
+            failure.hints.iter().for_each(|hint| hint.show(talk));
         }
     }
     Ok(())

@@ -131,7 +131,7 @@ impl<'a> Session<'a> {
         }
         let install = CommandLine::new("sudo install").arg(exe.display()).words("/usr/local/bin/");
         failure.hint(install.because(format!(
-            "others than root can change {}: check it first, or give root a copy of its own",
+            "users other than root can change {}: check it first, or install a copy for root",
             exe.display()
         )))
     }

@@ -44,11 +44,10 @@ impl Session<'_> {
         };
         let prefix = self.ctx.persona.prefixes()[0];
         let elsewhere = Hint::from(format!(
-            "keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE"
+            "to keep logins in another file: --authfile FILE, or export {prefix}AUTH_FILE=FILE"
         ));
-        let path = file.map_err(|why| {
-            Failure::new(format!("there is no place for logins: {why}")).hint(elsewhere.clone())
-        })?;
+        let path =
+            file.map_err(|why| Failure::new(format!("cannot store logins: {why}")).hint(elsewhere.clone()))?;
         let at = |path| AuthFile { path, identity: self.identity() };
         let helpers = Helpers {
             env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
@@ -70,7 +69,7 @@ impl Store {
         let loaded = self.file.load()?;
         session.warn_readable(loaded.readable.as_ref());
         if let Some(why) = &loaded.unreachable {
-            session.ctx.talk.warning(format!("the logins to registries are left out: {why}"));
+            session.ctx.talk.warning(format!("ignoring the registry logins: {why}"));
         }
         Ok(loaded)
     }
@@ -120,7 +119,7 @@ pub(crate) fn environment(session: &Session) -> Option<Document> {
     match Document::parse(Some(text.as_encoded_bytes())) {
         Ok(document) => Some(document),
         Err(problem) => {
-            session.ctx.talk.warning(format!("{ENVIRONMENT} is no auth file's text: {problem}"));
+            session.ctx.talk.warning(format!("ignoring {ENVIRONMENT}: {problem}"));
             None
         }
     }

@@ -57,7 +57,7 @@ impl Session<'_> {
     fn token_of_environment(&self, uri: &EndpointUri) -> Option<(Secret, String)> {
         let token = self.ctx.variable("TOKEN")?;
         let Some(host) = self.ctx.variable("TOKEN_HOST") else {
-            self.ctx.talk.warning(format!("{0} is ignored: set {0}_HOST to the host it is for", token.name));
+            self.ctx.talk.warning(format!("ignoring {0}: set {0}_HOST to the host it is for", token.name));
             return None;
         };
         is_host(uri, host.value)

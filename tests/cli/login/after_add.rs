@@ -24,7 +24,7 @@ fn add_logs_in_and_stays_added_when_that_fails() {
         .remote(&format!("add -i lab {}", endpoint.url()))
         .exits(255)
         .says("Invalid Credentials")
-        .says("lab stays added")
+        .says("The remote was added.")
         .says("apptainer remote login lab");
     assert!(world.user().contains("lab:"));
     world.pipe(TOKEN).remote(&format!("add -i two {}", endpoint.url())).exits(0).says("Token stored in");
@@ -55,12 +55,12 @@ fn adding_what_is_there_with_a_token_file_logs_in() {
     fs::write(&file, TOKEN).unwrap();
     let again = format!("add --if-absent -i lab {}", endpoint.url());
     endpoint.forget();
-    world.remote(&again).exits(0).says("nothing was changed");
+    world.remote(&again).exits(0).says("nothing changed");
     assert!(endpoint.requests().is_empty());
     world.remote(&format!("{again} --tokenfile {}", file.display())).exits(0).says("Token stored in");
     assert!(world.user().contains(TOKEN));
     let replace = again.replace("--if-absent", "--replace");
-    world.remote(&replace).exits(0).says("the one that is stored stays");
+    world.remote(&replace).exits(0).says("keeping the stored one");
     assert!(world.user().contains(TOKEN));
 }
 
@@ -71,7 +71,7 @@ fn where_there_is_nothing_to_log_in_to_nobody_is_told_to_do_it_later() {
     }
     let world = World::new();
     let shown =
-        world.pipe(TOKEN).remote("add cloud cloud.apptainer.org").exits(255).says("cloud stays added");
+        world.pipe(TOKEN).remote("add cloud cloud.apptainer.org").exits(255).says("The remote was added.");
     assert!(!shown.stderr.contains("later"), "{shown:?}");
 }
 

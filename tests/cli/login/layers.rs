@@ -40,7 +40,7 @@ fn logout_says_what_was_removed_from_where() {
         .says("INFO:    Logout succeeded");
     assert_eq!(shown.stdout, "{\"version\":1,\"changed\":true}\n");
     assert!(!world.user().contains("Token"));
-    world.remote("logout").exits(0).says("WARNING: no token is stored for lab");
+    world.remote("logout").exits(0).says("WARNING: not logged in to lab");
     world.remote("logout nosuch").exits(255).says("nosuch is not a remote");
     world.remote("logout lab --all").exits(1);
 }
@@ -51,7 +51,7 @@ fn logout_all_forgets_every_token_and_login() {
     world.write_user("Remotes:\n  a: {URI: a, Token: one}\n  b: {URI: b, Token: two}\n  DefaultRemote: {URI: x, Token: three, System: true}\n");
     world.remote("logout --all").exits(0).says("a, b").says("Logout succeeded");
     assert!(!world.user().contains("Token") && !world.user().contains("DefaultRemote"));
-    world.remote("logout --all").exits(0).says("WARNING: no token or login is stored");
+    world.remote("logout --all").exits(0).says("WARNING: not logged in anywhere");
     world.write_user("Remotes:\n  a: {URI: a, Token: one}\nCredentials:\n  - {URI: docker://r.example}\n  - {URI: hkps://k.example, Auth: Bearer x}\n");
     world
         .remote("logout --all")
@@ -83,7 +83,7 @@ fn an_own_remote_behind_an_exclusive_one_keeps_its_address_and_its_token() {
         .pipe(TOKEN)
         .remote("login corp")
         .exits(255)
-        .says("your own remote corp")
+        .says("cannot store a token for the global remote corp")
         .says("apptainer remote remove corp");
     assert!(company.requests().is_empty());
     world.remote("logout corp").exits(0).says("nothing to remove");

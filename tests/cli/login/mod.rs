@@ -80,11 +80,11 @@ fn on_a_terminal_it_asks_and_asks_before_it_replaces() {
     let before = world.user();
     let question = "An access token is already set for this remote. Replace it? [y/N] ";
     for answer in ["", "n", "nonsense"] {
-        world.answer(answer).remote("login").exits(0).says(question).says("nothing was changed");
+        world.answer(answer).remote("login").exits(0).says(question).says("nothing changed");
     }
     world.answers.borrow_mut().push_back(None);
-    world.remote("login").exits(0).says("nothing was changed");
-    world.answer("y").answer("").remote("login").exits(0).says("nothing was changed");
+    world.remote("login").exits(0).says("nothing changed");
+    world.answer("y").answer("").remote("login").exits(0).says("nothing changed");
     world.answer("y").remote("login").exits(255);
     assert_eq!(world.user(), before);
     endpoint.accept_token("another");
@@ -148,7 +148,7 @@ fn a_token_service_that_fails_otherwise_is_named_as_such() {
 fn what_cannot_be_a_token_is_sent_nowhere() {
     let (world, endpoint) = lab();
     for (piped, says) in [
-        ("two words".to_string(), "blanks"),
+        ("two words".to_string(), "contains spaces"),
         ("root:$6$salt:1:0:::".into(), "characters"),
         ("x".repeat(9000), "8192"),
         (format!("{TOKEN}\u{e9}"), "characters"),
@@ -220,7 +220,7 @@ fn the_built_in_default_has_no_login() {
         .pipe(TOKEN)
         .remote("login")
         .exits(255)
-        .says("DefaultRemote (cloud.apptainer.org) has no login")
+        .says("DefaultRemote (cloud.apptainer.org) only serves keys and has no login")
         .says("apptainer remote add")
         .says("apptainer remote use");
     world.remote("login nosuch").exits(255).says("nosuch is not a remote");

@@ -113,7 +113,7 @@ fn a_proxy_is_used_and_its_password_never_shown() {
         .pipe(TOKEN)
         .run(crate::world::As::User, &["-d", "remote", "login", "far"])
         .exits(0)
-        .says("others on the network can read")
+        .says("anyone on the network can read")
         .never_shows("sesame");
     assert!(proxy.requests().iter().any(|request| request.path == format!("http://far.test{TOKEN_STATUS}")));
     world.set_env("HTTP_PROXY", "http://me:sesame@127.0.0.1:1");

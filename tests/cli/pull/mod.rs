@@ -87,7 +87,7 @@ fn an_image_its_name_its_mode_and_who_signed_it() {
     shown
         .says("INFO:    Downloading library image\n")
         .says(&format!("INFO:    Downloaded {} bytes in ", sif().len()))
-        .says(&format!("blast_v1.sif holds a signature by {KEY}, not checked here; run: apptainer verify "));
+        .says(&format!("blast_v1.sif is signed by {KEY} (not verified). To verify: apptainer verify "));
     assert_eq!(names(&out(&world)), ["blast_v1.sif"]);
     assert_eq!(pieces(&library), sif().len().div_ceil(PART));
     assert_eq!(library.requests_for("GET", "/library/v1/imagefile/").len(), 1, "one address for all parts");
@@ -190,7 +190,7 @@ fn unsigned_images_are_named_unless_that_is_fine() {
     let (mut world, library) = lab();
     library.add(NewImage::new("lab/tools/plain:v1", Sif::new("amd64").bytes()));
     let reference = "library://lab/tools/plain:v1";
-    pull(&world, &[reference]).exits(0).says("WARNING: ").says("plain_v1.sif holds no signature\n");
+    pull(&world, &[reference]).exits(0).says("WARNING: ").says("plain_v1.sif is not signed\n");
     for quiet in ["-U", "--allow-unsigned", "--allow-unauthenticated"] {
         pull(&world, &["-F", quiet, reference]).exits(0).never_shows("signature");
     }

@@ -137,6 +137,6 @@ fn a_file_that_changes_meanwhile_gets_no_tag() {
     gate.open();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(255) && said.contains("changed while it was sent"), "{said}");
+    assert!(output.status.code() == Some(255) && said.contains("changed during the upload"), "{said}");
     assert!(library.tags("lab/tools/blast").is_empty());
 }

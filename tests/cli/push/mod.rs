@@ -112,7 +112,7 @@ fn what_the_library_has_is_only_tagged() {
     library.forget();
     push(&world, &["IMAGE", "library://lab/tools/blast:v2,latest"])
         .exits(0)
-        .says("INFO:    The library has this image already: it is not sent again\n");
+        .says("INFO:    The library already has this image; skipping the upload\n");
     assert!(library.requests_for("PUT", "/data").is_empty());
     let tags = library.tags("lab/tools/blast");
     assert_eq!(tags["amd64"].keys().collect::<Vec<_>>(), ["latest", "v1", "v2"]);
@@ -256,7 +256,7 @@ fn what_is_not_sent_at_all() {
         (file("text", b"hello"), "it is not a SIF image"),
         (file("cut", &Sif::new("amd64").signed(KEY).bytes()[..5000]), "cut short"),
         (file("empty", b""), "it is not a SIF image"),
-        (file("noarch.sif", &Sif::new("unknown").signed(KEY).bytes()), "names no architecture"),
+        (file("noarch.sif", &Sif::new("unknown").signed(KEY).bytes()), "cannot tell the architecture"),
         (home.join("missing.sif").display().to_string(), "No such file"),
         (home.display().to_string(), "is not a regular file"),
         (unsigned.clone(), "holds no signature"),
@@ -284,7 +284,7 @@ fn what_is_not_sent_at_all() {
         .exits(255)
         .says("push to location other than current remote is not supported");
     assert!(library.requests().iter().all(|seen| !seen.request.path.contains("/v1/")), "nothing was begun");
-    push(&world, &["-U", &unsigned, REFERENCE]).exits(0).says("WARNING: the image holds no signature\n");
+    push(&world, &["-U", &unsigned, REFERENCE]).exits(0).says("WARNING: the image is not signed\n");
     let by_host = format!("library://{}/lab/tools/blast:v9", library.host());
     push(&world, &["IMAGE", &by_host]).exits(0);
     push(&world, &["--library", &library.uri(), "IMAGE", "library://lab/tools/blast:v10"]).exits(0);

@@ -67,7 +67,7 @@ fn a_wrong_password_is_refused_and_the_stored_login_stays() {
         assert_eq!(
             shown.stderr,
             format!(
-                "FATAL:   while login to docker://{host}: Invalid Credentials\nhint:    http://{host}/v2/: 401 Unauthorized: authentication required\nhint:    the login that was stored before is still there\n"
+                "FATAL:   while login to docker://{host}: Invalid Credentials\nhint:    http://{host}/v2/: 401 Unauthorized: authentication required\nhint:    the previously stored login was kept\n"
             )
         );
     }
@@ -93,7 +93,7 @@ fn both_spellings_and_both_schemes() {
         .says("was removed from")
         .says("INFO:    Logout succeeded");
     assert!(!auth(&world).contains(&host) && !world.user().contains("Credentials"), "{}", world.user());
-    registry(&world, &format!("logout oras://{host}")).exits(0).says("WARNING: no login to oras://");
+    registry(&world, &format!("logout oras://{host}")).exits(0).says("WARNING: not logged in to oras://");
 }
 
 #[test]
@@ -140,9 +140,9 @@ fn what_is_missing_or_wrong_on_the_command_line() {
         ("login docker://", 255, "there is no host in it"),
         ("login docker://h:99999", 255, "a port is a number"),
         ("login -u ada docker://h/team", 255, "registry login docker://h\n"),
-        ("login docker://h", 255, "a registry requires a username"),
-        ("login -u= docker://h", 255, "a registry requires a username"),
-        ("login -u a:b docker://h", 255, "no colon"),
+        ("login docker://h", 255, "a username is required"),
+        ("login -u= docker://h", 255, "a username is required"),
+        ("login -u a:b docker://h", 255, "cannot contain a colon"),
         ("login -u ada docker://h", 255, "a password is required"),
         ("login -u ada -p= docker://h", 255, "a password is required"),
         ("login -u ada --password-stdin -p x docker://h", 1, "cannot be used with"),
@@ -170,7 +170,7 @@ fn on_a_terminal_it_asks_for_name_and_password() {
         "{shown:?}"
     );
     world.answer("");
-    registry(&world, &format!("login docker://{}", server.host())).exits(255).says("requires a username");
+    registry(&world, &format!("login docker://{}", server.host())).exits(255).says("a username is required");
     world.answer("");
     registry(&world, &format!("login -u ada docker://{}", server.host()))
         .exits(255)
@@ -211,10 +211,7 @@ fn a_world_without_network_lists_and_logs_out() {
         shown.stdout,
         "\nURI                    SECURE?\ndocker://gone.example  ✓\ndocker://quay.io       ✓\n"
     );
-    assert!(
-        shown.stderr.contains("WARNING: no password for docker://gone.example is stored in"),
-        "{shown:?}"
-    );
+    assert!(shown.stderr.contains("WARNING: no password for docker://gone.example found in"), "{shown:?}");
     let json = registry(&world, "list --json").exits(0).never_shows("YWRhOnB3");
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(
@@ -254,5 +251,5 @@ fn a_login_that_the_environment_overrules_is_said_to_be() {
     let world = World::new();
     let other = format!(r#"{{"auths":{{"{}":{{"auth":"YWRhOm9sZA=="}}}}}}"#, server.host());
     let world = world.with_env("DOCKER_AUTH_CONFIG", other);
-    login(&world, "-u ada", &server.host()).exits(0).says("WARNING: DOCKER_AUTH_CONFIG holds another login");
+    login(&world, "-u ada", &server.host()).exits(0).says("WARNING: DOCKER_AUTH_CONFIG overrides this login");
 }

@@ -28,7 +28,7 @@ fn global_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path
         .remote("list")
         .exits(0)
         .prints("lab ")
-        .says(&format!("WARNING: {why}: no token is sent to a remote that it defines"));
+        .says(&format!("WARNING: {why}: its remotes will not be sent tokens"));
     assert!(!status_sends(world, endpoint), "{why}");
     world.remote("status").exits(0).says(&format!("WARNING: the token for lab is not sent: {why}"));
     world.pipe(TOKEN).remote("login lab").exits(255).says(&format!("FATAL:   {why}")).never_shows(TOKEN);

@@ -79,7 +79,7 @@ fn users_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path,
         .remote("list")
         .exits(0)
         .prints("lab  ")
-        .says(&format!("WARNING: {why}: nothing is written to it and no token is sent from it; "));
+        .says(&format!("WARNING: {why}: it will not be written, and its tokens will not be sent; "));
     assert!(!status_sends(world, endpoint), "{why}");
     world.remote("status").exits(0).says(&format!("WARNING: the token for lab is not sent: {why}"));
     world.remote("get-login-password").exits(255).never_shows("oci-canary").never_shows(TOKEN);

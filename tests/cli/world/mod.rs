@@ -16,7 +16,7 @@ use words::{back, there};
 
 use apptainer_remote::commands::session::Session;
 use apptainer_remote::commands::session::layers::Layers;
-use apptainer_remote::context::{Context, User};
+use apptainer_remote::context::{Colours, Context, Stream, User};
 use apptainer_remote::environment::Env;
 use apptainer_remote::message::Talk;
 use apptainer_remote::persona::Persona;
@@ -278,9 +278,17 @@ impl World {
             terminals: self.terminals.asked(),
             width: {
                 let width = self.width.get();
-                Box::new(move || Some(width))
+                let terminals = self.terminals.asked();
+                Box::new(move |stream| {
+                    let terminal = match stream {
+                        Stream::Stdin => terminals.stdin(),
+                        Stream::Stdout => terminals.stdout(),
+                        Stream::Stderr => terminals.stderr(),
+                    };
+                    terminal.then_some(width)
+                })
             },
-            colour: false,
+            colours: Colours::Auto,
             now: || UNIX_EPOCH + Duration::from_secs(NOW),
             limits: Limits { pace: self.pace.get(), ..limits(self.patience.get()) },
             exec: Box::new(|program, args| {
