@@ -2,7 +2,9 @@
 
 use crate::secret::keep_memory_private;
 use crate::signals;
-use rustix::termios::{OptionalActions, tcgetattr, tcsetattr, ttyname};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr, ttyname,
+};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use zeroize::Zeroizing;
@@ -31,37 +33,59 @@ impl Prompt for Terminal {
     }
 
     fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>> {
-        let (path, tty) = open_terminal()?;
+        let tty = open_terminal()?;
         keep_memory_private();
-        // The person may end the program at the question; the shell must get its terminal back as it was.
+        // The user may end or stop the program at the question; the shell must get its terminal back as it was.
         let saved = tcgetattr(&tty)?;
-        let guard = signals::guard(move || {
-            let _ = tcsetattr(&tty, OptionalActions::Now, &saved);
-        });
-        let config = rpassword::ConfigBuilder::new().input_file_path(path).output_discard().build();
+        let hidden = hidden(&saved);
+        let set = |modes: &Termios| -> io::Result<_> {
+            let (tty, modes) = (tty.try_clone()?, modes.clone());
+            Ok(move || {
+                let _ = tcsetattr(&tty, OptionalActions::Now, &modes);
+            })
+        };
+        let guard = signals::guard(set(&saved)?);
+        let stop = signals::around_stop(set(&saved)?, set(&hidden)?);
+        tcsetattr(&tty, OptionalActions::Now, &hidden)?;
+        let keyboard = Keyboard(tty.try_clone()?);
+        let config = rpassword::ConfigBuilder::new().input_reader(keyboard).output_discard().build();
         let answer = rpassword::read_password_with_config(config);
+        drop(stop);
+        set(&saved)?();
+        drop(guard);
         match answer {
             Ok(text) => Ok(Some(Zeroizing::new(text))),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {
-                // Ctrl-C: the signal is on its way to the thread that cleans up and ends the process.
-                std::thread::sleep(std::time::Duration::from_secs(5));
-                drop(guard);
-                Err(error)
-            }
             Err(error) => Err(error),
         }
     }
 }
 
-/// The controlling terminal; where there is none, the one that standard input is, by its own name.
-fn open_terminal() -> io::Result<(String, File)> {
-    let controlling = "/dev/tty";
-    File::open(controlling).map(|file| (controlling.to_string(), file)).or_else(|error| {
+/// Terminal modes in which nothing typed is shown and each key arrives at once, because a terminal keeps no line of
+/// more than 4095 bytes. Ctrl-C, Ctrl-\ and Ctrl-Z remain signals.
+fn hidden(modes: &Termios) -> Termios {
+    let mut modes = modes.clone();
+    modes.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON;
+    modes.special_codes[SpecialCodeIndex::VMIN] = 1;
+    modes.special_codes[SpecialCodeIndex::VTIME] = 0;
+    modes
+}
+
+/// The controlling terminal; without one, the terminal that is standard input, by its name.
+fn open_terminal() -> io::Result<File> {
+    File::open("/dev/tty").or_else(|error| {
         let name = ttyname(rustix::stdio::stdin(), Vec::new()).map_err(|_| error)?;
-        let path = name.to_string_lossy().into_owned();
-        File::open(&path).map(|file| (path, file))
+        File::open(&*name.to_string_lossy())
     })
+}
+
+/// A terminal that is read again after a signal.
+struct Keyboard(File);
+
+impl Read for Keyboard {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        rustix::io::retry_on_intr(|| rustix::io::read(&self.0, &mut *buffer)).map_err(Into::into)
+    }
 }
 
 /// Standard input without a buffer: what is not read here stays for whoever reads next.

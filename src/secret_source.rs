@@ -151,11 +151,11 @@ fn empty() -> Secret {
     Secret::new(String::new())
 }
 
-/// A file name for messages, shortened if it may be the token itself: long and without a directory.
+/// A file name for messages, shortened if it may be the token itself.
 fn shown(path: &Path) -> String {
     let text = path.to_string_lossy();
     match text.char_indices().nth(8) {
-        Some((end, _)) if text.len() > 40 && !text.contains('/') => format!("{}…", &text[..end]),
+        Some((end, _)) if looks_like_token(path) => format!("{}…", &text[..end]),
         _ => text.into_owned(),
     }
 }
@@ -165,11 +165,23 @@ fn from_file(path: &Path) -> Result<Option<Secret>> {
     let failed = || format!("while reading token file {}", shown(path));
     // Before the file is opened: a FIFO keeps this process waiting there.
     keep_memory_private();
-    let mut file = File::open(path).fail_context(failed)?;
+    let mut file = File::open(path).fail_context(failed).map_err(|failure| match looks_like_token(path) {
+        true => {
+            failure.hint("--tokenfile takes the name of a file; to pipe in the token itself: --tokenfile -")
+        }
+        false => failure,
+    })?;
     if file.metadata().fail_context(failed)?.is_dir() {
         return Err(Failure::new("it is a directory").context(failed()));
     }
     first_line(&mut file, &shown(path)).map_err(|failure| failure.context("while reading token file"))
+}
+
+/// Whether the token itself was given in place of a file that holds it: long, without a directory, and no file.
+fn looks_like_token(path: &Path) -> bool {
+    const SHORTEST: usize = 20;
+    let text = path.to_string_lossy();
+    text.len() >= SHORTEST && !text.contains('/') && !path.exists()
 }
 
 fn first_line(input: &mut dyn Read, name: &str) -> Result<Option<Secret>> {
@@ -225,7 +237,7 @@ mod tests {
         }
         assert!(refused("").contains("empty"));
         assert!(refused(&"x".repeat(9000)).contains("8192"));
-        assert!(refused("two words").contains("blanks"));
+        assert!(refused("two words").contains("spaces"));
         for bad in ["root:$6$salt$hash:19000:0", "==", "a=b", "tökén", "a\rb"] {
             assert!(refused(bad).contains("characters"));
         }

@@ -4,7 +4,7 @@
 //! Nothing happens at start-up: the first guard starts the one thread that waits for signals, so that a
 //! command that only reads never pays for it.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -20,15 +20,19 @@ const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 /// Is handed a way to see whether the user has pressed Ctrl-C since.
 type Cleanup = Box<dyn FnOnce(&mut dyn FnMut() -> bool) + Send>;
 
+/// What to do before the program is stopped, and after it goes on.
+type AroundStop = [Box<dyn Fn() + Send>; 2];
+
 #[derive(Default)]
 struct Registry {
     watching: bool,
     next: u64,
     cleanups: BTreeMap<u64, Cleanup>,
+    around_stop: Option<AroundStop>,
 }
 
 static REGISTRY: Mutex<Registry> =
-    Mutex::new(Registry { watching: false, next: 0, cleanups: BTreeMap::new() });
+    Mutex::new(Registry { watching: false, next: 0, cleanups: BTreeMap::new(), around_stop: None });
 
 /// Set by the signal itself, before the thread that waits for it wakes up.
 static ARRIVED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
@@ -71,6 +75,35 @@ impl Drop for Guard {
     fn drop(&mut self) {
         registry().cleanups.remove(&self.0);
     }
+}
+
+/// Ends what [`around_stop`] began.
+#[must_use = "it ends as soon as this is dropped"]
+pub(crate) struct StopGuard(());
+
+/// Runs `before` when Ctrl-Z is about to stop the program, and `after` when it goes on, until the guard is dropped.
+/// Only one place at a time can ask for it.
+pub(crate) fn around_stop(
+    before: impl Fn() + Send + 'static,
+    after: impl Fn() + Send + 'static,
+) -> StopGuard {
+    registry().around_stop = Some([Box::new(before), Box::new(after)]);
+    StopGuard(())
+}
+
+impl Drop for StopGuard {
+    fn drop(&mut self) {
+        registry().around_stop = None;
+    }
+}
+
+/// Stops the program as Ctrl-Z does.
+fn stop() {
+    let registry = registry();
+    let run = |at: usize| registry.around_stop.iter().for_each(|around| around[at]());
+    run(0);
+    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+    run(1);
 }
 
 /// Work that a signal interrupts, and that takes its leave of others before the program ends: the signal waits
@@ -126,20 +159,25 @@ fn take_leave(asked: &AtomicUsize, ended: &Receiver<()>, longest: Duration, agai
 /// limit then fails with EFBIG, which is reported like a full disk instead of ending the program half way.
 fn watch() -> io::Result<()> {
     let ignored = ignored_mask();
-    let kept = ENDING.into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
-    let kept: Vec<c_int> = kept.collect();
+    let is_kept = |signal: &c_int| ignored & (1 << (signal - 1)) == 0;
+    let kept: Vec<c_int> = ENDING.into_iter().filter(is_kept).collect();
+    let stopping = Some(SIGTSTP).filter(is_kept);
     // First the thread: without it a signal that is caught would have no effect at all.
     let (hand_over, taken) = channel::<Signals>();
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
         let Ok(mut signals) = taken.recv() else { return };
         loop {
-            let ending = signals.wait().find(|&signal| signal != SIGXFSZ);
-            if let Some(signal) = ending {
-                end(signal, &mut signals);
+            let arrived: Vec<c_int> = signals.wait().collect();
+            for signal in arrived {
+                match signal {
+                    SIGXFSZ => {}
+                    SIGTSTP => stop(),
+                    ending => end(ending, &mut signals),
+                }
             }
         }
     })?;
-    let signals = Signals::new(kept.iter().copied().chain([SIGXFSZ]))?;
+    let signals = Signals::new(kept.iter().copied().chain(stopping).chain([SIGXFSZ]))?;
     if hand_over.send(signals).is_err() {
         return Err(io::Error::other("the thread of the signals has ended"));
     }

@@ -1,8 +1,9 @@
 //! What clap says to a person: help, and what is wrong with a command line.
 
+use super::elsewhere::elsewhere;
 use super::handover::who_serves_what;
 use super::tree::{GROUPS, OPTIONAL_VALUE, path, tree};
-use crate::context::Context;
+use crate::context::{Colours, Context};
 use crate::error::{Failure, Result};
 use crate::message::escape;
 use clap::Command;
@@ -38,17 +39,32 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
             }
         }
     }
+    if error.kind() == ErrorKind::UnknownArgument {
+        text = text.replacen("unexpected argument '-", "unknown option '-", 1);
+        if text.contains("unknown option") {
+            text = text.replacen("' found", "'", 1);
+        }
+    }
     // The tree that reads has no help option, so clap points to the command `help` instead, and only for groups.
     let text = text.trim_end().trim_end_matches("For more information, try 'help'.").trim_end();
     let text: Vec<_> = text.split('\n').map(escape).collect();
     let text = text.join("\n");
     let mut tree = built(ctx);
+    let hints = match (error.kind(), error.get(ContextKind::InvalidSubcommand)) {
+        (ErrorKind::InvalidSubcommand, Some(ContextValue::String(word))) => elsewhere(word, &tree),
+        _ => Vec::new(),
+    };
     let command: Vec<_> = path(named(&mut tree, args)).collect();
-    Err(Failure::usage(&command, text.strip_prefix("error: ").unwrap_or(&text).to_string()))
+    let failure = Failure::usage(&command, text.strip_prefix("error: ").unwrap_or(&text).to_string());
+    Err(hints.into_iter().fold(failure, Failure::hint))
 }
 
 /// The help that `--help`, `-h` or `help` asked for.
 fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
+    // clap stops reading at the option that asks for help.
+    if let Some(colours) = colours(args) {
+        ctx.colours = colours;
+    }
     let mut tree = built(ctx);
     let words: Vec<OsString> = match error.get(ContextKind::Custom) {
         Some(ContextValue::Strings(words)) => words.iter().map(OsString::from).collect(),
@@ -78,6 +94,25 @@ fn show_help(command: &mut Command, short: bool, ctx: &mut Context) -> Result<()
     let help = if short { command.render_help() } else { command.render_long_help() };
     let coloured = ctx.colours.are_on(|| ctx.terminals.stdout());
     ctx.print(&if coloured { help.ansi().to_string() } else { help.to_string() })
+}
+
+/// What the last option for colours says.
+fn colours(args: &[OsString]) -> Option<Colours> {
+    let next = args.iter().skip(1).map(Some).chain([None]);
+    let said = args.iter().zip(next).filter_map(|(word, next)| {
+        let value = match word.to_str()? {
+            "--nocolor" => "never",
+            "--color" => next?.to_str()?,
+            word => word.strip_prefix("--color=")?,
+        };
+        match value {
+            "always" => Some(Colours::Always),
+            "never" => Some(Colours::Never),
+            "auto" => Some(Colours::Auto),
+            _ => None,
+        }
+    });
+    said.last()
 }
 
 fn built(ctx: &Context) -> Command {

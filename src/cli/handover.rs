@@ -1,10 +1,11 @@
 //! A command that is not ours: it goes to the next program in PATH, or is refused with what works here.
 
+use super::elsewhere::{elsewhere, nearest};
 use super::tree::tree;
 use crate::context::Context;
 use crate::error::{Failure, Result};
+use crate::hint::CommandLine;
 use crate::message::escape;
-use crate::persona::Persona;
 use clap::error::{ContextKind, ContextValue};
 use std::ffi::OsString;
 
@@ -48,28 +49,25 @@ pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
     let failure =
         Failure::new(format!("unknown command {word:?} (no other {program} in PATH to pass it to)"));
+    let hints = elsewhere(word, &tree(ctx.persona));
     let failure = match nearest(word, ctx.persona) {
-        Some(near) => failure.hint(format!("{program} {near}")),
-        None => failure,
+        Some(near) if hints.is_empty() => failure.hint(CommandLine::new(&format!("{program} {near}"))),
+        _ => hints.into_iter().fold(failure, Failure::hint),
     };
-    failure.hint(format!("to list the commands that work here: {program} help"))
+    failure.hint(CommandLine::new(&format!("{program} help")).because("to list the commands that work here"))
 }
 
-/// The group that the word may be meant for.
-fn nearest(word: &str, persona: Persona) -> Option<String> {
-    let error = tree(persona).try_get_matches_from([persona.name(), word]).err()?;
-    match error.get(ContextKind::SuggestedSubcommand)? {
-        ContextValue::Strings(names) => names.last().cloned(),
-        ContextValue::String(name) => Some(name.clone()),
-        _ => None,
-    }
-}
-
-/// A command for images that the other program should have had, if there were one.
-pub(super) fn not_a_library(command: &str, ctx: &Context) -> Failure {
+/// A command for images that the other program should have had, if there were one. `reference` is what was typed.
+pub(super) fn not_a_library(command: &str, reference: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
-    Failure::new(format!(
-        "cannot {command} this image: only library:// is supported, and no other {program} is in PATH"
-    ))
-    .hint(format!("{program} {command} --help"))
+    let failure = Failure::new(format!(
+        "cannot {command} {reference:?}: only library:// is supported, and no other {program} is in PATH"
+    ));
+    let command = |scheme: &str| CommandLine::new(program).words(command).arg(format!("{scheme}{reference}"));
+    if reference.contains("://") {
+        return failure.hint(CommandLine::new(program).words("help"));
+    }
+    failure
+        .hint(command("library://").because("for an image of a library"))
+        .hint(command("docker://").because("for an image of a registry, with a full Apptainer"))
 }

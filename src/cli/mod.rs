@@ -4,6 +4,7 @@
 //! a command of the real program must not be judged by our tree; the second reads one of our commands.
 
 mod answer;
+mod elsewhere;
 mod handover;
 mod options;
 mod tree;
@@ -130,6 +131,7 @@ impl Line {
                 let shell = shell.to_string_lossy();
                 shell.starts_with('-') || Shell::is_known(&shell)
             }
+            ("completion", None) if self.command() == "completion" => false,
             (command, _) if images::COMMANDS.contains(&command) => self.is_about_a_library(command, ctx),
             _ => self.is_served(),
         }
@@ -139,9 +141,16 @@ impl Line {
     /// with one that is about a library is ours to say.
     fn is_about_a_library(&self, command: &str, ctx: &Context) -> bool {
         let names_one = || self.words.iter().any(|word| is_library(word));
+        // SingularityCE's default scheme.
+        let is_default = |word: &OsStr| {
+            ctx.persona == Persona::Singularity && word.to_str().is_some_and(|word| !word.contains("://"))
+        };
+        let means_library = |word: &OsStr| is_library(word) || is_default(word);
         match self.parse(ctx).map(|cli| cli.group) {
-            Ok(Group::Pull(options)) => options.uri().map_or_else(names_one, |uri| is_library(uri)),
-            Ok(Group::Push(options)) => is_library(options.uri().as_ref()),
+            Ok(Group::Pull(options)) => {
+                options.uri().map_or_else(names_one, |uri| means_library(uri)) || options.is_turned_round()
+            }
+            Ok(Group::Push(options)) => means_library(options.uri().as_ref()),
             Ok(Group::Delete(options)) => {
                 is_library(options.uri().as_ref()) || !options.uri().contains("://")
             }
@@ -172,6 +181,11 @@ impl Line {
             Err(error) => return answer::of_clap(error, &self.words, ctx),
         };
         set_messages(ctx, &cli.global.after(&self.global))?;
+        if self.global.config.is_some() {
+            let words = self.words.first().and_then(|word| word.to_str()).unwrap_or_default();
+            let file = if GROUPS.contains(&words) { format!("; see {words} -c FILE") } else { String::new() };
+            ctx.talk.info(format!("-c before the command has no effect here{file}"));
+        }
         match cli.group {
             Group::Completion(options) => completion::run(&options, ctx),
             Group::Keyserver(group) => run_in("keyserver", group.options, group.command, keyserver::run, ctx),
@@ -181,7 +195,12 @@ impl Line {
             Group::Pull(options) if options.uri().is_none() => {
                 pull::run(&options, &mut Session::new(ctx, "pull", None))
             }
-            _ if !ours => Err(not_a_library(self.command(), ctx)),
+            Group::Pull(options) if !ours => {
+                let uri = options.uri().map(|uri| uri.to_string_lossy()).unwrap_or_default();
+                Err(not_a_library("pull", &uri, ctx))
+            }
+            Group::Push(options) if !ours => Err(not_a_library("push", options.uri(), ctx)),
+            Group::Delete(options) if !ours => Err(not_a_library("delete", options.uri(), ctx)),
             Group::Delete(options) => delete::run(&options, &mut Session::new(ctx, "delete", None)),
             Group::Pull(options) => pull::run(&options, &mut Session::new(ctx, "pull", None)),
             Group::Push(options) => push::run(&options, &mut Session::new(ctx, "push", None)),

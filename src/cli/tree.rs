@@ -73,7 +73,7 @@ fn with_variables(command: Command, path: &str, prefix: &str) -> Command {
             return arg;
         };
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        arg.long_help(format!("{help} [env: {}]", variable.name_after(prefix)))
+        arg.long_help(format!("{help}\n[env: {}]", variable.name_after(prefix)))
     };
     let below = |sub: Command| {
         let path = format!("{path} {}", sub.get_name());

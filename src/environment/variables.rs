@@ -76,7 +76,6 @@ pub const VARIABLES: &[Variable] = &[
     prefixed(
         "AUTH_FILE",
         &[
-            "registry list authfile",
             "registry login authfile",
             "registry logout authfile",
             "remote login authfile",

@@ -290,11 +290,9 @@ fn what_can_fail_fails_before_anything_is_added() {
     let add = |line: &str| world.remote(&format!("add --tokenfile {line} lab lab.example.com")).exits(255);
     add("/nonexistent/typo").says("while reading token file /nonexistent/typo");
     add("/").says("it is a directory");
-    for (text, why) in [
-        ("", "is empty"),
-        ("two words\n", "contains spaces"),
-        ("tökén\n", "invalid characters"),
-    ] {
+    for (text, why) in
+        [("", "is empty"), ("two words\n", "contains spaces"), ("tökén\n", "invalid characters")]
+    {
         fs::write(&file, text).unwrap();
         add(&named).says(why).never_shows("added");
     }

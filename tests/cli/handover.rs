@@ -140,9 +140,9 @@ fn images_of_libraries_are_ours_and_others_are_not() {
     run(&world, "bin:real", &["pull", "--arch", "library://alpine"]).unwrap().exits(1).says("<URI>");
     run(&world, "bin:real", &["search", "--help"]).unwrap().exits(0).prints("$ apptainer search");
     let alone = |args: &[&str]| run(&world, "bin", args).unwrap();
-    alone(&["pull", "docker://alpine"])
-        .exits(255)
-        .says("cannot pull this image: only library:// is supported, and no other apptainer is in PATH");
+    alone(&["pull", "docker://alpine"]).exits(255).says(
+        "cannot pull \"docker://alpine\": only library:// is supported, and no other apptainer is in PATH",
+    );
     alone(&["pull", "--sandbox", "library://alpine"]).exits(1).says("'--sandbox'");
     alone(&["pull", "--help"]).exits(0).prints("$ apptainer pull library://alpine");
 }

@@ -1,6 +1,6 @@
 //! `remote list`: the pipe's bytes, the terminal's sections, JSON, and that it never asks or writes.
 
-use crate::world::{World, apptainer_alone};
+use crate::world::{World, apptainer_alone, ending_in};
 use apptainer_remote::persona::Persona;
 use std::fs;
 
@@ -29,13 +29,57 @@ fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
     assert_eq!(world.remote("list --all").exits(0).stdout, sections);
     let world = World::new().on_terminal();
     world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
-    assert_eq!(world.remote("list --nocolor").exits(0).stdout, sections);
+    let terminal = sections.replace("  SECURE?\n", "  SECURE?  LOGIN\n");
+    assert_eq!(world.remote("list --nocolor").exits(0).stdout, terminal);
+}
+
+#[test]
+fn a_terminal_shows_who_is_logged_in_and_until_when() {
+    let world = World::new().on_terminal();
+    let remotes = [
+        ("a-day", ending_in(86_400)),
+        ("bare", "plain".into()),
+        ("gone", ending_in(-5)),
+        ("long", ending_in(3 * 86_400 + 7)),
+    ];
+    let entry =
+        |(name, token): &(&str, String)| format!("  {name}: {{URI: {name}.example, Token: {token}}}\n");
+    world.write_user(format!(
+        "Remotes:\n  none: {{URI: none.example}}\n{}",
+        remotes.map(|one| entry(&one)).concat()
+    ));
+    let shown = world.remote("list --nocolor").exits(0).stdout;
+    let login = |name: &str| {
+        let row = shown.lines().find(|line| line.starts_with(&format!("{name} "))).unwrap();
+        row.rsplit_once('✓').unwrap().1.trim().to_string()
+    };
+    assert_eq!(login("a-day"), "ends in 24 hours", "{shown}");
+    assert_eq!(login("gone"), "expired", "{shown}");
+    assert_eq!(login("long"), "ends in 3 days", "{shown}");
+    assert_eq!(login("none"), "", "{shown}");
+    let bare = shown.lines().find(|line| line.starts_with("bare ")).unwrap();
+    assert!(bare.ends_with("✓        ✓"), "{shown}");
+    let red = world.remote("list").exits(0).stdout;
+    assert!(red.contains("\u{1b}[31mexpired\u{1b}[0m"), "{red:?}");
+}
+
+#[test]
+fn a_token_of_no_use_is_red_in_its_row() {
+    let world = World::new().on_terminal();
+    world.write_global("Active: lab\nRemotes:\n  lab: {URI: new.example, System: true}\n");
+    world.write_user("Remotes:\n  lab: {URI: old.example, Token: t, System: true}\n  empty: {URI: ''}\n");
+    world
+        .remote("list")
+        .exits(0)
+        .prints("\u{1b}[31mfor another host\u{1b}[0m")
+        .prints("(no URI)")
+        .says("the token for lab was");
 }
 
 #[test]
 fn a_keyserver_that_only_the_endpoint_knows_is_said_to_be_unknown() {
     let world = World::singularity();
-    world.remote("list --all").exits(0).prints("\n(not known yet: run \"remote status\")\n");
+    world.remote("list --all").exits(0).prints("\n(unknown until \"remote status\" has asked)\n");
     let world = World::new();
     world.write_global("Active: g\nRemotes:\n  g:\n    URI: g.example.com\n    Keyservers:\n      - {URI: https://own.example, Skip: true, External: false, Insecure: false}\n      - {URI: hkp://more.example, Skip: false, External: true, Insecure: true}\n");
     world.remote("list -a").exits(0).prints("hkp://more.example  YES     YES       1\n");

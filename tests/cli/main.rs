@@ -3,6 +3,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
 
 mod add;
+mod add_on_terminal;
 mod addresses;
 mod auth_files;
 mod broken_files;
@@ -16,6 +17,7 @@ mod file_systems;
 mod golden;
 mod growth;
 mod handover;
+mod help;
 mod helpers;
 mod hints;
 mod homes;
@@ -30,6 +32,7 @@ mod machine;
 mod man;
 mod memory;
 mod messages;
+mod misspelt;
 mod model;
 mod odd_places;
 mod other_logins;

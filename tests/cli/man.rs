@@ -4,6 +4,7 @@
 use crate::real::daemon::installed;
 use crate::world::finish;
 use apptainer_remote::cli;
+use apptainer_remote::environment::VARIABLES;
 use apptainer_remote::persona::Persona;
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +14,7 @@ use std::process::Command;
 const DIRECTORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/man");
 
 /// Of the last change to the pages; mandoc wants one.
-const DATE: &str = "2026-11-23";
+const DATE: &str = "2026-11-25";
 /// Input lines no longer than this; readers fill them anew.
 const WIDTH: usize = 78;
 
@@ -44,6 +45,7 @@ fn page_name(command: &clap::Command) -> String {
 /// One page, in the order in which manual pages have their sections.
 fn page(command: &clap::Command, parent: Option<&str>) -> String {
     let name = page_name(command);
+    let words = command.get_bin_name().unwrap().split(' ').skip(1).collect::<Vec<_>>().join(" ");
     let mut page = Page::default();
     let version = cli::version();
     page.line(&format!(
@@ -67,6 +69,16 @@ fn page(command: &clap::Command, parent: Option<&str>) -> String {
     if long.is_empty() {
         page.text(&format!("{}.", command.get_about().unwrap()));
     }
+    // What comes before the examples belongs to the description.
+    let after = command.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+    let (more, examples) = match after.split_once("Examples:\n") {
+        Some((more, examples)) => (more.trim().to_string(), Some(examples.to_string())),
+        None => (after.trim().to_string(), None),
+    };
+    if !more.is_empty() {
+        page.line(".PP");
+        page.text(&more);
+    }
     page.list(
         "COMMANDS",
         command
@@ -75,15 +87,29 @@ fn page(command: &clap::Command, parent: Option<&str>) -> String {
             .map(|sub| (format!("\\fB{}\\fR", escape(sub.get_name())), sub.get_about().unwrap().to_string())),
     );
     page.list("ARGUMENTS", command.get_positionals().map(|arg| (value(arg), help(arg))));
-    page.list("OPTIONS", command.get_opts().chain(switches(command)).map(|arg| (option(arg), help(arg))));
-    if let Some(examples) = command.get_after_long_help() {
+    for (section, global) in [("OPTIONS", false), ("GLOBAL OPTIONS", true)] {
+        let options = command.get_opts().chain(switches(command)).filter(|arg| !arg.is_hide_set());
+        let options = options.filter(|arg| (arg.get_help_heading() == Some("Global options")) == global);
+        page.list(section, options.map(|arg| (option(arg), help(arg))));
+    }
+    if let Some(examples) = &examples {
         page.section("EXAMPLES");
         page.line(".nf");
-        for line in examples.to_string().lines().skip(1) {
+        for line in examples.trim_end().lines() {
             page.line(&escape(line.trim()));
         }
         page.line(".fi");
     }
+    let read = VARIABLES.iter().filter(|variable| variable.is_read_by(&words));
+    page.list(
+        "ENVIRONMENT",
+        read.map(|variable| {
+            (
+                format!("\\fB{}\\fR", escape(&variable.full_name())),
+                format!("{}.", variable.what.replace('`', "")),
+            )
+        }),
+    );
     page.list("EXIT STATUS", EXITS.iter().map(|(status, what)| (status.to_string(), what.to_string())));
     page.list(
         "FILES",
@@ -139,7 +165,7 @@ fn option(arg: &clap::Arg) -> String {
 
 fn help(arg: &clap::Arg) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-    let values = arg.get_possible_values();
+    let values = if arg.is_hide_possible_values_set() { Vec::new() } else { arg.get_possible_values() };
     let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
     match values.is_empty() || !arg.get_action().takes_values() {
         true => format!("{help}."),
@@ -149,7 +175,7 @@ fn help(arg: &clap::Arg) -> String {
 
 /// Text in which nothing is a command or a hyphen that may be broken.
 fn escape(text: &str) -> String {
-    text.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq")
+    text.replace('\\', "\\e").replace('…', "...").replace('-', "\\-").replace('\'', "\\(aq")
 }
 
 #[derive(Default)]

@@ -88,7 +88,8 @@ fn exclusivity_moves_and_is_lifted_with_a_warning() {
 fn remove_forgets_the_remote_its_token_and_the_default() {
     let world = with_two();
     let shown = world.remote("remove a").exits(0);
-    assert_eq!(shown.stderr, "INFO:    Remote \"a\" removed.\n");
+    let now = "INFO:    The default remote is now DefaultRemote.\n";
+    assert_eq!(shown.stderr, format!("INFO:    Remote \"a\" removed.\n{now}"));
     assert!(world.user().starts_with("Active: \"\"\n") && !world.user().contains("a.example.com"));
     world.remote("remove a").exits(255).says("a is not a remote");
     world.remote("list").exits(0).prints("DefaultRemote  cloud.apptainer.org  ✓");
@@ -103,7 +104,11 @@ fn a_global_remote_is_removed_by_root_alone() {
         .says("is global and can't be removed")
         .says(&format!("{}remote remove --global DefaultRemote", world.sudo()));
     world.remote("remove -g DefaultRemote").exits(255).says("not root user");
-    world.root_remote("remove -g DefaultRemote").exits(0);
+    world
+        .root_remote("remove -g DefaultRemote")
+        .exits(0)
+        .says("INFO:    No default remote is left. To choose one: ")
+        .says("WARNING: no global remote is left");
     assert_eq!(world.global(), "Active: \"\"\nRemotes: {}\n");
     let shown = world.remote("list").exits(0);
     assert_eq!(shown.stdout, "\nNAME  URI  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\n");

@@ -108,7 +108,7 @@ fn a_status_has_the_colours_of_what_was_found() {
     {
         assert!(painted.contains(&format!("{row}\x1b[{status}\x1b[0m  ")), "{row:?} {painted}");
     }
-    assert_eq!(painted.matches('\x1b').count(), 2 * (1 + 3), "{painted}");
+    assert_eq!(painted.matches('\x1b').count(), 2 * (1 + 3 + 1), "{painted}");
 }
 
 const LISTS: &str = "
@@ -151,13 +151,16 @@ fn keyservers_and_logins_fit_the_screen() {
 fn empty_lists_are_shown_as_such() {
     let terminal = || World::bare(Persona::Apptainer).on_terminal();
     let registries = terminal().run(As::User, &["registry", "list", "--nocolor"]).exits(0);
-    assert_eq!(registries.stdout, "\nURI  SECURE?\n");
+    assert_eq!(
+        registries.stdout,
+        "\nnone; to log in to a registry: apptainer registry login docker://HOST\n"
+    );
     let json = terminal().run(As::User, &["registry", "list", "--json"]).exits(0);
     assert!(json.stdout.ends_with("\n  \"registries\": []\n}\n"), "{json:?}");
     let world = terminal();
     world.write_global("Remotes: {}\n");
     let remotes = world.remote("list --nocolor").exits(0).stdout;
-    assert!(remotes.ends_with("\n\nNAME  URI  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\n"), "{remotes:?}");
+    assert!(remotes.ends_with("\n\nnone; to add one: apptainer remote add NAME URI\n"), "{remotes:?}");
     let keyservers = world.run(As::User, &["keyserver", "list"]).exits(0).stdout;
-    assert_eq!(keyservers, "\n(* = system endpoint, ^ = default endpoint)\n");
+    assert_eq!(keyservers, "\nnone; to add a remote: apptainer remote add NAME URI\n");
 }

@@ -47,7 +47,17 @@ pub(crate) fn answer(
         text.push('\n');
     }
     let _ = writeln!(text, ":{}", answer.directive);
-    ctx.print(&text)
+    ctx.print(&text)?;
+    ctx.talk.prompt(&format!("Completion ended with directive: {}\n", directive_names(answer.directive)));
+    Ok(())
+}
+
+/// A directive in the words of cobra, which Apptainer's scripts ignore and people debug by.
+fn directive_names(directive: u32) -> String {
+    const NAMES: [&str; 6] = ["Error", "NoSpace", "NoFileComp", "FilterFileExt", "FilterDirs", "KeepOrder"];
+    let set = NAMES.iter().enumerate().filter(|(bit, _)| directive & (1 << bit) != 0);
+    let names: Vec<String> = set.map(|(_, name)| format!("ShellCompDirective{name}")).collect();
+    if names.is_empty() { "ShellCompDirectiveDefault".into() } else { names.join(", ") }
 }
 
 fn of(words: &[String], tree: &Command, ctx: &mut Context) -> Answer {

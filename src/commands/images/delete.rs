@@ -1,11 +1,13 @@
 //! `delete URI`
 
 use super::architecture;
+use crate::arch::Arch;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::wait;
-use crate::commands::session::library::{Choice, Host, TokenUse, choose};
+use crate::commands::session::access::host_of;
+use crate::commands::session::library::{Choice, Chosen, Host, TokenUse, choose};
 use crate::error::{Failure, Result};
+use crate::services::library::Image;
 use crate::uri::LibraryRef;
 use clap::Args;
 
@@ -51,7 +53,7 @@ impl Options {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
+    let reference = LibraryRef::parse(&options.uri).map_err(|error| session.usage(error.to_string()))?;
     super::one_tag(&reference, "delete", session)?;
     let arch = architecture(options.arch.as_ref(), "ARCH", session)?;
     let image = reference.image();
@@ -67,14 +69,31 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     if let TokenUse::None(why) = chosen.login {
         return Err(why.context("cannot delete from the library"));
     }
+    if !force {
+        say_tags(&chosen, &reference, arch, session)?;
+    }
     if !force && !session.confirm(&format!("Are you sure you want to delete {image} ({arch})"))? {
         session.ctx.talk.info("Nothing was deleted.");
         return Ok(());
     }
-    let deleted = wait(chosen.library.delete(&image, arch))?;
+    let deleted = session.wait_for(&host_of(&chosen.library.base), chosen.library.delete(&image, arch))?;
     if !deleted.map_err(|error| chosen.failure(error).context("unable to delete image from library"))? {
         return Err(Failure::new(format!("image does not exist in the library: {image} ({arch})")));
     }
     session.ctx.talk.info(format!("Image {image} ({arch}) deleted."));
+    Ok(())
+}
+
+/// Says which tags go with the image, before anybody decides. What cannot be found out is said by the deletion.
+fn say_tags(chosen: &Chosen, reference: &LibraryRef, arch: Arch, session: &Session) -> Result<()> {
+    let image = reference.image();
+    let found = session.wait_for(&host_of(&chosen.library.base), chosen.library.image(&image, arch))?;
+    let Ok(Some(Image { tags: Some(tags), .. })) = found else { return Ok(()) };
+    let others = |tag: &&String| !reference.tags().contains(tag);
+    let others: Vec<&str> = tags.kept.iter().filter(others).map(String::as_str).collect();
+    if !others.is_empty() {
+        let more = if tags.more > 0 { format!(" and {} more", tags.more) } else { String::new() };
+        session.ctx.talk.warning(format!("these tags are deleted with {image}: {}{more}", others.join(", ")));
+    }
     Ok(())
 }

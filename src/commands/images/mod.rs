@@ -145,3 +145,14 @@ fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<(
     let again = session.command(command).arg(format!("{first}:{}", reference.tags()[0]));
     Err(Failure::new(format!("{command} takes one tag, and {reference} has several")).hint(again))
 }
+
+/// What to say of a reference whose first of four parts is taken for a host that nobody knows.
+fn four_parts(reference: &LibraryRef, error: &HttpError) -> Option<Hint> {
+    let host = reference.host().filter(|host| !host.contains('.'))?;
+    let unknown = matches!(error.kind, HttpErrorKind::UnknownHost);
+    unknown.then(|| {
+        Hint::Note(format!(
+            "the reference has four parts, so {host:?} is taken for a host; without one it has at most three: ENTITY/COLLECTION/CONTAINER"
+        ))
+    })
+}

@@ -1,10 +1,10 @@
 //! `pull [OUTPUT] URI`
 
-use super::{architecture, min_rate, number, one_tag};
+use super::{architecture, four_parts, min_rate, number, one_tag};
 use crate::arch::Arch;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::wait;
+use crate::commands::session::access::host_of;
 use crate::commands::session::library::{Choice, Chosen, Host, choose};
 use crate::digest::Digest;
 use crate::error::{Failure, Result};
@@ -92,6 +92,16 @@ impl Options {
         self.uri.as_ref().or(self.output.as_ref())
     }
 
+    /// Whether URI and OUTPUT were given in the wrong order.
+    pub(crate) fn is_turned_round(&self) -> bool {
+        let is_library = |word: &OsString| word.to_str().is_some_and(LibraryRef::is_one);
+        let scheme = |word: &OsString| word.to_str().is_some_and(|word| word.contains("://"));
+        match (&self.output, &self.uri) {
+            (Some(output), Some(uri)) => is_library(output) && !scheme(uri),
+            _ => false,
+        }
+    }
+
     /// OUTPUT; a single argument is the URI.
     fn output(&self) -> Option<&OsString> {
         self.output.as_ref().filter(|_| self.uri.is_some())
@@ -111,13 +121,17 @@ struct Pull {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
+    if let (true, Some(uri), Some(output)) = (options.is_turned_round(), &options.output, &options.uri) {
+        let again = session.command("pull").arg(output.display()).arg(uri.display());
+        return Err(session.usage("the output file comes before the URI").hint(again));
+    }
     let missing = || session.usage("the required argument <URI> was not provided");
     let uri = options
         .uri()
         .ok_or_else(missing)?
         .to_str()
         .ok_or_else(|| Failure::new("the reference is not valid text"))?;
-    let reference = LibraryRef::parse(uri).map_err(Failure::from)?;
+    let reference = LibraryRef::parse(uri).map_err(|error| session.usage(error.to_string()))?;
     one_tag(&reference, "pull", session)?;
     let arch = architecture(options.arch.as_ref(), "PULL_ARCH", session)?;
     let (at_once, part_size) = parts(session)?;
@@ -133,7 +147,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let mut chosen = choose(&choice, session)?;
     chosen.library.http_storage = options.allow_http_storage;
     let pull = Pull { reference, arch, output, chosen };
-    let image = pull.describe()?;
+    let image = pull.describe(session)?;
     let hash = pull.hash(&image)?;
     let cache = use_cache.then(|| cache(hash, session)).flatten();
     let (talk, terminal) = (&session.ctx.talk, session.ctx.terminals.stderr());
@@ -178,10 +192,15 @@ fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Sess
 
 impl Pull {
     /// What the library says of the image.
-    fn describe(&self) -> Result<Image> {
+    fn describe(&self, session: &Session) -> Result<Image> {
         let image = self.reference.image();
-        let found = wait(self.chosen.library.image(&image, self.arch))?
-            .map_err(|error| self.chosen.failure(error).context("while looking up the image"))?;
+        let found = session
+            .wait_for(&host_of(&self.chosen.library.base), self.chosen.library.image(&image, self.arch))?
+            .map_err(|error| {
+                let four = four_parts(&self.reference, &error);
+                let failure = self.chosen.failure(error).context("while looking up the image");
+                four.into_iter().fold(failure, Failure::hint)
+            })?;
         found.ok_or_else(|| {
             Failure::new(format!("image does not exist in the library: {image} ({})", self.arch))
         })

@@ -4,8 +4,8 @@ use super::min_rate;
 use crate::arch::Arch;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::wait;
 use crate::commands::session::library::{Choice, Host, TokenUse, choose};
+use crate::commands::session::wait::wait;
 use crate::digest::Digest;
 use crate::error::{Failure, Result, ResultExt};
 use crate::image::sif::{self, Sif};
@@ -82,7 +82,7 @@ struct Payload<'a> {
 /// # Errors
 /// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let reference = LibraryRef::parse(&options.uri).map_err(Failure::from)?;
+    let reference = LibraryRef::parse(&options.uri).map_err(|error| session.usage(error.to_string()))?;
     let names = reference.full().map_err(Failure::from)?;
     let min_rate = min_rate(session)?;
     let payload = Payload::open(&options.image)?;
@@ -181,7 +181,11 @@ impl Push<'_> {
             self.library.image_by_hash(&path, self.hash, arch, &container, description).await?;
         let abilities = self.library.abilities().await;
         let finished = if there {
-            talk.info("The library already has this image; skipping the upload");
+            let tags = self.reference.tags().join(", ");
+            talk.info(format!(
+                "The library already has this image ({}); only setting the tags {tags}",
+                self.hash
+            ));
             None
         } else {
             self.upload(&image, abilities.v2_upload, session).await?

@@ -3,9 +3,9 @@
 use super::architecture;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::wait;
+use crate::commands::session::access::host_of;
 use crate::commands::session::library::{Choice, Host, choose};
-use crate::error::{Failure, Result};
+use crate::error::Result;
 use crate::http::bounded::Names;
 use crate::message::escape;
 use crate::services::library::{Found, Image};
@@ -87,18 +87,18 @@ struct ImageEntry<'a> {
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let query = options.query.as_str();
     if query.contains("://") {
-        return Err(Failure::new(format!("{query:?} is a URI: search takes part of a name")));
+        return Err(session.usage(format!("{query:?} is a URI: search takes part of a name")));
     }
     if query.len() < SHORTEST {
-        return Err(Failure::new(format!(
-            "the query {query:?} is too short: at least {SHORTEST} characters are needed"
-        )));
+        return Err(session
+            .usage(format!("the query {query:?} is too short: at least {SHORTEST} characters are needed")));
     }
     let arch = architecture(options.arch.as_ref(), "SEARCH_ARCH", session)?;
     let signed = session.ctx.switch(options.signed, &["SEARCH_SIGNED"])?;
     let choice = Choice { library: options.library.as_ref(), reference: None, host: Host::Https };
     let chosen = choose(&choice, session)?;
-    let Found { kept, more } = wait(chosen.library.search(query, arch, signed))?
+    let Found { kept, more } = session
+        .wait_for(&host_of(&chosen.library.base), chosen.library.search(query, arch, signed))?
         .map_err(|error| chosen.failure(error).context("while searching the library"))?;
     let mut images: Vec<ImageEntry> = kept.iter().map(entry).collect();
     images.sort_by(|a, b| (&a.uri, a.hash).cmp(&(&b.uri, b.hash)));

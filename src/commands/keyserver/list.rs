@@ -9,7 +9,7 @@ use crate::config::{Credential, Keyserver};
 use crate::error::Result;
 use crate::message::escape;
 use crate::uri::{ServiceUri, public};
-use crate::view::{self, Cell, Sink, View};
+use crate::view::{self, Cell, Sink, Style, View};
 use clap::Args;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -38,6 +38,9 @@ pub(crate) struct Options {
 struct KeyserverList {
     version: u8,
     remotes: Vec<RemoteEntry>,
+    /// What to type where there is no remote.
+    #[serde(skip)]
+    add: String,
 }
 
 #[derive(Serialize)]
@@ -77,7 +80,8 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
             session.ctx.talk.warning(format!("cannot determine the keyserver of {}: {problem}", row.name));
         }
     }
-    session.ctx.show(&KeyserverList { version: 1, remotes: rows }, options.json)
+    let add = session.remote("add NAME URI").to_string();
+    session.ctx.show(&KeyserverList { version: 1, remotes: rows, add }, options.json)
 }
 
 fn rows(effective: &Effective, session: &Session) -> Result<Vec<RemoteEntry>> {
@@ -121,6 +125,9 @@ impl View for KeyserverList {
     /// The real programs' layout. On a terminal a lock says that the keyserver is secure; in a pipe, as theirs, that
     /// it is not configured as insecure.
     fn text(&self, sink: Sink) -> String {
+        if self.remotes.is_empty() && sink != Sink::Pipe {
+            return format!("\nnone; to add a remote: {}\n", self.add);
+        }
         let mut text = String::new();
         for remote in &self.remotes {
             let marks =
@@ -128,6 +135,9 @@ impl View for KeyserverList {
             let _ = writeln!(text, "\n{} {marks}", escape(&remote.name));
             if remote.problem.is_some() {
                 text.push_str("   (unable to fetch associated keyserver info for this endpoint)\n");
+                if let (Some(problem), Sink::Terminal(screen)) = (&remote.problem, sink) {
+                    let _ = writeln!(text, "   {}", Style::Bad.paint(&escape(problem), screen));
+                }
             }
             let rows: Vec<Vec<Cell>> =
                 remote.keyservers.iter().map(|keyserver| keyserver.cells(sink)).collect();

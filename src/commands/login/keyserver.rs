@@ -2,7 +2,7 @@
 
 use super::LoginOptions;
 use crate::commands::session::Session;
-use crate::commands::session::access::{failure, wait};
+use crate::commands::session::access::{failure, host_of};
 use crate::commands::session::keyservers::is_login_to;
 use crate::commands::session::layers::Layers;
 use crate::config::layers::Remote;
@@ -45,7 +45,8 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     };
     let http = session.http(login.ca_file.clone());
     let address = Address::new(address.url, insecure || plain);
-    let verdict = wait(check(&http, &address, secret))?
+    let verdict = session
+        .wait_for(&host_of(&address), check(&http, &address, secret))?
         .map_err(|error| failure(error).context(format!("while login to {uri}")))?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),

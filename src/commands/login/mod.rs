@@ -8,7 +8,7 @@ use super::session::Session;
 use crate::error::{Failure, Result};
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams};
-use crate::uri::{ServiceUri, TypedService};
+use crate::uri::{LibraryRef, ServiceUri, TypedService};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -77,9 +77,16 @@ pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session
 
 /// Reads the address of a service; what it cannot hold is left out, with a warning.
 fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
+    // As docker and podman take it: `registry login ghcr.io`.
+    let registry =
+        (session.typed.starts_with("registry ") && !text.contains("://")).then(|| format!("docker://{text}"));
+    let text = registry.as_deref().unwrap_or(text);
     let TypedService { uri, dropped } = ServiceUri::parse(text).map_err(|error| {
         let failure = Failure::from(error);
         match ServiceUri::parse(&format!("docker://{text}")) {
+            _ if LibraryRef::is_one(text) && !text.contains('@') => {
+                failure.hint(session.command("pull").arg(text).because("to download the image"))
+            }
             Ok(registry) if !text.contains("://") && registry.dropped.is_empty() => {
                 let failure = failure.hint(format!("for a registry: docker://{text}"));
                 failure.hint(format!("for a keyserver: https://{text}"))

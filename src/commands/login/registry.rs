@@ -4,7 +4,7 @@
 use super::LoginOptions;
 use crate::auth_file::{Entry, is_same_login, key_of};
 use crate::commands::session::Session;
-use crate::commands::session::access::{failure, wait};
+use crate::commands::session::access::failure;
 use crate::commands::session::registry::{ENVIRONMENT, Keeper, Store, environment};
 use crate::config::{Config, Credential};
 use crate::error::{Failure, Result, ResultExt};
@@ -100,19 +100,23 @@ fn verify(
     let directories = CERT_DIRECTORIES.iter().map(|root| Path::new(root).join(uri.authority())).collect();
     let http = session.http_trusting(login.ca_file.clone(), directories);
     let while_login = || format!("while login to {uri}");
-    let verdict = wait(check(&http, uri, insecure, username, password))?.map_err(|error| {
-        let unknown = matches!(error.kind, HttpErrorKind::Tls(Tls::UnknownIssuer)) && !insecure;
-        let (odd, url) = (
-            matches!(error.kind, HttpErrorKind::Unexpected(_) | HttpErrorKind::Status { .. }),
-            error.url.clone(),
-        );
-        let failure = failure(error).context(while_login());
-        match () {
-            () if unknown => failure.hint("or, without verification: --insecure"),
-            () if odd => failure.hint(CommandLine::new("curl -si").arg(&url).because("to see its answer")),
-            () => failure,
-        }
-    })?;
+    let verdict = session
+        .wait_for(&uri.authority(), check(&http, uri, insecure, username, password))?
+        .map_err(|error| {
+            let unknown = matches!(error.kind, HttpErrorKind::Tls(Tls::UnknownIssuer)) && !insecure;
+            let (odd, url) = (
+                matches!(error.kind, HttpErrorKind::Unexpected(_) | HttpErrorKind::Status { .. }),
+                error.url.clone(),
+            );
+            let failure = failure(error).context(while_login());
+            match () {
+                () if unknown => failure.hint("or, without verification: --insecure"),
+                () if odd => {
+                    failure.hint(CommandLine::new("curl -si").arg(&url).because("to see its answer"))
+                }
+                () => failure,
+            }
+        })?;
     match verdict {
         Verdict::Accepted => session.ctx.talk.info(format!("Login to {uri} verified!")),
         Verdict::Open => session

@@ -7,7 +7,7 @@ use crate::commands::session::registry::{ENVIRONMENT, Store, environment};
 use crate::config::Credential;
 use crate::error::Result;
 use crate::uri::{ServiceUri, is_plain_http};
-use crate::view::{self, Cell, Sink, View};
+use crate::view::{self, Cell, Sink, Style, View};
 use clap::Args;
 use serde::Serialize;
 
@@ -33,6 +33,9 @@ struct LoginList {
     version: u8,
     files: Files,
     registries: Vec<LoginEntry>,
+    /// What to type where there are none.
+    #[serde(skip)]
+    login: String,
 }
 
 #[derive(Serialize)]
@@ -73,7 +76,8 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let rows = rows(&layers.effective.credentials, &sources);
     warn(&rows, &sources, &store, session);
     let files = Files { auth: store.file.path.display().to_string() };
-    session.ctx.show(&LoginList { version: 1, files, registries: rows }, options.json)
+    let login = session.command("registry login docker://HOST").to_string();
+    session.ctx.show(&LoginList { version: 1, files, registries: rows, login }, options.json)
 }
 
 impl View for LoginList {
@@ -82,13 +86,25 @@ impl View for LoginList {
     }
 
     fn text(&self, sink: Sink) -> String {
+        if self.registries.is_empty() && sink != Sink::Pipe {
+            return format!("\nnone; to log in to a registry: {}\n", self.login);
+        }
+        const HEAD: [&str; 3] = ["URI", "SECURE?", "PROBLEM"];
+        let shows_problems = sink != Sink::Pipe && self.registries.iter().any(|login| login.source.is_none());
+        let columns = if shows_problems { HEAD.len() } else { HEAD.len() - 1 };
         let secure = |login: &LoginEntry| if login.secure { "✓" } else { "✗!" };
         let rows: Vec<Vec<Cell>> = self
             .registries
             .iter()
-            .map(|login| vec![login.uri.as_str().into(), secure(login).into()])
+            .map(|login| {
+                let problem = if login.source.is_none() { "no password" } else { "" };
+                let mut row =
+                    vec![login.uri.as_str().into(), secure(login).into(), Cell::styled(problem, Style::Bad)];
+                row.truncate(columns);
+                row
+            })
             .collect();
-        format!("\n{}", view::table(&["URI", "SECURE?"], 0, &rows, sink))
+        format!("\n{}", view::table(&HEAD[..columns], 0, &rows, sink))
     }
 }
 

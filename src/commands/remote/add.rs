@@ -4,15 +4,17 @@ use super::login;
 use crate::commands::JsonOption;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
+use crate::commands::session::access::{Access, Keep};
 use crate::commands::session::layers::Layers;
 use crate::config::file::Loaded;
-use crate::config::layers::other_place;
+use crate::config::layers::{Remote, other_place};
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
-use crate::hint::CommandLine;
+use crate::hint::{CommandLine, Hint};
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
-use crate::uri::{EndpointUri, RemoteName, Scheme, shown};
+use crate::services::endpoint::policy::Freshness;
+use crate::uri::{EndpointUri, RemoteName, Scheme, may_hold_password, shown};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -79,7 +81,9 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     ] {
         session.exclusive(&pair)?;
     }
-    let name = RemoteName::parse(&options.name)?;
+    let name = RemoteName::parse(&options.name)
+        .map_err(|error| swapped(options, session).into_iter().fold(Failure::from(error), Failure::hint))?;
+    warn_swapped(options, session);
     let (uri, insecure) = address(options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let secret = SecretOptions { tokenfile: options.tokenfile.clone(), ..SecretOptions::default() };
@@ -89,6 +93,12 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         login::read_token(&secret, session)?
     } else {
         None
+    };
+    // A person is asked before the write; a script gets the remote, and then the failure.
+    let found = if login_follows && token.is_none() && !options.if_absent && session.ctx.terminals.stdin() {
+        discover(&name, &uri, &endpoint, session)?
+    } else {
+        Found::NotAsked
     };
     let mut layers = None;
     let changed = if options.global {
@@ -113,14 +123,85 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     if options.if_absent && !changed && options.tokenfile.is_none() {
         return options.json.changed(session, changed);
     }
-    let stored = login::after_add(name.as_str(), &layers, &secret, token, session)?;
+    let access = match found {
+        Found::Endpoint(access) => Some(*access),
+        Found::NotAsked => None,
+        Found::Nothing => {
+            let later = session.remote("login").arg(&name);
+            session.ctx.talk.info(format!("Not logged in. To log in later: {later}"));
+            return options.json.changed(session, changed);
+        }
+    };
+    let stored = login::after_add(name.as_str(), &layers, &secret, token, access, session)?;
     options.json.changed(session, changed || stored)
+}
+
+/// What is at the new remote's address.
+enum Found {
+    Endpoint(Box<Access>),
+    /// No endpoint, and the user wants the remote nevertheless.
+    Nothing,
+    NotAsked,
+}
+
+/// Looks for the endpoint before it is written down, and asks the user whether to add one that does not answer.
+///
+/// # Errors
+/// It does not answer, and the user does not want it.
+fn discover(
+    name: &RemoteName,
+    uri: &EndpointUri,
+    endpoint: &Endpoint,
+    session: &mut Session,
+) -> Result<Found> {
+    let remote = Remote::of_global_layer(name.to_string(), endpoint.clone(), session.ctx.persona);
+    if remote.is_cloud_apptainer() {
+        return Ok(Found::NotAsked);
+    }
+    let keep = Keep::MakingDirectory;
+    match session.open_at(uri.clone(), endpoint.insecure, None, Freshness::Ask, keep) {
+        Ok(access) => Ok(Found::Endpoint(Box::new(access))),
+        Err(failure) => {
+            session.ctx.talk.warning(failure.message());
+            failure.hints.iter().for_each(|hint| hint.show(&session.ctx.talk));
+            if session.confirm("Add it anyway?")? {
+                return Ok(Found::Nothing);
+            }
+            Err(Failure::new(format!("{name} was not added")))
+        }
+    }
+}
+
+/// Warns where name and address seem to be swapped: `add cloud.example.com mycloud`.
+fn warn_swapped(options: &Options, session: &Session) {
+    let plain = |text: &str| !text.contains(['.', ':', '/']) && text != "localhost";
+    if options.name.contains('.') && plain(&options.uri) && EndpointUri::parse_typed(&options.name).is_ok() {
+        let swapped = session.remote("add").arg(&options.uri).arg(&options.name);
+        session.ctx.talk.warning(format!(
+            "{:?} looks like an address and {:?} like a name. If they are the wrong way round: {swapped}",
+            options.name, options.uri
+        ));
+    }
+}
+
+/// The command with name and address swapped, for a name that reads as an address. Neither may hold a password.
+fn swapped(options: &Options, session: &Session) -> Option<Hint> {
+    let [name, address] = [options.uri.as_str(), options.name.as_str()];
+    let fits = RemoteName::parse(name).is_ok()
+        && EndpointUri::parse_typed(address).is_ok()
+        && address.contains("://")
+        && !address.contains('@')
+        && !may_hold_password(name);
+    let command = session.remote("add").arg(name).arg(address);
+    fits.then(|| command.because("the name comes before the address"))
 }
 
 /// The address as typed; http only when it is meant.
 fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> {
     let talk = &session.ctx.talk;
-    let typed = EndpointUri::parse_typed(&options.uri)?;
+    let typed = EndpointUri::parse_typed(&options.uri).map_err(|error| {
+        not_an_endpoint(&options.uri, session).into_iter().fold(error.into(), Failure::hint)
+    })?;
     for what in &typed.dropped {
         talk.warning(format!("ignoring the {what} in the URI"));
     }
@@ -137,6 +218,30 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
                 .hint(again.arg(&options.name).arg(format!("http://{}", typed.uri))))
         }
         _ => Ok((typed.uri, insecure)),
+    }
+}
+
+/// The command for an address that is not an endpoint's. A password in it is not repeated.
+fn not_an_endpoint(uri: &str, session: &Session) -> Option<Hint> {
+    let (scheme, rest) = uri.split_once("://")?;
+    let is_safe = !rest.contains('@');
+    match scheme {
+        "docker" | "oras" => {
+            let login = session.command("registry login");
+            let login = if is_safe { login.arg(uri) } else { login.words("docker://HOST") };
+            Some(login.because("to log in to a registry"))
+        }
+        "library" => {
+            let pull = session.command("pull");
+            let pull = if is_safe { pull.arg(uri) } else { pull.words("URI") };
+            Some(pull.because("to download an image"))
+        }
+        "hkp" | "hkps" => {
+            let add = session.as_root("keyserver add");
+            let add = if is_safe { add.arg(uri) } else { add.words("URI") };
+            Some(add.because("to add a keyserver to a global remote"))
+        }
+        _ => None,
     }
 }
 
@@ -278,7 +383,17 @@ fn already(
         replace.arg(name).arg(shown(&wanted.uri)).because("to replace its address")
     };
     match before {
-        Before::Same => failure.hint(session.remote("use").words(global).arg(name)),
+        Before::Same => {
+            let absent = again(options, session).switch(wanted.insecure, "--insecure").words("--if-absent");
+            failure
+                .hint(session.remote("use").words(global).arg(name).because("to make it the default"))
+                .hint(
+                    absent
+                        .arg(name)
+                        .arg(shown(&wanted.uri))
+                        .because("to accept a remote that exists already"),
+                )
+        }
         _ if options.if_absent => failure.context("another address is there").hint(replace()),
         _ => failure.hint(replace()).hint(session.remote("remove").words(global).arg(name)),
     }

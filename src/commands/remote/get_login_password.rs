@@ -2,7 +2,7 @@
 
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::{Keep, failure, wait};
+use crate::commands::session::access::{Keep, failure, host_of};
 use crate::error::{Failure, Result};
 use crate::services::endpoint::account;
 use crate::services::endpoint::policy::Freshness;
@@ -52,7 +52,11 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
             .hint(session.remote("status").arg(name)));
     };
     access.may_get_token(library)?;
-    let account = wait(account::identity(&access.http, &library.uri, &access.address, Some(&token)))?
+    let account = session
+        .wait_for(
+            &host_of(&access.address),
+            account::identity(&access.http, &library.uri, &access.address, Some(&token)),
+        )?
         .map_err(|error| {
             let (refused, lacks) = (matches!(error.status(), Some(401 | 403)), error.status() == Some(404));
             if lacks {

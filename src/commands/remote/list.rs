@@ -4,11 +4,13 @@ use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::keyservers::in_order;
 use crate::commands::session::layers::Layers;
-use crate::config::layers::{Effective, Origin, Remote};
+use crate::commands::session::token::span;
+use crate::config::layers::{Effective, Note, Origin, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
 use crate::message::Level;
 use crate::paths;
+use crate::services::endpoint::account::jwt_expiry;
 use crate::uri::{is_plain_http, public, shown};
 use crate::view::{self, Cell, Sink, Style, View};
 use clap::Args;
@@ -47,6 +49,9 @@ struct RemoteList<'a> {
     /// Keyservers and logins in text, too.
     #[serde(skip)]
     all: bool,
+    /// What to type where there are no remotes.
+    #[serde(skip)]
+    add: String,
 }
 
 #[derive(Default, Serialize)]
@@ -65,6 +70,8 @@ struct RemoteEntry<'a> {
     exclusive: bool,
     insecure: bool,
     token: bool,
+    #[serde(skip)]
+    login: Cell,
 }
 
 #[derive(Serialize)]
@@ -102,10 +109,11 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let list = RemoteList {
         version: 1,
         files: if options.json { files(session) } else { Files::default() },
-        remotes: remotes(session, effective),
+        remotes: remotes(session, &layers),
         keyservers: if more { keyservers(session, effective) } else { Vec::new() },
         logins: if more { effective.credentials.iter().map(LoginEntry::new).collect() } else { Vec::new() },
         all,
+        add: session.remote("add NAME URI").to_string(),
     };
     session.ctx.show(&list, options.json)
 }
@@ -148,21 +156,28 @@ impl View for RemoteList<'_> {
 impl RemoteList<'_> {
     /// The table of remotes, in a pipe byte for byte as the real programs print it.
     fn remotes(&self, sink: Sink) -> String {
-        const HEAD: [&str; 6] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?"];
+        const HEAD: [&str; 7] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?", "LOGIN"];
+        let columns = if sink == Sink::Pipe { HEAD.len() - 1 } else { HEAD.len() };
+        if self.remotes.is_empty() && sink != Sink::Pipe {
+            return format!("\nnone; to add one: {}\n", self.add);
+        }
         let tick = |yes: bool| Cell::from(if yes { "✓" } else { "" });
         let row = |remote: &RemoteEntry| {
             let style = if remote.default { Style::Bold } else { Style::Plain };
-            vec![
+            let mut row = vec![
                 Cell::styled(remote.name, style),
-                Cell::from(remote.uri.as_str()),
+                remote.address(sink),
                 tick(remote.default),
                 tick(remote.global),
                 tick(remote.exclusive),
                 Cell::from(if remote.insecure { "✗!" } else { "✓" }),
-            ]
+                remote.login.clone(),
+            ];
+            row.truncate(columns);
+            row
         };
         let rows: Vec<_> = self.remotes.iter().map(row).collect();
-        format!("\n{}", view::table(&HEAD, 1, &rows, sink))
+        format!("\n{}", view::table(&HEAD[..columns], 1, &rows, sink))
     }
 
     /// The three sections of the user guide, the last two only where they have rows.
@@ -190,6 +205,16 @@ impl RemoteList<'_> {
     }
 }
 
+impl RemoteEntry<'_> {
+    /// The address; on a terminal it says so where there is none.
+    fn address(&self, sink: Sink) -> Cell {
+        match sink {
+            Sink::Terminal(_) if self.uri.is_empty() => Cell::styled("(no URI)", Style::Bad),
+            _ => Cell::from(self.uri.as_str()),
+        }
+    }
+}
+
 impl KeyserverEntry {
     fn cells(&self) -> Vec<Cell> {
         match &self.uri {
@@ -198,7 +223,7 @@ impl KeyserverEntry {
                 vec![uri.as_str().into(), yes(self.global), yes(self.insecure), order.into()]
             }
             None => {
-                let unknown = "(not known yet: run \"remote status\")";
+                let unknown = "(unknown until \"remote status\" has asked)";
                 [unknown, "", "", ""].map(Cell::from).into()
             }
         }
@@ -240,7 +265,8 @@ fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverEntry> {
     all.iter().enumerate().map(row).collect()
 }
 
-fn remotes<'a>(session: &Session, effective: &'a Effective) -> Vec<RemoteEntry<'a>> {
+fn remotes<'a>(session: &Session, layers: &'a Layers) -> Vec<RemoteEntry<'a>> {
+    let effective = &layers.effective;
     let entry = |remote: &'a Remote| RemoteEntry {
         name: &remote.name,
         uri: shown(&remote.uri),
@@ -249,8 +275,28 @@ fn remotes<'a>(session: &Session, effective: &'a Effective) -> Vec<RemoteEntry<'
         exclusive: remote.exclusive,
         insecure: remote.insecure,
         token: remote.token.is_some() || session.environment_has_token(&remote.uri),
+        login: if session.ctx.terminals.stdout() { login(session, layers, remote) } else { Cell::default() },
     };
     effective.remotes.values().map(entry).collect()
+}
+
+/// Whether the user is logged in, until when, and why the token is of no use.
+fn login(session: &Session, layers: &Layers, remote: &Remote) -> Cell {
+    let is_elsewhere = |note: &Note| matches!(note, Note::TokenForOther(name, _) if *name == remote.name);
+    if layers.effective.notes.iter().any(is_elsewhere) {
+        return Cell::styled("for another host", Style::Bad);
+    }
+    if layers.held_back(session, remote).is_some() {
+        return Cell::styled("not sent", Style::Bad);
+    }
+    let now = session.now();
+    match remote.token.as_ref().map(jwt_expiry) {
+        None if session.environment_has_token(&remote.uri) => "✓".into(),
+        None => Cell::default(),
+        Some(None) => "✓".into(),
+        Some(Some(expires)) if expires <= now => Cell::styled("expired", Style::Bad),
+        Some(Some(expires)) => format!("ends in {}", span(expires - now)).into(),
+    }
 }
 
 fn files(session: &Session) -> Files {

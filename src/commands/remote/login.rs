@@ -4,7 +4,7 @@ use crate::commands::JsonOption;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::login::{self, LoginOptions};
 use crate::commands::session::Session;
-use crate::commands::session::access::{Access, Keep, failure, wait};
+use crate::commands::session::access::{Access, Keep, failure, host_of};
 use crate::commands::session::find::no_remote;
 use crate::commands::session::layers::Layers;
 use crate::config::Endpoint;
@@ -46,6 +46,8 @@ pub(crate) struct Options {
 }
 
 /// Asked where a token is set already.
+/// A token of this many bytes was hardly typed: whoever pasted it wants to know that all of it arrived.
+const PASTED: usize = 20;
 const REPLACE: &str = "An access token is already set for this remote. Replace it?";
 
 /// What a login came to.
@@ -63,19 +65,25 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         let changed = login::login(uri, &options.login, options.authfile.clone(), session)?;
         return options.json.changed(session, changed);
     }
-    let services_only = [
-        ("--username", username.is_some()),
-        ("--insecure", *insecure == Some(true)),
-        ("--authfile", options.authfile.is_some()),
-    ];
+    let services_only = [("--insecure", *insecure == Some(true)), ("--authfile", options.authfile.is_some())];
     if let Some((option, _)) = services_only.iter().find(|(_, given)| *given) {
         let message = format!("{option} is for registries and keyservers, not for a remote endpoint");
         return Err(session.usage(message));
     }
+    if username.is_some() {
+        session.ctx.talk.info("--username is ignored: a remote endpoint takes a token");
+    }
     let layers = session.load()?;
     let remote = layers.find(session, options.target.as_deref())?;
     session.say_notes(&layers.effective, Some(&remote.name));
-    let mut login = EndpointLogin { remote, secret, given: None, ca_file: ca_file.clone(), hopeless: false };
+    let mut login = EndpointLogin {
+        remote,
+        secret,
+        given: None,
+        ca_file: ca_file.clone(),
+        access: None,
+        hopeless: false,
+    };
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
@@ -86,12 +94,13 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
 }
 
 /// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
-/// added, whatever comes of it. Returns whether a token was stored.
+/// added, whatever comes of it. `access` is the endpoint, if it was asked already. Returns whether a token was stored.
 pub(super) fn after_add(
     name: &str,
     layers: &Layers,
     secret: &SecretOptions,
     token: Option<Secret>,
+    access: Option<Access>,
     session: &mut Session,
 ) -> Result<bool> {
     // A script that adds and pipes nothing needs no network.
@@ -117,7 +126,7 @@ pub(super) fn after_add(
     if !session.ctx.terminals.stdin() && given.is_none() {
         return no_token(session);
     }
-    let mut login = EndpointLogin { remote, secret, given, ca_file: None, hopeless: false };
+    let mut login = EndpointLogin { remote, secret, given, ca_file: None, access, hopeless: false };
     match login.run(layers, session) {
         Ok(Outcome::Stored(changed)) => Ok(changed),
         Ok(Outcome::Declined) => no_token(session),
@@ -148,6 +157,8 @@ struct EndpointLogin<'a> {
     /// Read already.
     given: Option<Secret>,
     ca_file: Option<PathBuf>,
+    /// The endpoint, if it was asked already.
+    access: Option<Access>,
     /// It failed since there is nothing to log in to, now or later.
     hopeless: bool,
 }
@@ -163,12 +174,15 @@ impl EndpointLogin<'_> {
         if self.given.is_none() && self.secret.is_given() {
             self.given = read_token(self.secret, session)?;
         }
-        let access = session.open(remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?;
+        let access = match self.access.take() {
+            Some(access) => access,
+            None => session.open(remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?,
+        };
         self.hopeless = access.service("token").is_none();
         require_token_service(&remote.name, &access, session)?;
         let Some(token) = self.obtain(&access, session)? else { return Ok(Outcome::Declined) };
         let token = check_token(token, &source_name(self.secret, session.ctx.terminals.stdin()))?;
-        verify(&access, &token, remote.token.is_some())?;
+        verify(&access, &token, remote.token.is_some(), session)?;
         session.ctx.talk.info("Access Token Verified!");
         let changed = store(remote, &token, session)?;
         session.ctx.talk.info(format!("Token stored in {}", file.path.display()));
@@ -196,7 +210,12 @@ impl EndpointLogin<'_> {
                 access.address.url.as_str().trim_end_matches('/')
             ));
             let token = streams(session).read();
-            session.ctx.talk.prompt("\n");
+            session.ctx.talk.prompt(&match &token {
+                Ok(Some(token)) if token.expose().len() >= PASTED => {
+                    format!("({} characters)\n", token.expose().chars().count())
+                }
+                _ => "\n".to_string(),
+            });
             return token;
         }
         match streams(session).read()? {
@@ -255,9 +274,10 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
 }
 
 /// Asks the endpoint. `had_one`: another token is stored already.
-fn verify(access: &Access, token: &Secret, had_one: bool) -> Result<()> {
+fn verify(access: &Access, token: &Secret, had_one: bool, session: &Session) -> Result<()> {
     let service = access.service("token").expect("require_token_service found it");
-    let verdict = wait(account::token_status(&access.http, &service.uri, &access.address, token))?;
+    let check = account::token_status(&access.http, &service.uri, &access.address, token);
+    let verdict = session.wait_for(&host_of(&access.address), check)?;
     match verdict.map_err(|error| failure(error).context("while verifying token"))? {
         TokenVerdict::Valid => Ok(()),
         TokenVerdict::Invalid(answer) => {

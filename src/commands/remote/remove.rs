@@ -4,6 +4,7 @@ use crate::commands::JsonOption;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
 use crate::commands::session::find::{no_global_remote, no_remote};
+use crate::config::layers::Origin;
 use crate::error::{Failure, Result};
 use clap::Args;
 
@@ -31,6 +32,7 @@ pub(crate) struct Options {
 
 pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let name = options.name.as_str();
+    let default_before = session.read_quietly().and_then(|layers| layers.default);
     if options.global {
         session.edit_global(
             session.as_root("remote remove --global").arg(name),
@@ -43,7 +45,25 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         remove_own(name, session)?;
     }
     session.ctx.talk.info(format!("Remote \"{name}\" removed."));
+    say_what_is_left(default_before.as_deref() == Some(name), options.global, session);
     options.json.changed(session, true)
+}
+
+/// Says which remote is the default now, if it `was_default`, and whether a global one is left.
+fn say_what_is_left(was_default: bool, global: bool, session: &Session) {
+    let Some(now) = session.read_quietly() else { return };
+    let talk = &session.ctx.talk;
+    if was_default {
+        match &now.default {
+            Some(default) => talk.info(format!("The default remote is now {default}.")),
+            None => {
+                talk.info(format!("No default remote is left. To choose one: {}", session.remote("use NAME")))
+            }
+        }
+    }
+    if global && now.remotes.values().all(|remote| remote.origin != Origin::Global) {
+        talk.warning("no global remote is left: users see only their own remotes");
+    }
 }
 
 fn remove_own(name: &str, session: &Session) -> Result<()> {

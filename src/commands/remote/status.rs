@@ -2,9 +2,9 @@
 
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
-use crate::commands::session::access::{Access, Keep, wait};
+use crate::commands::session::access::{Access, Keep, host_of};
 use crate::commands::session::layers::Layers;
-use crate::commands::session::token::{expiry_line, rfc3339};
+use crate::commands::session::token::{expiry_line, rfc3339, span};
 use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::error::{Failure, Result};
 use crate::hint::Hint;
@@ -104,7 +104,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
 fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Result<Report> {
     let http = session.http(options.ca_file.clone());
     let address = Address::new(Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant"), false);
-    let answer = wait(health::plain_check(&http, &address))?;
+    let answer = session.wait_for(&host_of(&address), health::plain_check(&http, &address))?;
     let row = ServiceState::new("keyserver", CLOUD_APPTAINER_KEYSERVER, answer.map(|()| String::new()));
     Ok(Report {
         name: remote.name.clone(),
@@ -121,7 +121,8 @@ fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Res
 fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
     let token = session.token_for(layers, remote)?;
     let access = session.open(remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
-    let (services, verdict, account) = wait(async {
+    let whom = host_of(&access.address);
+    let (services, verdict, account) = session.wait_for(&whom, async {
         tokio::join!(
             health::check_all(&access.http, &access.services, &access.address),
             check_token(&access, token.as_ref()),
@@ -171,6 +172,15 @@ async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Opt
     account.map(Some).map_err(|error| error.to_string())
 }
 
+/// As much of a problem as has room in a row; the WARNING above the table has all of it.
+fn short(problem: &str) -> String {
+    const LONGEST: usize = 32;
+    match problem.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &problem[..end]),
+        None => problem.to_string(),
+    }
+}
+
 impl View for Report {
     fn document(&self) -> impl Serialize {
         let (status, problem) = match &self.token {
@@ -193,18 +203,24 @@ impl View for Report {
     }
 
     fn text(&self, sink: Sink) -> String {
+        const HEAD: [&str; 5] = ["SERVICE", "STATUS", "VERSION", "URI", "PROBLEM"];
+        let shows_problems = sink != Sink::Pipe && self.services.iter().any(|state| !state.is_ok());
+        let columns = if shows_problems { HEAD.len() } else { HEAD.len() - 1 };
         let row = |state: &ServiceState| {
             let style = if state.is_ok() { Style::Good } else { Style::Bad };
-            let status = Cell::styled(state.status(), style);
-            vec![
+            let problem = state.problem.as_ref().map(|problem| short(&problem.kind.to_string()));
+            let mut row = vec![
                 state.service.as_str().into(),
-                status,
+                Cell::styled(state.status(), style),
                 state.version.as_str().into(),
                 state.uri.as_str().into(),
-            ]
+                Cell::styled(problem.unwrap_or_default(), Style::Bad),
+            ];
+            row.truncate(columns);
+            row
         };
         let rows: Vec<_> = self.services.iter().map(row).collect();
-        let mut text = view::table(&["SERVICE", "STATUS", "VERSION", "URI"], 3, &rows, sink);
+        let mut text = view::table(&HEAD[..columns], 3, &rows, sink);
         if let Some(account) = self.account.as_ref().filter(|account| !account.username.is_empty()) {
             let (user, email) = (escape(&account.username), escape(&account.email));
             let email = if email.is_empty() { String::new() } else { format!(" <{email}>") };
@@ -301,11 +317,13 @@ impl Report {
                 Ok(())
             }
             Some(expires) if expires < session.now().saturating_add(least.as_secs()) => {
-                Err(Failure::new(format!(
-                    "{}, which is sooner than in {}",
-                    expiry_line(expires, session.now()),
-                    humantime::format_duration(least)
-                )))
+                let required = span(least.as_secs());
+                Err(Failure::new(match expires.checked_sub(session.now()) {
+                    Some(left) => {
+                        format!("the token expires in {}, sooner than the required {required}", span(left))
+                    }
+                    None => format!("the token expired {} ago", span(session.now() - expires)),
+                }))
             }
             Some(_) => Ok(()),
         }

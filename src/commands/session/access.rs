@@ -2,10 +2,9 @@
 
 use super::Session;
 use crate::config::layers::Remote;
-use crate::error::{Failure, Result, ResultExt};
+use crate::error::{Failure, Result};
 use crate::fsio;
-use crate::http::{Address, HttpError, Settings};
-use crate::runtime::block_on;
+use crate::http::{Address, HttpError, HttpErrorKind, Settings};
 use crate::services::Client;
 use crate::services::endpoint::cache;
 use crate::services::endpoint::discovery::{Service, Services};
@@ -65,8 +64,22 @@ impl Session<'_> {
         freshness: Freshness,
         keep: Keep,
     ) -> Result<Access> {
-        let uri = remote.endpoint(self)?;
-        let address = address_of(&uri, remote);
+        self.open_at(remote.endpoint(self)?, remote.insecure, ca_file, freshness, keep)
+    }
+
+    /// As `open`, for an endpoint that is not a remote yet.
+    ///
+    /// # Errors
+    /// The endpoint does not answer and there is no copy.
+    pub fn open_at(
+        &self,
+        uri: EndpointUri,
+        insecure: bool,
+        ca_file: Option<PathBuf>,
+        freshness: Freshness,
+        keep: Keep,
+    ) -> Result<Access> {
+        let address = Address::new(uri.url(insecure), insecure);
         let http = self.http(ca_file);
         let services = self.services(&http, &address, freshness, keep)?;
         Ok(Access { uri, address, services, http })
@@ -101,8 +114,17 @@ impl Session<'_> {
         keep: Keep,
     ) -> Result<Services> {
         let copy = self.cached_services(address);
-        let (services, origin) = wait(policy::obtain(http, address, copy, freshness))?
-            .map_err(|error| failure(error).context("while retrieving services"))?;
+        let whom = host_of(address);
+        let (services, origin) =
+            self.wait_for(&whom, policy::obtain(http, address, copy, freshness))?.map_err(|error| {
+                let odd = matches!(
+                    error.kind,
+                    HttpErrorKind::Status { status: 404, .. } | HttpErrorKind::Unexpected(_)
+                );
+                let failure = failure(error).context("while retrieving services");
+                let hint = format!("check the address: {whom} does not look like a remote endpoint");
+                if odd { failure.hint(hint) } else { failure }
+            })?;
         match origin {
             Origin::Asked => self.keep_services(address, &services, keep),
             Origin::Cached => {}
@@ -150,17 +172,15 @@ pub(crate) fn address_of(uri: &EndpointUri, remote: &Remote) -> Address {
     Address::new(uri.url(remote.insecure), remote.insecure)
 }
 
+/// The server of `address`, for a person who waits for it.
+pub(crate) fn host_of(address: &Address) -> String {
+    let host = address.url.host_str().unwrap_or_default();
+    address.url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
+}
+
 /// A failed request as a failed command.
 pub(crate) fn failure(error: HttpError) -> Failure {
     let hint = error.hint();
     let failure = Failure::from(error);
     hint.into_iter().fold(failure, |failure, hint| failure.hint(hint))
-}
-
-/// Runs requests to their end.
-///
-/// # Errors
-/// The runtime could not be made.
-pub(crate) fn wait<F: Future>(requests: F) -> Result<F::Output> {
-    block_on(requests).fail_context(|| "while preparing requests")
 }

@@ -4,7 +4,8 @@ use super::Session;
 use super::layers::Layers;
 use crate::config::layers::{Note, Origin, Remote};
 use crate::error::{Failure, Result};
-use crate::uri::{EndpointUri, may_hold_password};
+use crate::hint::Hint;
+use crate::uri::{EndpointUri, LibraryRef, ServiceUri, may_hold_password};
 
 impl Layers {
     /// The remote called `name`, else the default.
@@ -51,6 +52,8 @@ pub(crate) fn no_global_remote(session: &Session, name: &str) -> Failure {
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
         // Name and address were swapped.
+        _ if LibraryRef::is_one(name) => Failure::new("expected the name of a remote, not of an image")
+            .hint(session.command("pull").arg(name).because("to download the image")),
         _ if may_hold_password(name) => Failure::new("expected the name of a remote, not an address")
             .hint(session.remote("list"))
             .hint(session.remote("add").words(global).words("NAME URI")),
@@ -58,8 +61,43 @@ fn missing(session: &Session, name: &str, global: &str) -> Failure {
         Some((end, _)) if name.chars().count() > 64 => {
             Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.remote("list"))
         }
-        _ => Failure::new(format!("{name} is not a remote"))
-            .hint(session.remote("list"))
-            .hint(session.remote("add").words(global).arg(name).words("URI")),
+        _ => {
+            let is_own = !global.is_empty()
+                && session.read_quietly().is_some_and(|layers| layers.remotes.contains_key(name));
+            let kind = if is_own { "a global remote" } else { "a remote" };
+            let failure = Failure::new(format!("{name} is not {kind}"));
+            let hints = [near(session, name, global), registry(session, name)];
+            let failure = hints.into_iter().flatten().fold(failure, Failure::hint);
+            failure
+                .hint(session.remote("list"))
+                .hint(session.remote("add").words(global).arg(name).words("URI"))
+        }
     }
+}
+
+/// The command that was typed, with the name of a remote that is spelt nearly like `name`.
+fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
+    const SIMILAR: f64 = 0.85;
+    let layers = session.read_quietly()?;
+    let wanted = |remote: &&Remote| global.is_empty() || remote.origin == Origin::Global;
+    let similarity =
+        |remote: &Remote| strsim::jaro_winkler(&remote.name.to_lowercase(), &name.to_lowercase());
+    let (likeness, near) = layers
+        .remotes
+        .values()
+        .filter(wanted)
+        .map(|remote| (similarity(remote), &remote.name))
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (likeness >= SIMILAR).then(|| {
+        let again = session.command(session.typed).words(global).arg(near);
+        again.because(format!("did you mean {near:?}?"))
+    })
+}
+
+/// A name with a dot or a port is the host of a registry, where somebody wants to log in or out.
+fn registry(session: &Session, name: &str) -> Option<Hint> {
+    let verb = session.typed.strip_prefix("remote ").filter(|verb| matches!(*verb, "login" | "logout"))?;
+    let uri = ServiceUri::parse(&format!("docker://{name}")).ok()?.uri;
+    let is_host = name.contains(['.', ':']) && uri.path().is_empty();
+    is_host.then(|| session.command("registry").words(verb).arg(uri).because("for a registry"))
 }

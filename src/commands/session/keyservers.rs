@@ -2,7 +2,7 @@
 //! itself names.
 
 use super::Session;
-use super::access::{Keep, address_of, wait};
+use super::access::{Keep, address_of, host_of};
 use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Effective, Remote};
 use crate::config::{Credential, Keyserver};
 use crate::error::Result;
@@ -61,7 +61,11 @@ impl Session<'_> {
             return Ok(own);
         }
         let http = self.http(None);
-        let answers = wait(ask_all(&http, &unknown))?;
+        let whom = match unknown.as_slice() {
+            [(_, address)] => host_of(address),
+            more => format!("{} endpoints", more.len()),
+        };
+        let answers = self.wait_for(&whom, ask_all(&http, &unknown))?;
         for ((name, address), answer) in unknown.into_iter().zip(answers) {
             let keyserver = match answer {
                 Ok(services) => {

@@ -114,6 +114,11 @@ impl Session<'_> {
                     path = other;
                     loaded = read(&path)?;
                 }
+                if loaded.absent && self.paths.chosen_file.is_some() {
+                    self.ctx
+                        .talk
+                        .info(format!("{} does not exist: using no remotes of your own", path.display()));
+                }
                 self.warn_unknown(&path, &loaded);
                 self.warn_readable(loaded.readable.as_ref());
                 loaded
@@ -142,6 +147,14 @@ impl Session<'_> {
             user_distrust: user.distrust,
             global_distrust: global.distrust,
         })
+    }
+
+    /// Both layers together without a word, for hints; `None` where they cannot be read.
+    pub fn read_quietly(&self) -> Option<Effective> {
+        let global = self.read_global().ok()?.config;
+        let path = self.paths.user_file_to_read().ok()?;
+        let user = self.layer_of_user(path, None).load(self.identity()).ok()?.config;
+        Some(merge(user, global, self.ctx.persona))
     }
 
     /// As `load`, for a command that will change the user's layer: what is wrong with it stops the command

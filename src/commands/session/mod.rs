@@ -8,6 +8,7 @@ pub(crate) mod library;
 pub(crate) mod migrate;
 pub(crate) mod registry;
 pub(crate) mod token;
+pub(crate) mod wait;
 
 use crate::config::layers::Effective;
 use crate::context::Context;

@@ -78,23 +78,20 @@ fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
     uri.authority() == host || uri.host() == host
 }
 
-/// When a token ends or ended, in round numbers; both times in seconds since 1970.
+/// When a token ends or ended; both times in seconds since 1970.
 pub(crate) fn expiry_line(expires: u64, now: u64) -> String {
-    let span = |seconds: u64| {
-        // Seconds matter to nobody when there are days.
-        let unit = if seconds >= 86_400 {
-            3600
-        } else if seconds >= 3600 {
-            60
-        } else {
-            1
-        };
-        humantime::format_duration(Duration::from_secs(seconds / unit * unit)).to_string()
-    };
     match expires.checked_sub(now) {
         Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
         None => format!("Token expired: {} ({} ago)", rfc3339(expires), span(now - expires)),
     }
+}
+
+/// Seconds as people say them, in the largest unit of which there are two: `36 hours`, `3 days`.
+pub(crate) fn span(seconds: u64) -> String {
+    let units = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
+    let (size, name) = units.into_iter().find(|(size, _)| seconds >= 2 * size).unwrap_or((1, "second"));
+    let count = seconds / size;
+    format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Seconds since 1970 as a date and a time.
@@ -104,12 +101,28 @@ pub(crate) fn rfc3339(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::expiry_line;
+    use super::{expiry_line, span};
 
     #[test]
     fn the_end_of_a_token_is_said_in_round_numbers() {
+        for (seconds, text) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7199, "119 minutes"),
+            (7200, "2 hours"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+            (u64::MAX, "213503982334601 days"),
+        ] {
+            assert_eq!(span(seconds), text);
+        }
         let now = 1_800_000_000;
-        assert_eq!(expiry_line(now + 3 * 86_400 + 61, now), "Token expires: 2027-01-18T08:01:01Z (in 3days)");
-        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5s ago)");
+        assert_eq!(
+            expiry_line(now + 3 * 86_400 + 61, now),
+            "Token expires: 2027-01-18T08:01:01Z (in 3 days)"
+        );
+        assert_eq!(expiry_line(now - 5, now), "Token expired: 2027-01-15T07:59:55Z (5 seconds ago)");
     }
 }

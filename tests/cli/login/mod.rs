@@ -161,7 +161,7 @@ fn what_cannot_be_a_token_is_sent_nowhere() {
             .says("standard input")
             .never_shows(&piped);
     }
-    world.pipe(b"\xff\xfe\n".to_vec()).remote("login").exits(255).says("not text");
+    world.pipe(b"\xff\xfe\n".to_vec()).remote("login").exits(255).says("not valid UTF-8");
     world.pipe("x".repeat(100_000)).remote("login").exits(255).says("64 KiB");
     assert!(endpoint.requests_for(TOKEN_STATUS).is_empty());
 }
@@ -201,13 +201,15 @@ fn two_secrets_on_one_command_line_are_one_too_many() {
 #[test]
 fn options_of_services_are_refused_for_an_endpoint() {
     let (world, _endpoint) = lab();
-    for (line, option) in [
-        ("login -u ada", "--username"),
-        ("login -i lab", "--insecure"),
-        ("login --authfile f lab", "--authfile"),
-    ] {
+    for (line, option) in [("login -i lab", "--insecure"), ("login --authfile f lab", "--authfile")] {
         world.pipe(TOKEN).remote(line).exits(1).says(option).says("Usage: apptainer remote login");
     }
+}
+
+#[test]
+fn a_username_for_an_endpoint_is_ignored() {
+    let (world, _endpoint) = lab();
+    world.pipe(TOKEN).remote("login -u ada lab").exits(0).says("INFO:    --username is ignored");
 }
 
 #[test]

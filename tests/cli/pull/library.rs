@@ -39,9 +39,12 @@ fn references_that_are_none() {
         "library://a:",
         "library://../x",
     ] {
-        pull(&world, &[text]).exits(255).says("FATAL:   malformed library reference");
+        pull(&world, &[text])
+            .exits(1)
+            .says("error: malformed library reference")
+            .says("Usage: apptainer pull ");
     }
-    pull(&world, &["library://me:canary@h/a/b/c"]).exits(255);
+    pull(&world, &["library://me:canary@h/a/b/c"]).exits(1).never_shows("canary");
     pull(&world, &["library://lab/tools/blast:v1,v2"])
         .exits(255)
         .says("pull takes one tag, and ")

@@ -259,7 +259,7 @@ fn what_is_not_sent_at_all() {
         (file("noarch.sif", &Sif::new("unknown").signed(KEY).bytes()), "cannot tell the architecture"),
         (home.join("missing.sif").display().to_string(), "No such file"),
         (home.display().to_string(), "is not a regular file"),
-        (unsigned.clone(), "holds no signature"),
+        (unsigned.clone(), "is not signed"),
     ];
     library.forget();
     for (path, words) in &cases {

@@ -100,7 +100,9 @@ fn both_spellings_and_both_schemes() {
 fn an_open_registry_is_said_to_be_open_and_gets_no_password() {
     let Some(server) = Registry::open() else { return };
     let (world, host) = (World::new(), server.host());
-    login(&world, "-u ada", &host).exits(0).says(&format!("WARNING: docker://{host} is open"));
+    login(&world, "-u ada", &host)
+        .exits(0)
+        .says(&format!("WARNING: docker://{host} accepts anonymous requests"));
     assert_eq!(server.requests(), ["GET /v2/ 200"]);
     assert!(auth(&world).contains(&host));
 }

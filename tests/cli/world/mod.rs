@@ -11,7 +11,7 @@ pub use patience::{SHORT, Wrong};
 pub use shown::{Shown, finish, finish_reading};
 pub use streams::Terminals;
 use streams::{Answers, Sink};
-pub use words::{apptainer_alone, in_singularity};
+pub use words::{apptainer_alone, ending_in, in_singularity};
 use words::{back, there};
 
 use apptainer_remote::commands::session::Session;

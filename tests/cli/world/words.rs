@@ -1,5 +1,6 @@
 //! The words of each persona.
 
+use super::NOW;
 use crate::machine::skipped;
 
 /// The words of Apptainer that mean the same in persona singularity. Tests are written in the former; with
@@ -32,4 +33,20 @@ pub fn there(text: &str) -> String {
 
 pub fn back(text: &str) -> String {
     WORDS.iter().fold(text.to_string(), |text, (to, from)| text.replace(from, to))
+}
+
+/// A token that ends `seconds` after the tests' clock. The payload is base64url of `{"exp":…}`.
+pub fn ending_in(seconds: i64) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let payload = format!("{{\"exp\":{}}}", NOW.saturating_add_signed(seconds));
+    let encoded: String = payload
+        .as_bytes()
+        .chunks(3)
+        .flat_map(|chunk| {
+            let bits =
+                chunk.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+            (0..=chunk.len()).map(move |at| DIGITS[(bits >> (18 - 6 * at) & 63) as usize] as char)
+        })
+        .collect();
+    format!("e30.{encoded}.c2ln")
 }
