@@ -1,4 +1,4 @@
-//! What is to be written: where, how, and what the new content is made of.
+//! The parameters of a write: the target file, its permissions, and the change to its content.
 
 use super::identity::{Role, Trusted};
 use crate::error::{Failure, Result};
@@ -7,36 +7,36 @@ use std::path::Path;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// What a file holds, and with it secrets: wiped when it is no longer needed.
+/// The content of a file. It can hold secrets, so its memory is wiped on drop.
 pub type Content = Zeroizing<Vec<u8>>;
 
-/// What [`super::update`] is to write, and how.
+/// The file that [`super::update`] writes, and how.
 #[derive(Clone, Debug)]
 pub struct Target<'a> {
-    /// May be a link, may not exist. Of its directories only the last may be missing.
+    /// May be a symlink, and need not exist. If directories are missing, only the last one is created.
     pub path: &'a Path,
-    /// Whom to trust with it.
+    /// Decides which owners and modes are trusted.
     pub role: Role,
-    /// The mode of a file that is made, whatever the umask.
+    /// The mode of a new file, regardless of the umask.
     pub mode: u32,
-    /// The mode of a directory that is made, whatever the umask.
+    /// The mode of a new directory, regardless of the umask.
     pub dir_mode: u32,
-    /// The largest content that is read, in bytes.
+    /// Maximum size of the existing file, in bytes.
     pub limit: u64,
     /// How long to wait for the lock.
     pub patience: Duration,
-    /// What to type where the directory cannot be reached, made or written.
+    /// Shown if the directory cannot be reached, created or written to: how to use another one.
     pub elsewhere: Option<Hint>,
 }
 
 impl<'a> Target<'a> {
-    /// A user's file: 0600 in a directory of 0700, ten seconds for the lock.
+    /// A user's file: mode 0600, directory mode 0700, ten seconds for the lock.
     pub fn user(path: &'a Path, limit: u64) -> Self {
         let patience = Duration::from_secs(10);
         Self { path, role: Role::User, mode: 0o600, dir_mode: 0o700, limit, patience, elsewhere: None }
     }
 
-    /// The administrator's file: 0644 in a directory of 0755, ten seconds for the lock.
+    /// The administrator's file: mode 0644, directory mode 0755, ten seconds for the lock.
     pub fn global(path: &'a Path, trusted: Trusted, limit: u64) -> Self {
         let role = Role::Global { trusted };
         Self { role, mode: 0o644, dir_mode: 0o755, ..Self::user(path, limit) }
@@ -50,10 +50,10 @@ impl<'a> Target<'a> {
     }
 }
 
-/// Makes the new content of the old one (`None`: no such file); `None` means nothing to change.
+/// Computes the new content from the old one (`None` if the file does not exist). Returns `None` to change nothing.
 pub type Change<'a> = &'a mut dyn FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>>;
 
-/// A change worked out: from this content to that.
+/// A computed change: the old content and the new one.
 pub(super) struct Draft {
     pub from: Option<Content>,
     pub to: Content,
@@ -65,7 +65,7 @@ impl Draft {
         Ok(to.filter(|to| from.as_ref() != Some(to)).map(|to| Self { from, to }))
     }
 
-    /// The draft for what is there `now`: this one, unless somebody else was faster.
+    /// The draft for the content `now`. Computes it again if another process has changed the content meanwhile.
     pub(super) fn again(self, now: Option<Content>, change: Change<'_>) -> Result<Option<Self>> {
         if self.from == now { Ok(Some(self)) } else { Self::of(now, change) }
     }

@@ -1,37 +1,35 @@
-//! Who acts, whose a file is, and who else is trusted with it.
+//! The identity of the process, the role of a file, and who else is trusted.
 
-/// Who the process is. Passed in and never asked here, so that a test can be somebody else.
+/// The effective user. It is passed in and never looked up here, so that tests can choose it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The effective uid; 0 is root.
     pub uid: u32,
 }
 
 impl Identity {
-    /// Whether this is root, to whom every file is open.
     pub fn is_root(self) -> bool {
         self.uid == 0
     }
 }
 
-/// Whose file it is, which decides whom to trust with it.
+/// The role of a file, which decides which owners and modes are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
-    /// A user's own: theirs or root's, and private. Group and other bits, and an ACL, go at the first write.
+    /// A user's private file, owned by that user or root. The first write removes group and other bits and the ACL.
     User,
-    /// The administrator's: root's, and every link on the way too.
+    /// The administrator's file. Root must own it and every symlink on its path.
     Global {
-        /// Who is trusted like root.
+        /// Users and groups that are trusted like root.
         trusted: Trusted,
     },
 }
 
-/// Who can replace this program, and so may also change what it believes.
+/// The users and groups that can replace this program. They are also trusted with its global file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Trusted {
     /// The uid that owns the executable.
     pub owner: Option<u32>,
-    /// The gid that can write the directory of the executable.
+    /// The gid that can write to the directory of the executable.
     pub group: Option<u32>,
 }
 
@@ -40,7 +38,7 @@ impl Role {
         matches!(self, Self::User)
     }
 
-    /// What is kept of an old file's mode.
+    /// The bits of an old file's mode that are kept.
     pub(super) fn allowed(self, mode: u32) -> u32 {
         if self.is_private() { mode & 0o700 } else { mode }
     }

@@ -1,8 +1,8 @@
-//! The only module that touches files that matter: `remote.yaml`, the auth file, the discovery cache.
+//! All access to the important files: `remote.yaml`, the auth file, the discovery cache. No other module opens them.
 //!
-//! [`read`] tells what is there and whether it can be trusted, and never writes. [`update`] makes a change
-//! so that whatever happens on the way, the file holds the old content or the new one: lock, read again,
-//! change, write a new file, sync, rename, sync. Tests of all this are in `tests`.
+//! [`read`] returns the content of a file and whether it can be trusted. It never writes. [`update`] changes a file
+//! atomically: after a failure the file holds either the old content or the new one. Its steps are: lock, read again,
+//! change, write a new file, sync, rename, sync. The tests are in `tests`.
 
 mod cache;
 mod change;

@@ -1,7 +1,7 @@
-//! Where a path really leads: every symbolic link on the way followed by hand, into an open directory.
+//! Path resolution: follows every symlink itself and returns an open directory and a file name.
 //!
-//! Links are followed here and not by the kernel for two reasons: each one can be judged, and what is
-//! done later is done relative to the directory that was looked at, whatever is renamed meanwhile.
+//! The kernel does not follow the symlinks for two reasons. Each one can be checked, and later operations use the
+//! directory that was checked, even if something on the path is renamed meanwhile.
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
@@ -14,95 +14,94 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-/// As many links as the kernel follows before it says ELOOP.
+/// The kernel also follows 40 symlinks before it returns ELOOP.
 const MOST_LINKS: usize = 40;
 
-/// A directory that is only a place to start from: no read permission needed.
+/// Opens a directory as a base for other calls. Needs no read permission.
 pub(super) const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
 
-/// A file for reading: no link, and nothing that is waited for.
+/// Opens a file for reading. Does not follow a symlink and does not block, for instance on a FIFO.
 pub(super) const FILE: OFlags = OFlags::RDONLY
     .union(OFlags::NONBLOCK)
     .union(OFlags::CLOEXEC)
     .union(OFlags::NOCTTY)
     .union(OFlags::NOFOLLOW);
 
-/// The final directory and the name in it; the file itself may not exist.
+/// A resolved path: the directory and the name in it. The file need not exist.
 #[derive(Debug)]
 pub(super) struct Place {
     /// Opened with O_PATH.
     pub dir: OwnedFd,
-    /// Without links, for messages. Relative if the path was.
+    /// The path of `dir` without symlinks, for messages. Relative if the given path was.
     pub dir_path: PathBuf,
-    /// Never a link that was there when we looked, except in `/proc`.
+    /// Was not a symlink when it was resolved, except if `magic` is set.
     pub name: OsString,
-    /// Every link that was crossed, in order.
+    /// Every symlink that was followed, in order.
     pub links: Vec<Link>,
-    /// The file, where only the path itself led to it, and no link: open for reading, not looked at yet.
+    /// The file, open for reading but not checked yet. Only set if no symlink was followed.
     pub opened: Option<OwnedFd>,
-    /// What stands there, where a link led to it, or where it cannot be opened. Nothing is there without one
-    /// of the two, but for what is `magic`.
+    /// `lstat` of the file, if a symlink was followed or the file was not opened. If this and `opened` are both
+    /// `None` and `magic` is false, the file does not exist.
     pub found: Option<Stat>,
-    /// A link of `/proc` such as `/dev/stdin` leads to: no text that could be followed.
+    /// The file is a `/proc` magic link, as `/dev/stdin` leads to. Its target cannot be resolved by reading it.
     pub magic: bool,
 }
 
-/// A symbolic link that was followed, as it was then.
+/// A symlink that was followed, and its state at that time.
 #[derive(Debug)]
 pub(super) struct Link {
     pub path: PathBuf,
     pub stat: Stat,
-    /// The directory that holds the link: who can write there can turn it elsewhere.
+    /// The directory that contains the symlink. Whoever can write to it can redirect the symlink.
     pub dir_path: PathBuf,
     pub dir: Stat,
-    /// That directory is on a read-only mount. Only asked where its mode lets others write.
+    /// That directory is on a read-only mount. Only determined if its mode lets others write, otherwise false.
     pub dir_is_read_only: bool,
-    /// The link took the place of the file, not of a directory on the way.
+    /// The final path component, rather than a directory, was this symlink.
     pub last: bool,
 }
 
-/// What a path leads to.
+/// The result of resolving a path.
 #[derive(Debug)]
 pub(super) enum Resolved {
-    /// A directory and a name in it.
     Place(Place),
-    /// A directory on the way does not exist.
+    /// A directory on the path does not exist.
     Missing(Missing),
 }
 
-/// A directory that a path names, and how it was reached.
+/// A resolved directory, and the symlinks that led to it.
 #[derive(Debug)]
 pub(super) struct Way {
     /// Opened with O_PATH.
     pub dir: OwnedFd,
-    /// Without links. Relative if the path was.
+    /// Without symlinks. Relative if the given path was.
     pub dir_path: PathBuf,
     pub links: Vec<Link>,
 }
 
-/// What to do with the file itself.
+/// How to handle the file itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Last {
-    /// It is opened at once for reading, which saves the usual case a look.
+    /// Open it for reading right away. In the usual case, without symlinks, this saves a `stat`.
     Open,
-    /// It is only looked at.
+    /// Only `stat` it.
     Look,
 }
 
-/// The first directory on the way that is missing.
+/// The first missing directory on a path.
 #[derive(Debug)]
 pub(super) struct Missing {
     /// The last directory that exists.
     pub parent: OwnedFd,
     pub parent_path: PathBuf,
-    /// The one that does not.
+    /// The name of the missing directory in `parent`.
     pub leaf: OsString,
-    /// More than this one is missing.
+    /// More directories below this one are missing.
     pub deeper: bool,
     pub links: Vec<Link>,
 }
 
-/// Why a path could not be followed to its end.
+/// Why a path could not be resolved.
 #[derive(Debug)]
 pub(super) struct Blocked {
     pub path: PathBuf,
@@ -110,7 +109,7 @@ pub(super) struct Blocked {
 }
 
 impl Place {
-    /// The path of the file, without links.
+    /// The path of the file without symlinks.
     pub(super) fn path(&self) -> PathBuf {
         self.dir_path.join(&self.name)
     }
@@ -120,14 +119,14 @@ impl Place {
         shown(&self.dir_path)
     }
 
-    /// Whether both are the same name in the same directory.
+    /// Whether both are the same name in the same directory, by device and inode.
     pub(super) fn is(&self, other: &Self) -> bool {
         let same = |a: Stat, b: Stat| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino);
         self.name == other.name
             && matches!((fstat(&self.dir), fstat(&other.dir)), (Ok(a), Ok(b)) if same(a, b))
     }
 
-    /// A name beside the file, hidden: `.<basename><suffix>`.
+    /// A hidden name in the same directory: `.<basename><suffix>`.
     pub(super) fn sibling(&self, suffix: &str) -> OsString {
         let mut name = OsString::from(".");
         name.push(&self.name);
@@ -136,13 +135,13 @@ impl Place {
     }
 }
 
-/// An empty relative path is the working directory.
+/// Shows an empty path, which means the working directory, as `.`.
 pub(super) fn shown(dir_path: &Path) -> PathBuf {
     if dir_path.as_os_str().is_empty() { PathBuf::from(".") } else { dir_path.to_path_buf() }
 }
 
-/// Follows `path` to a file, which may be missing. Permissions are the kernel's: every directory on the way
-/// must be searchable.
+/// Resolves `path` to a file, which need not exist. The kernel checks permissions: every directory on the path must be
+/// searchable.
 pub(super) fn resolve(path: &Path, last: Last) -> Result<Resolved, Blocked> {
     let mut walk = match Walk::straight(path) {
         Some(walk) => walk,
@@ -155,11 +154,11 @@ pub(super) fn resolve(path: &Path, last: Last) -> Result<Resolved, Blocked> {
             return Ok(resolved);
         }
     }
-    // `/`, `..` or a link to one of them.
+    // `/`, `..`, or a symlink to one of them.
     Err(Blocked { path: shown(&walk.dir_path), errno: Errno::ISDIR })
 }
 
-/// Follows `path` to a directory. The inner error: it, or one above it, is missing.
+/// Resolves `path` to a directory. The inner error means that the directory or one of its parents does not exist.
 pub(super) fn directory(path: &Path) -> Result<Result<Way, Missing>, Blocked> {
     if let Some(dir) = no_links(path) {
         return Ok(Ok(Way { dir, dir_path: path.components().collect(), links: Vec::new() }));
@@ -176,8 +175,8 @@ pub(super) fn directory(path: &Path) -> Result<Result<Way, Missing>, Blocked> {
     }
 }
 
-/// Opens the directory in one call of the system, if the path is absolute and no link lies on it: the usual
-/// case. Whatever is in the way is found again, and named, by the walk step by step.
+/// Opens the directory in one system call if the path is absolute and contains no symlinks, which is the usual case.
+/// After any error the caller walks the path step by step and reports the error from there.
 fn no_links(path: &Path) -> Option<OwnedFd> {
     let plain = |component| matches!(component, Component::RootDir | Component::Normal(_));
     if !path.is_absolute() || !path.components().all(plain) {
@@ -207,12 +206,12 @@ impl Walk {
         Ok(walk)
     }
 
-    /// The whole way at once, up to the name of the file.
+    /// Starts in the parent directory of `path` if that can be opened in one call.
     fn straight(path: &Path) -> Option<Self> {
         let (parent, name) = (path.parent()?, path.file_name()?);
         let dir = no_links(parent)?;
         let pending = VecDeque::from([name.to_os_string()]);
-        // Without the double slashes and dots that it may have been written with.
+        // `components` drops double slashes and single dots.
         Some(Self { dir: Some(dir), dir_path: parent.components().collect(), pending, links: Vec::new() })
     }
 
@@ -223,7 +222,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Puts the components of `path` in front of what is still to be walked.
+    /// Inserts the components of `path` before the pending ones.
     fn push(&mut self, path: &Path) -> Result<(), Blocked> {
         if path.is_absolute() {
             self.go_to("/", PathBuf::from("/"))?;
@@ -246,13 +245,13 @@ impl Walk {
         Blocked { path: self.dir_path.join(name), errno }
     }
 
-    /// The name of the file itself, or a link in its place.
+    /// Handles the last component: the file itself, or a symlink.
     fn last(&mut self, name: OsString, last: Last) -> Step {
         if self.links.is_empty() && last == Last::Open {
             match openat(self.dir(), &name, FILE, Mode::empty()) {
                 Ok(file) => return Ok(self.place(name, Some(file), None, false)),
                 Err(Errno::NOENT) => return Ok(self.place(name, None, None, false)),
-                // A link, or what cannot be opened: to be looked at.
+                // A symlink, or a file that cannot be opened: `stat` it.
                 Err(_) => {}
             }
         }
@@ -267,7 +266,7 @@ impl Walk {
         match readlinkat(self.dir(), &name, Vec::new()) {
             Ok(_) if in_proc(self.dir()) => Ok(self.place(name, None, None, true)),
             Ok(text) => self.cross(&name, &text.into_bytes()),
-            // It was a link a moment ago.
+            // The symlink was removed meanwhile.
             Err(Errno::NOENT) => Ok(self.place(name, None, None, false)),
             Err(Errno::INVAL) => self.last(name, last),
             Err(errno) => Err(self.blocked(&name, errno)),
@@ -286,7 +285,7 @@ impl Walk {
         Some(Resolved::Place(Place { dir, dir_path, name, links, opened, found, magic }))
     }
 
-    /// A directory on the way, or a link to one. O_DIRECTORY also wakes an automount.
+    /// Enters a directory on the path, or follows a symlink to one. O_DIRECTORY also triggers an automount.
     fn enter(&mut self, name: OsString) -> Step {
         match openat(self.dir(), &name, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()) {
             Ok(dir) => {
@@ -330,7 +329,7 @@ impl Walk {
     }
 }
 
-/// `dir_path` has no links in it, so that `..` takes its last name away.
+/// Appends `name`. `dir_path` contains no symlinks, so `..` can simply remove its last component.
 fn step_path(dir_path: &mut PathBuf, name: &OsStr) {
     let named = matches!(dir_path.components().next_back(), Some(Component::Normal(_)));
     if name != ".." {
@@ -342,7 +341,7 @@ fn step_path(dir_path: &mut PathBuf, name: &OsStr) {
     }
 }
 
-/// Whether nobody can write here because of how it is mounted.
+/// Whether the file is on a read-only mount.
 pub(super) fn is_read_only(file: impl AsFd) -> bool {
     fstatvfs(file).is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::RDONLY))
 }

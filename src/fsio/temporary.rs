@@ -1,4 +1,4 @@
-//! Temporary files: names that nobody can guess, and that go with their owner.
+//! Temporary files with unpredictable names. They are removed on drop and on a signal.
 
 use crate::signals;
 use rustix::fd::OwnedFd;
@@ -10,11 +10,11 @@ use std::hash::{BuildHasher, Hasher};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
-/// The last part of every temporary's name is this and sixteen hexadecimal digits.
+/// Every temporary name ends with this and sixteen hexadecimal digits.
 pub(super) const SUFFIX: &str = ".tmp-";
 const DIGITS: usize = 16;
 
-/// A temporary file, removed again unless it was renamed: on drop and on a signal.
+/// A temporary file. It is removed on drop and on a signal unless it was renamed.
 pub(super) struct Temporary {
     dir: Arc<OwnedFd>,
     name: OsString,
@@ -24,14 +24,14 @@ pub(super) struct Temporary {
 }
 
 impl Temporary {
-    /// Creates `<prefix><16 hex digits>` in `dir`, never opening what is there already.
+    /// Creates `<prefix><16 hex digits>` in `dir`. Never opens an existing file.
     pub(super) fn create(dir: &OwnedFd, prefix: &OsStr, mode: u32) -> rustix::io::Result<Self> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let dir = Arc::new(rustix::io::fcntl_dupfd_cloexec(dir, 0)?);
         loop {
             let mut name = prefix.to_os_string();
             name.push(format!("{:0DIGITS$x}", random()));
-            // Registered first, so that there is no moment in which a signal would leave the file behind.
+            // Register the cleanup first, so that a signal can never leave the file behind.
             let (held, removed) = (Arc::clone(&dir), name.clone());
             let guard = signals::guard(move || {
                 let _ = unlinkat(&*held, &removed, AtFlags::empty());
@@ -44,22 +44,21 @@ impl Temporary {
         }
     }
 
-    /// The directory that it is in.
     pub(super) fn dir(&self) -> &OwnedFd {
         &self.dir
     }
 
-    /// What it is called until then.
+    /// The temporary name.
     pub(super) fn name(&self) -> &OsStr {
         &self.name
     }
 
-    /// It has got another name by other means: nothing is left to be removed.
+    /// Records that the caller has renamed the file itself, so that it is not removed.
     pub(super) fn renamed(&mut self) {
         self.renamed = true;
     }
 
-    /// Renames it over `name` in its directory.
+    /// Renames the file to `name` in its directory and replaces an existing file.
     pub(super) fn rename(&mut self, name: &OsStr) -> rustix::io::Result<()> {
         renameat(&*self.dir, &self.name, &*self.dir, name)?;
         self.renamed = true;
@@ -75,7 +74,7 @@ impl Drop for Temporary {
     }
 }
 
-/// A name beside `name` that nobody else can guess, hidden.
+/// A hidden, unpredictable name derived from `name`.
 pub(super) fn temporary_name(name: &OsStr) -> OsString {
     let mut temporary = OsString::from(".");
     temporary.push(name);
@@ -83,12 +82,12 @@ pub(super) fn temporary_name(name: &OsStr) -> OsString {
     temporary
 }
 
-/// A number that nobody else can guess: what seeds the standard library's hash maps.
+/// An unpredictable number. It comes from the random seed of the standard library's hash maps.
 fn random() -> u64 {
     std::hash::RandomState::new().build_hasher().finish()
 }
 
-/// Whether `name` is `prefix` and the digits of a temporary.
+/// Whether `name` is `prefix` followed by sixteen hexadecimal digits.
 pub(super) fn is_temporary(name: &OsStr, prefix: &OsStr) -> bool {
     let rest = name.as_bytes().strip_prefix(prefix.as_bytes());
     rest.is_some_and(|rest| rest.len() == DIGITS && rest.iter().all(u8::is_ascii_hexdigit))
