@@ -228,11 +228,11 @@ fn an_error_of_the_disk_leaves_the_old_file_and_no_temporary() {
 #[test]
 fn a_filesystem_that_cannot_lock_or_sync_a_directory_is_worth_a_line() {
     for (inject, line) in [
-        ("flock:error=ENOLCK", "going on without a lock"),
-        ("flock:error=EOPNOTSUPP", "going on without a lock"),
-        ("flock:error=ENOSYS", "going on without a lock"),
-        ("fsync:error=EINVAL:when=2", "not syncing the directory"),
-        ("fsync:error=EOPNOTSUPP:when=2", "not syncing the directory"),
+        ("flock:error=ENOLCK", "continuing without a lock"),
+        ("flock:error=EOPNOTSUPP", "continuing without a lock"),
+        ("flock:error=ENOSYS", "continuing without a lock"),
+        ("fsync:error=EINVAL:when=2", "cannot sync the directory"),
+        ("fsync:error=EOPNOTSUPP:when=2", "cannot sync the directory"),
     ] {
         let Some((told, content)) = with_fault(inject) else { return };
         assert!(told.contains("VERBOSE: ") && told.contains(line), "{inject}: {told}");
@@ -243,7 +243,7 @@ fn a_filesystem_that_cannot_lock_or_sync_a_directory_is_worth_a_line() {
 #[test]
 fn a_directory_that_fails_to_sync_is_told_as_it_is() {
     let Some((told, content)) = with_fault("fsync:error=EIO:when=2") else { return };
-    assert!(told.contains("is written, but might not survive a power failure"), "{told}");
+    assert!(told.contains("was written, but might not survive a power failure"), "{told}");
     assert_eq!(content, "new");
 }
 
@@ -256,7 +256,7 @@ fn in_a_user_namespace_the_overflow_uid_stands_for_root() {
     let world = directory();
     let path = world.path().join("remote.yaml");
     std::fs::write(&path, "x").unwrap();
-    for (mode, told) in [(0o644, "distrust: None"), (0o666, "distrust: Some(\"can be written by others")] {
+    for (mode, told) in [(0o644, "distrust: None"), (0o666, "distrust: Some(\"is writable by others")] {
         std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
         let output = run_under(&unshare, "reader", READ, &path);
         assert!(output.contains(told), "{output}");

@@ -1,5 +1,5 @@
-//! `remote-cache`: documents that can be fetched again. Best effort: no lock, no sync, never a reason to
-//! fail; but nobody else's file is ever believed.
+//! `remote-cache`: documents that can be fetched again. Best effort: no lock, no sync, and an error never makes a
+//! command fail. A file that belongs to another user is never used.
 
 use super::directory::Directory;
 use super::identity::Identity;
@@ -15,13 +15,13 @@ use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The directory of the cache inside the user directory.
+/// Inside the user directory.
 const DIRECTORY_NAME: &str = "remote-cache";
 
-/// Where temporaries begin; never the beginning of an entry's name, which may not start with a dot.
+/// Prefix of temporary files. Names of entries cannot start with a dot, so they never have it.
 const PREFIX: &str = ".tmp-";
 
-/// After this many seconds a temporary is no live writer's any more.
+/// A temporary file older than this, in seconds, was left behind by a killed writer.
 const LEFT_BEHIND: u64 = 3600;
 
 /// Whether `<user_dir>` has a `remote-cache`.
@@ -29,8 +29,8 @@ pub fn has_cache(user_dir: &Path) -> bool {
     user_dir.join(DIRECTORY_NAME).is_dir()
 }
 
-/// Reads `<user_dir>/remote-cache/<name>`. `None` unless it is a regular file, no link, of the effective
-/// uid, that nobody else can write, in a directory of which the same is true, and at most `limit` bytes long.
+/// Reads `<user_dir>/remote-cache/<name>`. Returns `None` unless it is a regular file (not a symlink) of at most
+/// `limit` bytes. The file and its directory must be owned by the effective uid and not be writable by others.
 pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Option<Vec<u8>> {
     let user = Directory::open(user_dir, who).ok()??;
     let dir = openat(&user.open, DIRECTORY_NAME, DIRECTORY | OFlags::NOFOLLOW, Mode::empty()).ok()?;
@@ -53,12 +53,12 @@ pub fn read_cache(user_dir: &Path, name: &str, who: Identity, limit: u64) -> Opt
     (bytes.len() as u64 <= limit).then_some(bytes)
 }
 
-/// Writes `<user_dir>/remote-cache/<name>`, 0600, replaced whole. The user directory must exist;
-/// `remote-cache` is made, 0700, only if `make_dir` says so, which commands that only read do not.
+/// Writes `<user_dir>/remote-cache/<name>` with mode 0600, replacing an existing file atomically. The user directory
+/// must exist. `remote-cache` is created with mode 0700 if `make_dir` is set. Read-only commands do not set it.
 ///
 /// # Errors
-/// What the filesystem says, and `PermissionDenied` where somebody else owns or can write the directory.
-/// Worth a DEBUG line, no more.
+/// Any I/O error, and `PermissionDenied` if another user owns the directory or can write to it. Callers should only
+/// log it at DEBUG level.
 pub fn write_cache(
     user_dir: &Path,
     name: &str,
@@ -67,7 +67,10 @@ pub fn write_cache(
     make_dir: bool,
 ) -> io::Result<()> {
     if !is_entry(name) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("no name for the cache: {name:?}")));
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("invalid cache entry name {name:?}"),
+        ));
     }
     let user = Directory::open(user_dir, who).map_err(to_io)?.ok_or(Errno::NOENT)?;
     let parent = user.stat;
@@ -102,14 +105,14 @@ fn open_cache(user: &OwnedFd, parent: &Stat, who: Identity, make: bool) -> io::R
     if !owned || stat.st_mode & 0o022 != 0 {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{DIRECTORY_NAME} belongs to uid {}, mode {:04o}", stat.st_uid, stat.st_mode & 0o7777),
+            format!("{DIRECTORY_NAME}: owner uid {}, mode {:04o}", stat.st_uid, stat.st_mode & 0o7777),
         ));
     }
     Ok(dir)
 }
 
-/// Removes what killed writers left behind. There is no lock here, so age decides, by the filesystem's
-/// own clock: that of the file that was just written.
+/// Removes temporary files that killed writers left behind. There is no lock here, so their age decides. It is
+/// measured against the mtime of the file just written, which comes from the filesystem's own clock.
 fn sweep(dir: &OwnedFd, written: &Stat) {
     let Ok(listed) = directory::readable(dir).and_then(Dir::new) else { return };
     for entry in listed.flatten() {

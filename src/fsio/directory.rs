@@ -1,5 +1,5 @@
-//! A directory that is opened once: what is made, read, renamed or removed in it goes through that handle,
-//! whatever becomes of the path meanwhile. And how a directory is made, with its mode and owner.
+//! An open directory handle. All operations on its entries use that handle, so they stay in the same directory even
+//! if its path changes. Also creates directories with the right mode and owner.
 
 use super::identity::Identity;
 use super::meta;
@@ -18,10 +18,10 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// As many directories are made on one path at most: more would be a link that keeps moving.
+/// How many directories are created for one path at most. Only a symlink that keeps changing needs more.
 const MOST_MADE: usize = 64;
 
-/// An open directory, whose path was followed and judged once.
+/// An open directory. Its path was resolved and checked once.
 #[derive(Debug)]
 pub struct Directory {
     pub(super) open: OwnedFd,
@@ -31,11 +31,11 @@ pub struct Directory {
 }
 
 impl Directory {
-    /// Opens the directory at `path`, relative to the working directory if it is relative. `None`: it, or one
-    /// above it, does not exist.
+    /// Opens the directory at `path`. A relative path starts at the working directory. Returns `None` if the directory
+    /// or one of its parents does not exist.
     ///
     /// # Errors
-    /// A part of the path is not a directory, may not be searched, or is a link that must not be followed.
+    /// Part of the path is not a directory, is not searchable, or is a symlink that must not be followed.
     pub fn open(path: &Path, who: Identity) -> Result<Option<Self>> {
         match place::directory(path).map_err(|blocked| Failure::new(blocked.sentence()))? {
             Ok(way) => Self::of(way, who).map(Some),
@@ -43,10 +43,10 @@ impl Directory {
         }
     }
 
-    /// As `open`. Makes what is missing, 0700, for the owner of the directory that it is made in.
+    /// Like `open`, but creates missing directories with mode 0700. Each gets the owner of its parent directory.
     ///
     /// # Errors
-    /// As `open`, or a directory cannot be made.
+    /// Those of `open`, or a directory cannot be created.
     pub fn open_or_make(path: &Path, who: Identity) -> Result<Self> {
         for _ in 0..MOST_MADE {
             match place::directory(path).map_err(|blocked| Failure::new(blocked.sentence()))? {
@@ -65,24 +65,24 @@ impl Directory {
         }
     }
 
-    /// The directory that `path` leads to after its links were judged by the caller.
+    /// The directory at `path`. The caller has already checked the symlinks that lead to it.
     pub(super) fn judged(open: OwnedFd, stat: Stat, path: PathBuf, who: Identity) -> Self {
         Self { open, stat, who, path }
     }
 
-    /// Its path without links, for messages.
+    /// Its path with symlinks resolved, for messages.
     pub fn path(&self) -> PathBuf {
         place::shown(&self.path)
     }
 
-    /// Opens a regular file in it for reading; `None` for everything else. Follows no link.
+    /// Opens a regular file in this directory for reading. Returns `None` for anything else. Does not follow symlinks.
     pub fn file(&self, name: &OsStr) -> Option<File> {
         let file: File = openat(&self.open, name, FILE, Mode::empty()).ok()?.into();
         file.metadata().ok()?.is_file().then_some(file)
     }
 }
 
-/// Makes the first directory that is missing.
+/// Creates the first missing directory of a path.
 fn make_first(missing: &Missing, who: Identity) -> Result<()> {
     let parent = fstat(&missing.parent)?;
     if let Some(distrust) = trust::judge_way(who, &missing.links, &parent, None) {
@@ -91,18 +91,18 @@ fn make_first(missing: &Missing, who: Identity) -> Result<()> {
     match make(&missing.parent, &parent, &missing.leaf, 0o700, who) {
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(errno).fail_context(|| {
-            format!("making the directory {}", missing.parent_path.join(&missing.leaf).display())
+            format!("creating the directory {}", missing.parent_path.join(&missing.leaf).display())
         }),
     }
 }
 
-/// The same directory, for listing and syncing it.
+/// Reopens a directory so that it can be listed and synced. O_PATH handles cannot.
 pub(super) fn readable(dir: &OwnedFd) -> rustix::io::Result<OwnedFd> {
     openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
 }
 
-/// Makes the directory `leaf` in `parent` with this mode whatever the umask; what root makes in
-/// somebody's directory gets that directory's owner and group.
+/// Creates the directory `leaf` in `parent` with this mode, regardless of the umask. If root creates it in another
+/// user's directory, it gets the owner and group of that directory.
 pub(super) fn make(
     parent: &OwnedFd,
     parent_stat: &Stat,
@@ -120,8 +120,8 @@ pub(super) fn make(
     Ok(())
 }
 
-/// Makes it for the owner of `parent`. It takes its name when it is theirs: another process of root's, which
-/// would put its own files into it, does not see it before.
+/// Creates the directory for the owner of `parent`. It is created under a temporary name and renamed after its owner
+/// is set, so that another process of root cannot put files into it before.
 fn make_for(parent: &OwnedFd, owner: &Stat, leaf: &OsStr, mode: u32) -> rustix::io::Result<()> {
     let name = temporary_name(leaf);
     let (held, removed) = (rustix::io::fcntl_dupfd_cloexec(parent, 0)?, name.clone());
@@ -138,7 +138,7 @@ fn make_for(parent: &OwnedFd, owner: &Stat, leaf: &OsStr, mode: u32) -> rustix::
 
 fn take_name(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<()> {
     match renameat_with(parent, from, parent, to, RenameFlags::NOREPLACE) {
-        // Filesystems of the network know no such renaming. The other one replaces an empty directory alone.
+        // Network filesystems lack RENAME_NOREPLACE. A plain rename replaces nothing but an empty directory.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match renameat(parent, from, parent, to) {
             Err(Errno::NOTEMPTY | Errno::NOTDIR) => Err(Errno::EXIST),
             renamed => renamed,
@@ -147,8 +147,8 @@ fn take_name(parent: &OwnedFd, from: &OsStr, to: &OsStr) -> rustix::io::Result<(
     }
 }
 
-/// Gives root's new directory its mode and owner. Whoever owns the parent could have put another one in its
-/// place: what is given away must be root's and empty, so that nothing is lost.
+/// Sets mode and owner of a directory that root has just created. The owner of the parent could have replaced it with
+/// another directory, so it must be owned by root and be empty. Then nothing of value is given away.
 fn give_away(parent: &OwnedFd, owner: &Stat, name: &OsStr, mode: u32) -> rustix::io::Result<()> {
     let dir = openat(parent, name, OPENED, Mode::empty())?;
     let made = fstat(&dir)?;
@@ -162,12 +162,13 @@ fn give_away(parent: &OwnedFd, owner: &Stat, name: &OsStr, mode: u32) -> rustix:
     meta::own(dir.as_fd(), owner.st_uid, owner.st_gid)
 }
 
-/// Gives a new directory the mode that a umask kept from it. Root looks first: who can write the parent could
-/// have put another of root's directories in its place.
+/// Sets the full mode of a new directory, parts of which the umask may have removed. Root first checks that it is
+/// empty: a user who can write to the parent could have replaced it with another of root's directories.
 fn set_mode(parent: &OwnedFd, leaf: &OsStr, mode: u32, who: Identity) -> rustix::io::Result<()> {
     let bits = Mode::from_raw_mode(mode);
     let dir = match openat(parent, leaf, OPENED, Mode::empty()) {
-        // A umask that shut ourselves out. Never root's case, whom a link put in its place could mislead.
+        // The umask removed our own access. This never happens to root, for whom following a planted symlink here
+        // would be dangerous.
         Err(Errno::ACCESS) if !who.is_root() => {
             return rustix::fs::chmodat(parent, leaf, bits, AtFlags::empty());
         }
@@ -190,33 +191,31 @@ fn require_empty(dir: &OwnedFd) -> rustix::io::Result<()> {
     if is_empty { Ok(()) } else { Err(Errno::NOTEMPTY) }
 }
 
-/// Where a file can be placed: an open directory, and a name in it.
+/// The location of an output file: an open directory and a name in it.
 #[derive(Debug)]
 pub struct Destination {
-    /// Links followed.
+    /// The directory with symlinks resolved.
     pub directory: Directory,
-    /// Never a link that was there when it was looked at.
+    /// Was not a symlink when it was checked.
     pub name: std::ffi::OsString,
-    /// What has that name now.
+    /// What exists under that name, if anything.
     pub found: Option<Found>,
 }
 
-/// What is in the place of a file.
+/// The type of an existing file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A regular file.
     File,
-    /// A directory.
     Directory,
-    /// Something else: `a device`.
+    /// Anything else, for messages: `a device`.
     Other(&'static str),
 }
 
 impl Destination {
-    /// Follows `path`, and opens the directory that the file is in, or would be in.
+    /// Resolves `path` and opens the directory that contains or would contain the file.
     ///
     /// # Errors
-    /// There is no such directory; or a link on the way must not be followed, or leads to nothing.
+    /// The directory does not exist, or a symlink on the path is broken or must not be followed.
     pub fn find(path: &Path, who: Identity) -> Result<Self> {
         let shown = path.display();
         let place = match place::resolve(path, place::Last::Look) {
@@ -226,7 +225,7 @@ impl Destination {
                 return Err(Failure::new(format!("{shown} is a directory")));
             }
             Err(blocked) => {
-                return Err(Failure::new(blocked.sentence()).context(format!("looking at {shown}")));
+                return Err(Failure::new(blocked.sentence()).context(format!("checking {shown}")));
             }
         };
         if place.magic {
@@ -254,13 +253,13 @@ impl Found {
             Fifo => Self::Other("a FIFO"),
             Socket => Self::Other("a socket"),
             BlockDevice | CharacterDevice => Self::Other("a device"),
-            _ => Self::Other("of an unknown kind"),
+            _ => Self::Other("of an unknown type"),
         }
     }
 }
 
 fn leads_to_nothing(path: &Path) -> Failure {
-    Failure::new(format!("{} is a link to what does not exist", path.display()))
+    Failure::new(format!("{} is a broken symlink", path.display()))
 }
 
 fn no_directory(path: &Path, missing: &Missing) -> Failure {
@@ -279,7 +278,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 
-    /// Directories as they could be found in the place of one that was just made.
+    /// Creates a directory that could have replaced a newly created one.
     fn found(world: &Path, mode: u32, file: bool, owner: u32) -> PathBuf {
         let home = world.join(format!("{mode:o}{file}{owner}"));
         fs::create_dir(&home).unwrap();
@@ -314,13 +313,13 @@ mod tests {
             assert_eq!((given(&home), now(&home)), (gives, after), "{file} {owner}");
             let home = found(world.path(), 0o750, file, owner);
             assert_eq!(set(&home), sets, "{file} {owner}");
-            // What needs no change gets none.
+            // A directory with the right mode is not touched.
             assert_eq!(set(&found(world.path(), 0o700, file, owner)), Ok(()), "{file} {owner}");
         }
     }
 
     #[test]
-    fn a_name_that_is_taken_stays() {
+    fn a_new_directory_does_not_replace_an_existing_one() {
         let world = tempfile::tempdir().unwrap();
         let who = Identity { uid: rustix::process::geteuid().as_raw() };
         let parent = Directory::open(world.path(), who).unwrap().unwrap();

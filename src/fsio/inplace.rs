@@ -1,8 +1,8 @@
-//! The last resort: new content into the old file, where it cannot be replaced.
+//! The last resort: writes new content into the existing file when the file cannot be replaced.
 //!
-//! A power failure half way would leave a mixture. Everything else is held off as well as it can be: the
-//! file itself is locked, room for growth is taken before an old byte is touched, a signal waits, and what
-//! fails half way is put back.
+//! A power failure during the write can leave a mix of old and new content. All other risks are reduced: the file
+//! itself is locked, space is allocated before any old byte is overwritten, signals are held back during the write,
+//! and the old content is restored if the write fails.
 
 use super::change::{Change, Draft};
 use super::identity::{Identity, Role};
@@ -20,8 +20,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Opens the file for writing, locks it, and makes the change to what it holds then. False: the file as
-/// it is now needs no change.
+/// Opens the file for writing, locks it, and applies the change to its current content. Returns `false` if the current
+/// content needs no change.
 pub(super) fn write(
     place: &Place,
     draft: Draft,
@@ -47,7 +47,7 @@ pub(super) fn write(
     Ok(true)
 }
 
-/// Waits for the lock. Everybody who can read the global file can lock it, and must not keep root from writing.
+/// Waits for the lock. Any user who can read the global file can lock it, so root writes even without the lock.
 fn wait(file: &File, path: &Path, role: Role, patience: Duration, talk: &Talk) -> Result<()> {
     match lock::wait(file, path, patience, talk) {
         Err(taken) if !role.is_private() => {
@@ -58,16 +58,16 @@ fn wait(file: &File, path: &Path, role: Role, patience: Duration, talk: &Talk) -
     }
 }
 
-/// Puts `new` where `old` was.
+/// Overwrites the content `old` with `new`.
 fn overwrite(file: &File, old: &[u8], new: &[u8]) -> Result<()> {
     let busy = Arc::new(Mutex::new(()));
     let held = Arc::clone(&busy);
     let _guard = signals::guard(move || drop(held.lock().unwrap_or_else(PoisonError::into_inner)));
-    // Declared after the guard, so dropped before it: a signal's thread waits for this with the registry
-    // locked, and the guard's drop waits for the registry.
+    // Must be declared after the guard so that it is dropped first. The signal thread waits for this lock while it
+    // holds the guard registry, and dropping the guard needs that registry.
     let _writing = busy.lock().unwrap_or_else(PoisonError::into_inner);
     let done = grow(file, old.len(), new).or_else(|error| {
-        // Not a byte of the old content was touched yet.
+        // The old content is still intact here.
         file.set_len(old.len() as u64)?;
         Err(error)
     });
@@ -75,21 +75,21 @@ fn overwrite(file: &File, old: &[u8], new: &[u8]) -> Result<()> {
     fill(file, old.len().min(new.len()), new).map_err(|error| {
         let restored = fill(file, old.len(), old);
         let state = match restored {
-            Ok(()) => "the old content was put back",
-            Err(_) => "the old content could not be put back, the file is damaged",
+            Ok(()) => "the old content was restored",
+            Err(_) => "the old content could not be restored; the file is damaged",
         };
         Failure::from(error).context(state)
     })
 }
 
-/// Writes what goes beyond the old end and syncs it, so that a full disk or quota shows now.
+/// Writes the part beyond the old end and syncs it, so that a full disk or quota fails before old bytes are changed.
 fn grow(file: &File, old: usize, new: &[u8]) -> io::Result<()> {
     let Some(tail) = new.get(old..).filter(|tail| !tail.is_empty()) else { return Ok(()) };
     file.write_all_at(tail, old as u64)?;
     file.sync_all()
 }
 
-/// Writes the first `length` bytes of `content` and cuts the file to its size.
+/// Writes the first `length` bytes of `content` and sets the file's length to that of `content`.
 fn fill(file: &File, length: usize, content: &[u8]) -> io::Result<()> {
     file.write_all_at(&content[..length], 0)?;
     file.set_len(content.len() as u64)?;

@@ -1,7 +1,6 @@
-//! The lock beside a file: one writer at a time, found again by every program of this name.
+//! The lock file next to a file, so that only one process writes at a time.
 //!
-//! The lock file stays behind on purpose. Were it removed, two writers could each hold the lock of
-//! another file of that name.
+//! The lock file is never removed. If it were, two writers could each hold a lock on a different file of that name.
 
 use super::identity::Identity;
 use super::meta;
@@ -17,23 +16,24 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// The first pause between two tries; it doubles up to [`LONGEST_PAUSE`].
+/// The first pause between two attempts. It doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 
-/// Short enough that two hundred waiting writers keep the lock busy.
+/// Short enough that the lock is hardly ever idle while two hundred writers wait for it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(20);
 
-/// For how long a lock file may stay unreadable: the moment in which root gives it to the directory's owner.
+/// How long a lock file may be inaccessible. It is so for a moment while root changes its owner to that of the
+/// directory.
 const HANDING_OVER: Duration = Duration::from_millis(500);
 
-/// What came of asking for the lock.
+/// The result of [`beside`].
 #[derive(Debug)]
 pub(super) enum Lock {
-    /// Ours until this file is closed.
+    /// Held until this file is closed.
     Held { _file: File },
-    /// The filesystem has no locks; the caller goes on without.
+    /// The filesystem does not support locks. The caller continues without one.
     Unknown,
-    /// No lock file can be made in this directory.
+    /// This directory does not allow a new lock file.
     Forbidden(Errno),
 }
 
@@ -48,7 +48,7 @@ impl Wait {
         Self { start: Instant::now(), pause: FIRST_PAUSE }
     }
 
-    /// Sleeps, unless `patience` is over.
+    /// Sleeps before the next attempt. Returns `false` once `patience` is used up.
     fn again(&mut self, patience: Duration) -> bool {
         let left = patience.saturating_sub(self.start.elapsed());
         std::thread::sleep(self.pause.min(left));
@@ -57,7 +57,7 @@ impl Wait {
     }
 }
 
-/// Takes the lock `.<basename>.lock` beside the file, waiting for `patience` at most.
+/// Takes the lock `.<basename>.lock` next to the file. Waits for at most `patience`.
 pub(super) fn beside(
     place: &Place,
     dir: &Stat,
@@ -81,7 +81,7 @@ pub(super) fn beside(
     }
 }
 
-/// Waits for an exclusive lock on `file`. False: the filesystem knows no locks.
+/// Waits for an exclusive lock on `file`. Returns `false` if the filesystem does not support locks.
 pub(super) fn wait(file: &File, path: &Path, patience: Duration, talk: &Talk) -> Result<bool> {
     let mut wait = Wait::new();
     loop {
@@ -92,7 +92,7 @@ pub(super) fn wait(file: &File, path: &Path, patience: Duration, talk: &Talk) ->
             Err(TryLockError::Error(error)) => match Errno::from_io_error(&error) {
                 Some(Errno::INTR) => {}
                 Some(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => {
-                    talk.verbose(format!("{}: going on without a lock: {error}", path.display()));
+                    talk.verbose(format!("{}: continuing without a lock: {error}", path.display()));
                     return Ok(false);
                 }
                 _ => return Err(Failure::from(error).context(format!("locking {}", path.display()))),
@@ -103,11 +103,11 @@ pub(super) fn wait(file: &File, path: &Path, patience: Duration, talk: &Talk) ->
 
 fn taken(path: &Path, patience: Duration) -> Failure {
     let seconds = patience.as_secs_f32();
-    Failure::new(format!("another program has held the lock {} for more than {seconds} s", path.display()))
-        .hint(CommandLine::new("fuser -v").arg(path.display()).because("see who holds it"))
+    Failure::new(format!("timed out after {seconds} s waiting for the lock {}", path.display()))
+        .hint(CommandLine::new("fuser -v").arg(path.display()).because("to see who holds it"))
 }
 
-/// Opens the lock file, or makes it. The inner error: this directory forbids creation.
+/// Opens or creates the lock file. The inner error means that the directory does not allow new files.
 fn open(
     place: &Place,
     dir: &Stat,
@@ -135,8 +135,8 @@ fn open(
     }
 }
 
-/// A lock file that was just made: 0600 whatever the umask, and the directory owner's where root made it.
-/// One that could not be handed over would shut that owner out for ever.
+/// Sets up a new lock file: mode 0600 regardless of the umask, and the owner of the directory if root created it. If
+/// that fails, the file is removed, because it would lock out that owner for good.
 fn make(place: &Place, dir: &Stat, name: &OsStr, file: &OwnedFd, who: Identity) -> Result<()> {
     let made = meta::set_mode(file.as_fd(), 0o600);
     made.and_then(|()| meta::hand_over(file, dir, who)).inspect_err(|_| {
@@ -146,18 +146,20 @@ fn make(place: &Place, dir: &Stat, name: &OsStr, file: &OwnedFd, who: Identity) 
 
 fn check(path: &Path, lock: &Stat, dir: &Stat, who: Identity) -> Result<()> {
     if FileType::from_raw_mode(lock.st_mode) != FileType::RegularFile {
-        return Err(Failure::new(format!("the lock {} is not a regular file", path.display()))
-            .hint(CommandLine::new("ls -ld").arg(path.display()).because("look what it is, and remove it")));
+        return Err(Failure::new(format!("the lock {} is not a regular file", path.display())).hint(
+            CommandLine::new("ls -ld").arg(path.display()).because("to see what it is before you remove it"),
+        ));
     }
     if lock.st_uid != who.uid && lock.st_uid != dir.st_uid {
         let remove = CommandLine::new("rm").arg(path.display());
-        return Err(Failure::new(format!("the lock {} belongs to uid {}", path.display(), lock.st_uid))
+        return Err(Failure::new(format!("the lock {} is owned by uid {}", path.display(), lock.st_uid))
             .hint(who.remedy(dir.st_uid, remove)));
     }
     Ok(())
 }
 
-/// Why a lock file that exists cannot be opened: what it is, whose it is, or the filesystem.
+/// Finds out why an existing lock file cannot be opened: its type, its owner, its mode, or a read-only filesystem.
+/// Returns the error number for a read-only filesystem and fails for all other causes.
 fn refused(
     place: &Place,
     dir: &Stat,
@@ -174,10 +176,10 @@ fn refused(
     }
     Err(Failure::from(errno)
         .context(format!("opening the lock {}", path.display()))
-        .hint(CommandLine::new("chmod 600").arg(path.display()).because("make it yours again")))
+        .hint(CommandLine::new("chmod 600").arg(path.display()).because("to make it accessible again")))
 }
 
-/// Somebody may have removed the lock file between our opening and our locking it.
+/// Whether the locked file still has its name. Another process may have removed it after we opened it.
 fn still_there(place: &Place, name: &OsStr, file: &File) -> bool {
     let named = statat(&place.dir, name, AtFlags::SYMLINK_NOFOLLOW);
     matches!((named, fstat(file)), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))

@@ -1,4 +1,4 @@
-//! What a file carries besides its content: owner, group, mode, ACL, extended attributes.
+//! The metadata of a file: owner, group, mode, ACL, extended attributes.
 
 use super::identity::{Identity, Role};
 use super::trust::is_unmapped_root;
@@ -13,7 +13,7 @@ use std::os::unix::ffi::OsStrExt;
 
 const ACL: &str = "system.posix_acl_access";
 
-/// The kernel's limit for a list of attribute names, and for one value.
+/// The kernel's limit for a list of attribute names and for one value, in bytes.
 const LARGEST_ATTRIBUTE: usize = 64 * 1024;
 
 /// The file that is about to be replaced.
@@ -23,33 +23,32 @@ pub(super) struct Old<'a> {
     pub stat: &'a Stat,
 }
 
-/// Gives what root has just made in somebody's directory to that directory's owner and group.
+/// Changes the owner and group of something that root has just created in another user's directory to those of the
+/// directory. Does nothing in other cases.
 pub(super) fn hand_over(made: impl AsFd, dir: &Stat, who: Identity) -> Result<()> {
     if !is_handed_over(dir, who) {
         return Ok(());
     }
     own(made.as_fd(), dir.st_uid, dir.st_gid)
-        .fail_context(|| format!("giving what root makes here to the directory's owner, uid {}", dir.st_uid))
+        .fail_context(|| format!("changing the owner to that of the directory, uid {}", dir.st_uid))
 }
 
-/// Whether what is made in a directory is given to its owner: root does so with what it makes in somebody's.
-/// In a user namespace nothing can be given to an owner that the namespace does not know.
+/// Whether new files in this directory must be given to its owner: only root has to do so, in another user's directory.
+/// In a user namespace files cannot be given to an owner whose uid is not mapped.
 pub(super) fn is_handed_over(dir: &Stat, who: Identity) -> bool {
     who.is_root() && dir.st_uid != 0 && !is_unmapped_root(dir.st_uid)
 }
 
-/// Gives `file` to this owner and group.
 pub(super) fn own(file: BorrowedFd<'_>, uid: u32, gid: u32) -> rustix::io::Result<()> {
     fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))
 }
 
-/// Gives the new file what the old one has, or what a first file gets: `mode`, and the directory's owner
-/// where root makes it. Called before any content is written, so that nobody sees it meanwhile who
-/// should not.
+/// Copies the metadata of the old file to the new one. Without an old file, the new one gets `mode`, and the owner of
+/// the directory if root creates it. Called before any content is written, so that nobody can read it too early.
 ///
 /// # Errors
-/// Where going on would lock somebody out or let somebody in: an owner that root cannot keep, an ACL that
-/// cannot be kept, bits that cannot be taken away.
+/// Anything that would lock out a legitimate user or let in another one: root cannot preserve the owner, an ACL cannot
+/// be preserved, or mode bits cannot be removed.
 pub(super) fn dress(
     new: BorrowedFd<'_>,
     old: Option<Old<'_>>,
@@ -68,11 +67,12 @@ pub(super) fn dress(
         remove_acl(new)?;
     }
     let mode = role.allowed(old.stat.st_mode & 0o777);
-    // What the old group could do the new one, by accident ours, may do only if everybody may.
+    // The new group is just our default group. Give it only those permissions that everybody has.
     set_mode(new, if kept_group { mode } else { (mode & 0o707) | ((mode & 0o007) << 3) })
 }
 
-/// Whether the group was kept. An ordinary user can only give a file to groups of their own.
+/// Preserves owner and group as far as possible. Returns whether the group was preserved: an ordinary user can only
+/// use groups they are a member of.
 fn keep_owner(new: BorrowedFd<'_>, old: &Stat, who: Identity, talk: &Talk) -> Result<bool> {
     let made = fstat(new)?;
     if (made.st_uid, made.st_gid) == (old.st_uid, old.st_gid) {
@@ -80,21 +80,21 @@ fn keep_owner(new: BorrowedFd<'_>, old: &Stat, who: Identity, talk: &Talk) -> Re
     }
     if who.is_root() {
         return own(new, old.st_uid, old.st_gid)
-            .fail_context(|| format!("keeping the owner, {}:{}", old.st_uid, old.st_gid))
+            .fail_context(|| format!("preserving the owner {}:{}", old.st_uid, old.st_gid))
             .map(|()| true);
     }
     if made.st_uid != old.st_uid {
-        talk.verbose(format!("the file changes its owner from uid {} to {}", old.st_uid, made.st_uid));
+        talk.verbose(format!("the file's owner changes from uid {} to {}", old.st_uid, made.st_uid));
     }
     let kept = made.st_gid == old.st_gid || fchown(new, None, Some(Gid::from_raw(old.st_gid))).is_ok();
     if !kept {
-        talk.verbose(format!("the file changes its group from gid {} to {}", old.st_gid, made.st_gid));
+        talk.verbose(format!("the file's group changes from gid {} to {}", old.st_gid, made.st_gid));
     }
     Ok(kept)
 }
 
-/// Sets the mode whatever the umask was. A filesystem that cannot is refused only where it leaves more
-/// open than wanted.
+/// Sets the mode regardless of the umask. If the filesystem cannot do that, it is an error only if the current mode
+/// has bits that `mode` does not have.
 pub(super) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     let now = fstat(file)?.st_mode & 0o7777;
     if now == mode {
@@ -102,11 +102,11 @@ pub(super) fn set_mode(file: BorrowedFd<'_>, mode: u32) -> Result<()> {
     }
     match fchmod(file, Mode::from_raw_mode(mode)) {
         Err(_) if now & !mode == 0 => Ok(()),
-        done => done.fail_context(|| format!("fchmod to {mode:04o}")),
+        done => done.fail_context(|| format!("changing the mode to {mode:04o}")),
     }
 }
 
-/// Takes an ACL away, an inherited one too.
+/// Removes the ACL, including one inherited from the directory.
 pub(super) fn remove_acl(file: BorrowedFd<'_>) -> Result<()> {
     match fremovexattr(file, ACL) {
         Ok(()) | Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(()),
@@ -127,14 +127,14 @@ fn copy_attributes(old: BorrowedFd<'_>, new: BorrowedFd<'_>, role: Role, talk: &
         }
     }
     if fgetxattr(old, ACL, &mut value[..]) == Err(Errno::NODATA) {
-        // Otherwise the directory's default ACL would have been added.
+        // The new file may have inherited the directory's default ACL, which the old file did not have.
         remove_acl(new)?;
     }
     Ok(())
 }
 
-/// Names of the filesystem's own (`lustre.lov`, `btrfs.*`) describe the old file and no other; signatures
-/// over the old content would make the new one unreadable.
+/// Whether an extended attribute is copied. Attributes of the filesystem itself (`lustre.lov`, `btrfs.*`) describe only
+/// the old file. Signatures of the old content would make the new file unreadable.
 pub(super) fn is_copied(name: &[u8], role: Role) -> bool {
     const STALE: [&[u8]; 3] = [b"security.ima", b"security.evm", b"security.capability"];
     const ACLS: [&[u8]; 3] = [b"system.posix_acl_access", b"system.nfs4_acl", b"system.richacl"];
@@ -143,13 +143,13 @@ pub(super) fn is_copied(name: &[u8], role: Role) -> bool {
     general || (ACLS.contains(&name) && !role.is_private())
 }
 
-/// Losing an ACL could let somebody in, and a full disk stops every write; a label that the system sets
-/// itself, or a name that only root may set, is worth a line.
+/// Handles an attribute that could not be copied. A lost ACL could give others access, and a full disk stops every
+/// write: both are errors. Labels that the system sets and attributes that only root may set are just logged.
 pub(super) fn lost(name: &OsStr, errno: Errno, talk: &Talk) -> Result<()> {
     let shown = name.to_string_lossy();
     if name.as_bytes().starts_with(b"system.") || matches!(errno, Errno::NOSPC | Errno::DQUOT) {
-        return Err(Failure::from(errno).context(format!("keeping the attribute {shown}")));
+        return Err(Failure::from(errno).context(format!("preserving the attribute {shown}")));
     }
-    talk.verbose(format!("the attribute {shown} is not kept: {errno}"));
+    talk.verbose(format!("the attribute {shown} was not preserved: {errno}"));
     Ok(())
 }

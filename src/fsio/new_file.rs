@@ -1,4 +1,4 @@
-//! A large file that is written for a while: it takes its name when it is whole, and not before.
+//! A large file that takes a while to write. It gets its final name only once it is complete.
 
 use super::directory::{Directory, readable};
 use super::meta;
@@ -17,25 +17,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A younger one may be about to be locked.
+/// A temporary file younger than this is not removed, because its writer may not have locked it yet.
 const YOUNG: Duration = Duration::from_secs(60);
 
-/// The file on its way. Dropped, or ended by a signal, it leaves nothing behind; what one that was killed
-/// left goes when the next of its name is made.
+/// A file that is being written. It is removed on drop and on a signal. If the process is killed, the file stays until
+/// the next file of the same name is created.
 pub struct NewFile {
     temporary: Temporary,
     name: OsString,
     path: PathBuf,
-    /// Open for reading and writing; empty at first.
+    /// Open for reading and writing, initially empty.
     pub file: Arc<File>,
 }
 
 impl NewFile {
-    /// Begins a file that will be called `name` in this directory, with the mode that the umask leaves of
-    /// `mode`. What root makes in somebody's directory belongs to the owner of the directory.
+    /// Creates a temporary file that will be renamed to `name` in this directory. The umask applies to `mode`. If root
+    /// creates it in another user's directory, it gets the owner of the directory.
     ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The file cannot be created, or its owner cannot be set.
     pub fn create(directory: &Directory, name: &OsStr, mode: u32) -> Result<Self> {
         let shown = directory.path();
         let mut prefix = OsString::from(".");
@@ -45,41 +45,42 @@ impl NewFile {
         let temporary = Temporary::create(&directory.open, &prefix, mode)
             .fail_context(|| format!("creating a file in {}", shown.display()))?;
         meta::hand_over(&temporary.file, &directory.stat, directory.who)?;
-        // Held as long as the file is open: whoever sweeps sees that it is in use.
+        // Held as long as the file is open. It shows `sweep` in other processes that the file is in use.
         let _ = flock(&temporary.file, FlockOperation::NonBlockingLockExclusive);
         let file = Arc::new(temporary.file.try_clone()?);
         Ok(Self { temporary, name: name.to_os_string(), path: shown.join(name), file })
     }
 
-    /// Where it will be.
+    /// The final path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many bytes its filesystem has left for this user; `None` where it does not tell.
+    /// Bytes that are free for this user on the file's filesystem, or `None` if unknown.
     pub fn room(&self) -> Option<u64> {
         let found = rustix::fs::fstatvfs(&*self.file).ok()?;
         found.f_bavail.checked_mul(found.f_frsize)
     }
 
-    /// Makes it last and gives it its name; says whether it did. Another file of that name is replaced if
-    /// `replace` says so; otherwise it stays, and this one is gone.
+    /// Syncs the file and renames it to its final name. If a file of that name exists, it is replaced if `replace` is
+    /// set. Otherwise it stays, this file is removed, and the result is `false`.
     ///
     /// # Errors
-    /// What the filesystem says.
+    /// The file cannot be synced or renamed.
     pub fn keep(mut self, replace: bool) -> Result<bool> {
         self.file.sync_all().fail_context(|| format!("writing {}", self.path.display()))?;
         let named = if replace { self.temporary.rename(&self.name).map(|()| true) } else { self.name_once() };
-        let named = named.fail_context(|| format!("giving {} its name", self.path.display()))?;
+        let named =
+            named.fail_context(|| format!("renaming the finished file to {}", self.path.display()))?;
         let _ = readable(self.temporary.dir()).and_then(rustix::fs::fsync);
         Ok(named)
     }
 
-    /// Takes the name if it is free.
+    /// Renames the file unless the name is taken. Returns whether it did.
     fn name_once(&mut self) -> rustix::io::Result<bool> {
         let (dir, temporary) = (self.temporary.dir(), self.temporary.name());
         let taken = match renameat_with(dir, temporary, dir, &self.name, RenameFlags::NOREPLACE) {
-            // Filesystems of the network know no such renaming, but most know a second name.
+            // Network filesystems lack RENAME_NOREPLACE, but most support hard links.
             Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
                 linkat(dir, temporary, dir, &self.name, AtFlags::empty())
                     .and_then(|()| unlinkat(dir, temporary, AtFlags::empty()))
@@ -103,7 +104,7 @@ impl NewFile {
     }
 }
 
-/// Removes what killed writers of the same name left behind: what is locked belongs to a live one.
+/// Removes temporary files of the same name that killed writers left behind. A locked one is still in use.
 fn sweep(dir: &OwnedFd, prefix: &OsStr) {
     let Ok(listed) = readable(dir).and_then(Dir::new) else { return };
     for entry in listed.flatten() {

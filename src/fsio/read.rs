@@ -1,4 +1,4 @@
-//! Reading: what is there, whether it can be trusted, and never a write.
+//! Reads a file and decides whether it can be trusted. Never writes.
 
 use super::change::Content;
 use super::identity::{Identity, Role};
@@ -15,21 +15,21 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// What [`read`] found.
+/// The result of [`read`].
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct FileState {
-    /// The whole content; `None` where there is no such file.
+    /// The whole content, or `None` if the file does not exist.
     pub bytes: Option<Content>,
-    /// The file must not be believed, and [`super::update`] would refuse it. It was read nevertheless.
+    /// The file is untrusted: it was read, but [`super::update`] would refuse to write it.
     pub distrust: Option<Distrust>,
-    /// Path and cause where the way to a user's file cannot be gone: an unreadable home, a dead mount. Such
-    /// a file counts as absent, with a WARNING; [`super::update`] fails.
+    /// Path and cause if a directory on the path of a user's file is inaccessible, such as an unreadable home or a dead
+    /// mount. The file counts as absent, with a WARNING. [`super::update`] fails.
     pub unreachable: Option<String>,
-    /// That others can read a user's file, which matters if it holds a secret. The next write repairs it.
+    /// Others can read a user's file. That matters if it holds a secret. The next write removes the permission.
     pub readable: Option<Distrust>,
 }
 
-/// Without the content, which holds secrets.
+/// Omits the content, which can hold secrets.
 impl fmt::Debug for FileState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FileState")
@@ -41,20 +41,20 @@ impl fmt::Debug for FileState {
     }
 }
 
-/// What a path led to at one moment.
+/// A snapshot of the file at a path.
 pub(super) enum Look {
-    /// A directory that exists.
+    /// The directory exists. The file may be missing.
     Seen(Box<Seen>),
-    /// A directory on the way does not.
+    /// A directory on the path does not exist.
     NoDirectory(Missing),
-    /// The way cannot be gone, and the role allows that.
+    /// A parent directory is inaccessible, and the role treats that as "no file".
     Unreachable(Blocked),
 }
 
-/// A place, what stands there, and the judgement about both.
+/// The resolved path, the file (if any), and whether both can be trusted.
 pub(super) struct Seen {
     pub place: Place,
-    /// Of the directory.
+    /// `stat` of the directory.
     pub dir: Stat,
     pub file: Option<Found>,
     pub distrust: Option<Distrust>,
@@ -67,12 +67,12 @@ pub(super) struct Found {
     pub bytes: Content,
 }
 
-/// Reads the file at `path`, which is at most `limit` bytes long, and judges whom it and the way to it
-/// belong to. Creates nothing and changes nothing.
+/// Reads the file at `path`, up to `limit` bytes, and checks the ownership and modes of the file, its directory and the
+/// symlinks on its path. Creates nothing and changes nothing.
 ///
 /// # Errors
-/// What stands there is no regular file, cannot be read, or is larger than `limit`; links in a circle; and
-/// for [`Role::Global`] also a way that cannot be gone, since what cannot be seen must not count as absent.
+/// The file is not a regular file, cannot be read, or is larger than `limit`; or symlinks form a loop. For
+/// [`Role::Global`] an inaccessible path is also an error: a hidden file must not be mistaken for a missing one.
 pub fn read(path: &Path, role: Role, who: Identity, limit: u64) -> Result<FileState> {
     Ok(match look(path, role, who, limit)? {
         Look::NoDirectory(missing) => {
@@ -83,7 +83,7 @@ pub fn read(path: &Path, role: Role, who: Identity, limit: u64) -> Result<FileSt
         Look::Unreachable(blocked) => {
             FileState { unreachable: Some(blocked.sentence()), ..FileState::default() }
         }
-        // Also where there is no file: whoever can write the directory may have taken it away.
+        // A missing file can be untrusted too: another user who can write to the directory may have removed it.
         Look::Seen(seen) => FileState {
             readable: seen.readable(role, who),
             distrust: seen.distrust,
@@ -99,7 +99,7 @@ impl Seen {
         let mode = stat.st_mode & 0o7777;
         let path = self.place.path();
         (mode & 0o044 != 0).then(|| Distrust {
-            reason: format!("can be read by others (mode {mode:04o})"),
+            reason: format!("is readable by others (mode {mode:04o})"),
             remedy: who.remedy(stat.st_uid, format!("chmod 600 {}", quoted(&path))),
             path,
         })
@@ -111,7 +111,7 @@ impl Blocked {
         format!("{}: {}", self.path.display(), self.errno)
     }
 
-    /// Whether this says something about the way, as against the path itself.
+    /// Whether the cause is a directory on the path, and not the text of the path itself.
     fn is_of_the_way(&self) -> bool {
         !matches!(self.errno, Errno::LOOP | Errno::ISDIR | Errno::NAMETOOLONG | Errno::INVAL)
     }
@@ -139,7 +139,8 @@ pub(super) fn look(path: &Path, role: Role, who: Identity, limit: u64) -> Result
     Ok(Look::Seen(Box::new(Seen { place, dir, file, distrust })))
 }
 
-/// Opens the file that a link led to. Its kind is asked first, since opening some devices does something.
+/// Opens a file that was not opened during resolution. Checks its type first, because opening some devices has side
+/// effects.
 fn open(place: &Place, role: Role, who: Identity) -> Result<Option<File>> {
     let path = place.path();
     let found = match (place.found, place.magic) {
@@ -162,7 +163,7 @@ fn open(place: &Place, role: Role, who: Identity) -> Result<Option<File>> {
 
 fn found(file: File, place: &Place, role: Role, limit: u64) -> Result<Found> {
     if role.is_private() {
-        // Where a user's secrets are.
+        // A user's file can hold secrets.
         keep_memory_private();
     }
     let (bytes, stat) = content(&file, &place.path(), limit)?;
@@ -193,15 +194,15 @@ fn regular(stat: &Stat, path: &Path) -> Result<()> {
         FileType::Directory => "a directory",
         FileType::Fifo => "a named pipe",
         FileType::Socket => "a socket",
-        FileType::Symlink => "a link that was just made",
+        FileType::Symlink => "a symlink that was just created",
         _ => "a device",
     };
     Err(Failure::new(format!("{} is {kind}, not a regular file", path.display())).hint(
-        CommandLine::new("ls -ld").arg(path.display()).because("see what it is, and move it out of the way"),
+        CommandLine::new("ls -ld").arg(path.display()).because("to see what it is before you move it away"),
     ))
 }
 
-/// The whole content of an open file and what fstat says about it.
+/// The whole content of an open file, and its `fstat`.
 pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Content, Stat)> {
     let stat = fstat(file)?;
     regular(&stat, path)?;
@@ -209,13 +210,13 @@ pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Content, 
     if size > limit {
         return Err(too_large(path, limit));
     }
-    // One byte more than the file has: the read that finds the end then needs no second buffer.
+    // One byte more than the file's size, so that the end is found without growing the buffer.
     let mut bytes = Content::new(vec![0; usize::try_from(size)? + 1]);
     let mut length = 0;
     loop {
         match file.read_at(&mut bytes[length..], length as u64) {
             Ok(0) => break,
-            // All that it had, and then the end: no need to ask for the end once more.
+            // The first read stopped one byte short of the buffer, at the end of the file. No second read is needed.
             Ok(read) if length == 0 && read + 1 == bytes.len() => {
                 length = read;
                 break;
@@ -235,7 +236,7 @@ pub(super) fn content(file: &File, path: &Path, limit: u64) -> Result<(Content, 
     Ok((bytes, stat))
 }
 
-/// Twice as long, without a copy of it left behind.
+/// Doubles the buffer and wipes the old one.
 fn grow(bytes: &mut Content) {
     let mut longer = Content::new(vec![0; bytes.len() * 2]);
     longer[..bytes.len()].copy_from_slice(bytes);

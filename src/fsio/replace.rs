@@ -1,4 +1,4 @@
-//! A new file in place of the old one: a temporary beside it, renamed over it when it is complete.
+//! Replaces a file: writes a temporary file in the same directory and renames it over the old one.
 
 use super::directory::readable;
 use super::identity::{Identity, Role};
@@ -14,12 +14,12 @@ use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
-/// How a replacement ended that did not fail.
+/// The result of [`replace`] if it did not fail.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// The new content is in place; the directory still has to be synced.
+    /// The new content is in place. The directory still has to be synced.
     Replaced,
-    /// This directory forbids it; nothing was changed.
+    /// The file cannot be replaced here. Nothing was changed. Holds the reason, for messages.
     Impossible(&'static str, Errno),
 }
 
@@ -37,7 +37,7 @@ pub(super) fn replace(
     let mut temporary = match Temporary::create(&place.dir, &place.sibling(SUFFIX), wanted) {
         Ok(temporary) => temporary,
         Err(errno @ (Errno::ACCESS | Errno::PERM | Errno::ROFS)) => {
-            return Ok(Outcome::Impossible("the directory allows no new file", errno));
+            return Ok(Outcome::Impossible("the directory does not allow new files", errno));
         }
         Err(errno) => return Err(errno).fail_context(|| doing("creating a temporary file in", place)),
     };
@@ -48,7 +48,7 @@ pub(super) fn replace(
         Ok(()) => Ok(Outcome::Replaced),
         Err(errno @ Errno::BUSY) => Ok(Outcome::Impossible("the file is a mount point", errno)),
         Err(errno @ (Errno::ACCESS | Errno::PERM)) => {
-            Ok(Outcome::Impossible("the file may not be replaced", errno))
+            Ok(Outcome::Impossible("the file cannot be replaced", errno))
         }
         Err(errno) => Err(errno).fail_context(|| doing("renaming a temporary file in", place)),
     }
@@ -58,25 +58,25 @@ fn doing(what: &str, place: &Place) -> String {
     format!("{what} {}", place.shown_dir().display())
 }
 
-/// Makes the rename last. A filesystem that cannot sync a directory, or a directory that we cannot open,
-/// is worth a line and no more.
+/// Syncs the directory so that the rename survives a crash. If the filesystem cannot sync directories, or the directory
+/// cannot be opened, that is only logged.
 pub(super) fn sync_directory(place: &Place, talk: &Talk) -> Result<()> {
     let synced = readable(&place.dir).and_then(rustix::fs::fsync);
     match synced {
         Ok(()) => Ok(()),
         Err(errno @ (Errno::INVAL | Errno::OPNOTSUPP | Errno::ACCESS)) => {
-            talk.verbose(format!("{}: {errno}", doing("not syncing the directory", place)));
+            talk.verbose(format!("{}: {errno}", doing("cannot sync the directory", place)));
             Ok(())
         }
         Err(errno) => Err(Failure::from(errno).context(format!(
-            "{} is written, but might not survive a power failure: syncing its directory",
+            "{} was written, but might not survive a power failure: syncing its directory",
             place.path().display()
         ))),
     }
 }
 
-/// Removes what killed writers left behind. Only under the lock: a temporary that is not ours would
-/// otherwise be some other writer's.
+/// Removes temporary files that killed writers left behind. Call it only under the lock. Without it, a temporary file
+/// could belong to a running writer.
 pub(super) fn sweep(place: &Place, dir: &Stat, who: Identity) {
     let prefix = place.sibling(SUFFIX);
     let Ok(listed) = readable(&place.dir).and_then(Dir::new) else { return };

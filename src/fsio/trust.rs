@@ -1,8 +1,8 @@
-//! Whom to trust with a file: who owns it, its directory and the links that lead there, and who else can
-//! write there.
+//! Decides whether a file can be trusted. Checks the owners and modes of the file, its directory, and the symlinks that
+//! lead to it.
 //!
-//! "Others" are everybody but the owner, the group too: what a group shares, each of its members could
-//! turn into an address that our tokens are sent to. There is no exception for sticky directories.
+//! "Others" means everybody except the owner, including the group: any member of the group could enter an address that
+//! our tokens are then sent to. Sticky directories are no exception.
 
 use super::identity::{Identity, Role};
 use super::place::{Link, Place, is_read_only};
@@ -14,30 +14,29 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Why a file is not trusted, and what to type about it.
+/// Why a file is not trusted, and how to fix it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distrust {
-    /// The file, directory or link at fault.
+    /// The file, directory or symlink at fault.
     pub path: PathBuf,
-    /// Reads on after the path: `can be written by others (mode 0666)`.
+    /// Continues the sentence that starts with the path: `is writable by others (mode 0666)`.
     pub reason: String,
-    /// What to do about it.
     pub remedy: Remedy,
 }
 
-/// What to do about something that is not trusted.
+/// How to make a file trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// A command that the caller can type.
+    /// A command that the caller can run.
     Run(String),
-    /// A command that takes root.
+    /// A command that needs root.
     AsRoot(String),
-    /// Something else: `use a directory that only you can write`.
+    /// Other advice: `use a directory that only you can write to`.
     Do(String),
 }
 
 impl Remedy {
-    /// At the end of a WARNING.
+    /// The text at the end of a WARNING.
     pub fn advice(&self) -> String {
         match self {
             Self::Run(command) => format!("run: {command}"),
@@ -56,7 +55,7 @@ impl Remedy {
     }
 }
 
-/// The command alone, if the caller can type it.
+/// Just the command, if the caller can run it.
 impl From<Remedy> for Hint {
     fn from(remedy: Remedy) -> Self {
         match remedy {
@@ -68,12 +67,12 @@ impl From<Remedy> for Hint {
 }
 
 impl Distrust {
-    /// Path and reason in one sentence, for a WARNING.
+    /// Path and reason as one sentence.
     pub fn sentence(&self) -> String {
         format!("{} {}", self.path.display(), self.reason)
     }
 
-    /// Both, so that one hint names all that has to be mended.
+    /// Combines two findings, so that one hint names everything to fix.
     pub fn and(self, other: Option<Self>) -> Self {
         let Some(other) = other else { return self };
         Self {
@@ -83,20 +82,20 @@ impl Distrust {
         }
     }
 
-    /// The failure of a command that may not go on: the sentence, and the remedy as its hint.
+    /// An error for a command that must stop: the sentence, with the remedy as its hint.
     pub fn into_failure(self) -> Failure {
         Failure::new(self.sentence()).hint(self.remedy)
     }
 }
 
-/// A file or directory to be judged.
+/// A file or directory to check.
 pub(super) struct Thing<'a> {
     pub path: PathBuf,
     pub stat: &'a Stat,
     pub open: BorrowedFd<'a>,
 }
 
-/// Judges what `place` leads to. `dir` is the final directory, `file` the file if there is one.
+/// Checks the symlinks, the directory `dir` and the `file`, if it exists, that `place` was resolved to.
 pub(super) fn judge(
     role: Role,
     who: Identity,
@@ -119,18 +118,18 @@ pub(super) fn judge(
         .or_else(|| judge.way(&place.links, dir, file.map(|(stat, _)| stat)))
 }
 
-/// Judges the links that led to a directory in which another one is about to be made.
+/// Checks the symlinks that led to `parent`, in which a directory is about to be created.
 pub(super) fn judge_links(role: Role, who: Identity, links: &[Link], parent: &Stat) -> Option<Distrust> {
     let judge = Judge { role, who };
     judge.links(links).or_else(|| judge.way(links, parent, None))
 }
 
-/// Judges the links on the way to a directory that holds no layer: a cache, or that of an output. Which
-/// directory that may be is the caller's to choose; who else chose, with a link, is judged.
+/// Checks the symlinks on the path to `dir`. Used alone for a cache or an output directory, which do not contain a
+/// `remote.yaml`: the caller may choose any directory, but no other user may redirect the path with a symlink.
 ///
-/// Root follows a user's link only to what is that user's as well: otherwise the link would choose which of
-/// root's files is replaced, or where root makes one. Nobody follows a stranger's link in a directory such as
-/// /tmp, where everybody can place one.
+/// Root follows a user's symlink only to a target that the same user owns. Otherwise the symlink could choose which of
+/// root's files is replaced, or where root creates one. Nobody follows another user's symlink in a sticky
+/// world-writable directory such as /tmp.
 pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<&Stat>) -> Option<Distrust> {
     links.iter().find_map(|link| {
         let owner = link.stat.st_uid;
@@ -138,32 +137,36 @@ pub(super) fn judge_way(who: Identity, links: &[Link], dir: &Stat, file: Option<
         let elsewhere = who.is_root() && leads_elsewhere(link, dir, file);
         let reason = match (planted, elsewhere) {
             (_, true) if owner == 0 && link.dir.st_uid == 0 => {
-                "is a link that anybody could place here: everybody can write its directory".to_string()
+                "is a symlink that anybody could have created, because its directory is world-writable"
+                    .to_string()
             }
             (_, true) if owner == 0 => {
-                format!("is a link that uid {} could place here, to what is not theirs", link.dir.st_uid)
+                format!(
+                    "is a symlink that uid {} could have created, but its target belongs to another user",
+                    link.dir.st_uid
+                )
             }
-            (_, true) => format!("is a link of uid {owner} to what is not theirs"),
-            (true, false) => format!("is a link of uid {owner} in a directory that everybody can write"),
+            (_, true) => format!("is a symlink of uid {owner}, but its target belongs to another user"),
+            (true, false) => format!("is a symlink of uid {owner} in a world-writable directory"),
             (false, false) => return None,
         };
         let path = quoted(&link.path);
-        // In a user's directory a link of root's counts as that user's, too.
+        // A symlink owned by root in a user's directory would still count as that user's.
         let helps = link.dir.st_uid == 0 && owner != 0 && !planted;
         let remedy = match who.is_root() && helps {
             true => Remedy::Run(format!("chown -h root {path}")),
-            false => Remedy::Do(format!("use the path that it leads to: readlink -f {path}")),
+            false => Remedy::Do(format!("use the path of the target: readlink -f {path}")),
         };
         Some(Distrust { path: link.path.clone(), reason, remedy })
     })
 }
 
-/// Whether a user placed this link, and it leads to what is not that user's. Root's link in a user's
-/// directory counts as the user's, who can move it there.
+/// Whether a user could have created this symlink, and its target belongs to someone else. A symlink owned by root in a
+/// user's directory counts as that user's, because the user could have moved it there.
 fn leads_elsewhere(link: &Link, dir: &Stat, file: Option<&Stat>) -> bool {
     let author = if link.stat.st_uid == 0 { link.dir.st_uid } else { link.stat.st_uid };
     let theirs = dir.st_uid == author && file.is_none_or(|file| file.st_uid == author);
-    // Where everybody can rename what is there, root's link was placed by anybody.
+    // In a world-writable directory without the sticky bit, anybody could have moved a symlink of root there.
     let by_anybody = author == 0 && link.dir.st_mode & 0o1002 == 0o002;
     by_anybody || author != 0 && !theirs && !is_unmapped_root(author)
 }
@@ -174,14 +177,15 @@ struct Judge {
 }
 
 impl Judge {
-    /// A file or directory: its owner, then its mode.
+    /// Checks the owner, then the mode.
     fn thing(&self, thing: &Thing<'_>) -> Option<Distrust> {
         let (path, stat) = (&thing.path, thing.stat);
         self.owner(path, stat, "").or_else(|| self.mode(path, stat, || is_read_only(thing.open)))
     }
 
-    /// The global file: each link on the way, and the directory that holds it. A user's: the directories
-    /// that hold the links in the place of the file itself; the way to the home is not the user's to make.
+    /// Checks the symlinks on the path. For the global file: each symlink and the directory that contains it. For a
+    /// user's file: only the directories that contain symlinks to the file itself, because users do not control the
+    /// path to their home directory.
     fn links(&self, links: &[Link]) -> Option<Distrust> {
         let global = matches!(self.role, Role::Global { .. });
         links.iter().filter(|link| global || link.last).find_map(|link| {
@@ -207,13 +211,13 @@ impl Judge {
         };
         (!trusted).then(|| Distrust {
             path: path.to_path_buf(),
-            reason: format!("belongs to uid {owner}, who is not trusted with it"),
+            reason: format!("is owned by uid {owner}"),
             remedy: self.who.remedy(0, format!("chown {option}{wanted} {}", quoted(path))),
         })
     }
 
-    /// Others who can write. On a read-only mount nobody can; and a group that can replace this program
-    /// need not be kept from what the program believes.
+    /// Checks that others cannot write. On a read-only mount nobody can. A group that can replace this program may also
+    /// write to its global file.
     fn mode(&self, path: &Path, stat: &Stat, read_only: impl Fn() -> bool) -> Option<Distrust> {
         let mode = stat.st_mode & 0o7777;
         let trusted_group = match self.role {
@@ -227,37 +231,37 @@ impl Judge {
         let remedy = if mode & 0o1002 == 0o1002 {
             // chmod would break a directory such as /tmp for everybody else.
             let own = quoted(&path.join("NAME"));
-            Remedy::Do(format!("use a directory that only you can write: mkdir -m 700 {own}"))
+            Remedy::Do(format!("use a directory that only you can write to: mkdir -m 700 {own}"))
         } else {
             self.who.remedy(stat.st_uid, format!("chmod go-w {}", quoted(path)))
         };
-        let reason = format!("can be written by others (mode {mode:04o})");
+        let reason = format!("is writable by others (mode {mode:04o})");
         Some(Distrust { path: path.to_path_buf(), reason, remedy })
     }
 }
 
-/// In a user namespace root's files outside belong to nobody in particular: the overflow uid. Asked only
-/// about an owner that is not trusted otherwise, so that the ordinary case reads no file.
+/// Whether this owner can be the real root, seen from inside a user namespace, where unmapped uids appear as the
+/// overflow uid. Only called for an owner that is not trusted otherwise, so that the usual case reads no file.
 pub(super) fn is_unmapped_root(owner: u32) -> bool {
-    // Without /proc: no, since that is the stricter answer.
+    // Without /proc, assume that this is no user namespace. That is the stricter choice.
     let inside = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_namespace(&map));
     let overflow = || fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
     inside && overflow().unwrap_or(65534) == owner
 }
 
-/// Whether the uid map is another than the initial namespace's, which maps every uid to itself. A new
-/// namespace has an empty one.
+/// Whether this uid map belongs to a user namespace other than the initial one, which maps every uid to itself. The map
+/// of a new namespace is empty.
 fn is_namespace(uid_map: &str) -> bool {
     !uid_map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
-/// A path as a shell takes it.
+/// A path quoted for the shell.
 pub(super) fn quoted(path: &Path) -> String {
     crate::message::quoted(&path.to_string_lossy()).into_owned()
 }
 
 impl Identity {
-    /// A command that takes this owner, or root: others can only pass it on.
+    /// A command that only this owner or root can run. Anybody else has to ask an administrator.
     pub(super) fn remedy(self, owner: u32, command: impl fmt::Display) -> Remedy {
         let command = command.to_string();
         if self.is_root() || self.uid == owner { Remedy::Run(command) } else { Remedy::AsRoot(command) }
@@ -276,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_quoted_for_the_shell_when_they_must_be() {
+    fn paths_are_quoted_for_the_shell_if_needed() {
         assert_eq!(quoted(Path::new("/home/u/.apptainer/remote.yaml")), "/home/u/.apptainer/remote.yaml");
         assert_eq!(quoted(Path::new("/a b/it's")), r"'/a b/it'\''s'");
         assert_eq!(quoted(Path::new("-rf")), "'-rf'");

@@ -1,4 +1,4 @@
-//! Changing a file: the order of locking, reading, changing and replacing.
+//! Updates a file: lock, read, change, replace.
 
 use super::change::{Change, Draft, Target};
 use super::identity::Identity;
@@ -16,16 +16,15 @@ use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Changes the file as `change` says, and tells whether anything was written.
+/// Applies `change` to the file. Returns whether anything was written.
 ///
-/// `change` is first asked without the lock: a change that changes nothing then leaves no trace, not even
-/// a lock file or a directory. It is asked again only if the file is another one under the lock. So it may
-/// run more than once, and the last time counts: it must not prompt, ask the network, or talk.
+/// `change` first runs without the lock. If it changes nothing, no trace is left, not even a lock file or a directory.
+/// It runs again if the content is different once the lock is held. So it can run more than once, and only the last run
+/// counts: it must not prompt, use the network, or print messages.
 ///
 /// # Errors
-/// What `change` says; a file that is not trusted, with the command to type as a hint; a lock that stays
-/// taken; what the system says. The old content is whole then, except where the message says that it
-/// could not be put back.
+/// The error of `change`; an untrusted file, with the command to fix it as a hint; a timeout while waiting for the
+/// lock; any I/O error. The old content is then intact, unless the message says that it could not be restored.
 pub fn update(target: &Target<'_>, who: Identity, talk: &Talk, change: Change<'_>) -> Result<bool> {
     let writer = Writer { target, who, talk };
     let before = match writer.look()? {
@@ -38,11 +37,11 @@ pub fn update(target: &Target<'_>, who: Identity, talk: &Talk, change: Change<'_
     }
 }
 
-/// Fails where [`update`] would for want of permission or for a read-only filesystem, as far as that can be
-/// seen without writing.
+/// Fails if [`update`] would fail because of missing permissions or a read-only filesystem, as far as that can be
+/// determined without writing.
 ///
 /// # Errors
-/// The file and its directory cannot be written; or the directory that would hold a new one.
+/// Neither the file nor its directory is writable, or the directory that would contain a new file is not.
 pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
     let look = read::look(target.path, target.role, who, target.limit)?;
     let (dir, path, file) = match &look {
@@ -56,13 +55,13 @@ pub fn require_writable(target: &Target<'_>, who: Identity) -> Result<()> {
     let may = |name: &OsStr| accessat(dir, name, Access::WRITE_OK, AtFlags::EACCESS);
     let may_file = file.map(|name| (path.join(name), may(name)));
     match (may(OsStr::new(".")), may_file) {
-        // A mount point of its own, which nothing can replace.
+        // The file is a read-only mount point, which cannot be replaced.
         (Ok(()), Some((file, Err(Errno::ROFS)))) => Err(target.elsewhere(read_only(&file))),
-        // A file in a directory that allows no new one is written in place.
+        // A writable file in a directory that does not allow new files is written in place.
         (Ok(()), _) | (Err(_), Some((_, Ok(())))) => Ok(()),
         (Err(Errno::ROFS), _) => Err(target.elsewhere(read_only(&path))),
         (Err(errno), _) => {
-            let failure = Failure::from(errno).context(format!("{} cannot be written", path.display()));
+            let failure = Failure::from(errno).context(format!("cannot write to {}", path.display()));
             Err(target.elsewhere(failure))
         }
     }
@@ -72,13 +71,15 @@ fn read_only(path: &Path) -> Failure {
     Failure::new(format!("{} is mounted read-only", path.display()))
 }
 
-/// More than the last directory is missing. Behind a link it is not the path's own that would help.
+/// The error if more than the last directory is missing. The hint is a `mkdir` command. If a symlink leads there,
+/// creating the directories of the given path would not help, so the hint shows the symlink instead.
 fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
     let path = missing.parent_path.join(&missing.leaf);
-    let failure = target.elsewhere(Failure::new(format!("there is no directory {}", path.display())));
+    let failure = target.elsewhere(Failure::new(format!("the directory {} does not exist", path.display())));
     match missing.links.last() {
-        Some(link) => failure
-            .hint(CommandLine::new("ls -l").arg(link.path.display()).because("see where the link leads")),
+        Some(link) => failure.hint(
+            CommandLine::new("ls -l").arg(link.path.display()).because("to see where the symlink leads"),
+        ),
         None => {
             let dir = target.path.parent().unwrap_or(&path);
             failure.hint(CommandLine::new(&format!("mkdir -p -m {:o}", target.dir_mode)).arg(dir.display()))
@@ -86,7 +87,7 @@ fn no_directory(target: &Target<'_>, missing: &Missing) -> Failure {
     }
 }
 
-/// How often links may be turned elsewhere while we wait for the lock of where they led.
+/// How often the path may change while we create its directory or wait for the lock, before we give up.
 const MOST_MOVES: usize = 10;
 
 struct Writer<'a> {
@@ -96,7 +97,7 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// A look that fails at what must not be written.
+    /// Like [`read::look`], but fails if the file is untrusted or its path is inaccessible.
     fn look(&self) -> Result<Look> {
         let target = self.target;
         match read::look(target.path, target.role, self.who, target.limit)? {
@@ -109,7 +110,7 @@ impl Writer<'_> {
         }
     }
 
-    /// A look that makes the directory where it is missing.
+    /// Like `look`, but creates a missing directory.
     fn look_or_make(&self) -> Result<Seen> {
         for _ in 0..MOST_MOVES {
             match self.look()? {
@@ -122,7 +123,7 @@ impl Writer<'_> {
     }
 
     fn restless(&self) -> Failure {
-        Failure::new(format!("the way to {} keeps changing", self.target.path.display()))
+        Failure::new(format!("the path to {} keeps changing", self.target.path.display()))
     }
 
     fn make(&self, missing: &Missing) -> Result<()> {
@@ -137,9 +138,9 @@ impl Writer<'_> {
         match directory::make(&missing.parent, &parent, &missing.leaf, self.target.dir_mode, self.who) {
             Ok(()) | Err(Errno::EXIST) => Ok(()),
             Err(Errno::ROFS) => Err(self.target.elsewhere(read_only(&missing.parent_path))),
-            Err(errno) => Err(self
-                .target
-                .elsewhere(Failure::from(errno).context(format!("making the directory {}", path.display())))),
+            Err(errno) => Err(self.target.elsewhere(
+                Failure::from(errno).context(format!("creating the directory {}", path.display())),
+            )),
         }
     }
 
@@ -165,16 +166,16 @@ impl Writer<'_> {
         Err(self.restless())
     }
 
-    /// Replaces the file, or writes into it where that is the only way.
+    /// Replaces the file, or writes it in place if it cannot be replaced.
     fn commit(&self, lock: Lock, seen: &Seen, draft: Draft, change: Change<'_>) -> Result<bool> {
         let place = &seen.place;
         let outcome = match lock {
-            Lock::Forbidden(errno) => Outcome::Impossible("the directory allows no lock file", errno),
+            Lock::Forbidden(errno) => Outcome::Impossible("the directory does not allow a lock file", errno),
             _ => self.replace(&lock, seen, &draft.to).map_err(|failure| unchanged(place, failure))?,
         };
         match outcome {
             Outcome::Replaced => {
-                // The next writer need not wait for this; what it reads is what was renamed.
+                // Release the lock before the sync. The next writer already reads the renamed file.
                 drop(lock);
                 replace::sync_directory(place, self.talk).map(|()| true)
             }
@@ -216,7 +217,7 @@ impl Writer<'_> {
             .map_err(|failure| target.elsewhere(failure.context(format!("{why} ({errno})"))))?;
         if written {
             self.talk.warning(format!(
-                "{} was written in place, since {why} ({errno}): this write was not crash-safe",
+                "{} was written in place because {why} ({errno}); this write was not crash-safe",
                 path.display()
             ));
         }

@@ -297,7 +297,7 @@ fn a_file_that_others_can_write_is_listed_and_not_written() {
     registry(&world, "list").exits(0).prints("r.example").says("WARNING:").says("chmod go-w");
     world.pipe("pw");
     for line in ["login -u ada docker://127.0.0.1:1", "logout docker://r.example"] {
-        registry(&world, line).exits(255).says("can be written by others").says("chmod go-w");
+        registry(&world, line).exits(255).says("is writable by others").says("chmod go-w");
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), LOGIN);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
@@ -322,7 +322,7 @@ fn a_file_that_cannot_be_read_or_written_is_said_before_anybody_is_asked() {
     let world = World::new();
     let file = put(&world, ".docker/config.json", LOGIN);
     let login = ["registry", "login", "-u", "ada", "-p", "pw", &format!("docker://{}", server.host())];
-    for (mode, words) in [(0o000, "chmod u+rw"), (0o400, "cannot be written")] {
+    for (mode, words) in [(0o000, "chmod u+rw"), (0o400, "cannot write to")] {
         fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
         let Some(mut command) = world.command(As::User) else { return };
         fs::set_permissions(file.parent().unwrap(), fs::Permissions::from_mode(0o500)).unwrap();

@@ -69,8 +69,8 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
         end(writer)
             .exits(255)
             .says(&format!("FATAL:   {} was not changed: ", world.user_file().display()))
-            .says(&format!("another program has held the lock {lock} for more than 10 s\n"))
-            .says(&format!("hint:    see who holds it: fuser -v {lock}\n"));
+            .says(&format!("timed out after 10 s waiting for the lock {lock}\n"))
+            .says(&format!("hint:    to see who holds it: fuser -v {lock}\n"));
     }
     before.is_still(&world, "the lock was taken");
     if has("fuser", &["-V"]) {
@@ -147,7 +147,7 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
         }
         let before = Picture::of(&world);
         let says = match kind {
-            "stranger" => format!("the lock {} belongs to uid {STRANGER}\n", lock.display()),
+            "stranger" => format!("the lock {} is owned by uid {STRANGER}\n", lock.display()),
             _ => format!("the lock {} is not a regular file\n", lock.display()),
         };
         process(&world, As::User, "use DefaultRemote").unwrap().exits(255).says(&says).says("\nhint:    ");
@@ -237,7 +237,7 @@ fn two_hundred_writers_and_fifty_readers_at_once() {
     }
     for (line, writer) in writers {
         let mut shown = end(writer);
-        if shown.stderr.contains("has held the lock") {
+        if shown.stderr.contains("waiting for the lock") {
             // On a busy machine the last ones wait in vain. They say so, and change nothing.
             shown = end(start(&world, line));
         }

@@ -93,7 +93,8 @@ fn roots_cache_is_not_where_a_users_link_leads() {
         plant(&world);
         let image = world.path("image.sif");
         let shown = world.run(As::Root, &["-v", "pull", image.to_str().unwrap(), REFERENCE]).exits(0);
-        let (told, link) = (&shown.stderr, if name.contains("root's") { "could place" } else { "a link of" });
+        let (told, link) =
+            (&shown.stderr, if name.contains("root's") { "could have created" } else { "a symlink of" });
         assert!(told.contains("is not kept in the cache: ") && told.contains(link), "{name}: {shown:#?}");
         assert!(image.is_file(), "{name}");
         is_untouched(&world);
@@ -159,18 +160,25 @@ fn an_output_is_not_where_a_strangers_link_leads() {
     plant(&roots(&world), &world.path("open/out"), 0);
     library.forget();
     for (who, output, reason) in [
-        (As::Root, "open/out/x.sif", "is a link that anybody could place here"),
-        (As::Root, "home/out/x.sif", "is a link of uid 54321 to what is not theirs"),
-        (As::Root, "home/out/new.sif", "is a link of uid 54321 to what is not theirs"),
-        (As::Root, "home/moved/x.sif", "uid 54321 could place here, to what is not theirs"),
-        (As::Root, "home/own/x.sif", "is a link of uid 54321 to what is not theirs"),
-        (As::Root, "shared/home/x.sif", "is a link of uid 54322 to what is not theirs"),
-        (As::Root, "shared/out/x.sif", "is a link of uid 54322 in a directory that everybody can write"),
-        (As::User, "shared/out/x.sif", "is a link of uid 54322 in a directory that everybody can write"),
-        (As::User, "shared/home/x.sif", "is a link of uid 54322 in a directory that everybody can write"),
+        (As::Root, "open/out/x.sif", "is a symlink that anybody could have created"),
+        (As::Root, "home/out/x.sif", "is a symlink of uid 54321, but its target belongs to another user"),
+        (As::Root, "home/out/new.sif", "is a symlink of uid 54321, but its target belongs to another user"),
+        (
+            As::Root,
+            "home/moved/x.sif",
+            "uid 54321 could have created, but its target belongs to another user",
+        ),
+        (As::Root, "home/own/x.sif", "is a symlink of uid 54321, but its target belongs to another user"),
+        (As::Root, "shared/home/x.sif", "is a symlink of uid 54322, but its target belongs to another user"),
+        (As::Root, "shared/out/x.sif", "is a symlink of uid 54322 in a world-writable directory"),
+        (As::User, "shared/out/x.sif", "is a symlink of uid 54322 in a world-writable directory"),
+        (As::User, "shared/home/x.sif", "is a symlink of uid 54322 in a world-writable directory"),
     ] {
         // To give the link to root would not help where a user could still move it.
-        pull_as(&world, who, &world.path(output)).exits(255).says(reason).says("hint:    use the path that");
+        pull_as(&world, who, &world.path(output))
+            .exits(255)
+            .says(reason)
+            .says("hint:    use the path of the target");
     }
     assert!(library.requests().is_empty(), "the library was not asked");
     is_untouched(&world);
@@ -195,7 +203,11 @@ fn no_token_goes_out_while_the_users_directory_is_not_trusted() {
     };
     // The directory is somebody else's link, and there is no file in it.
     plant(&roots(&world), &world.user_dir(), USER);
-    world.run(As::Root, &login).exits(255).says("to what is not theirs").never_shows("canary");
+    world
+        .run(As::Root, &login)
+        .exits(255)
+        .says("but its target belongs to another user")
+        .never_shows("canary");
     assert!(library.requests().is_empty());
     world.run(As::Root, &["remote", "status"]).never_shows("canary").says("is not sent: ");
     no_token(&library);
@@ -205,7 +217,7 @@ fn no_token_goes_out_while_the_users_directory_is_not_trusted() {
     make(&world.user_dir(), USER);
     chmod(&world.user_dir(), 0o777);
     library.forget();
-    world.run(As::User, &login).exits(255).says("can be written by others").never_shows("canary");
+    world.run(As::User, &login).exits(255).says("is writable by others").never_shows("canary");
     assert!(library.requests().is_empty());
     world.run(As::User, &["remote", "status"]).says("is not sent: ");
     no_token(&library);

@@ -70,7 +70,7 @@ fn a_group_that_maintains_the_installation_may_write_the_global_file() {
     assert_eq!(mode(&world.global_file()), 0o664, "the group keeps it");
     // The group cannot replace the program: then it may not say what the program believes.
     chmod(&bin, 0o755);
-    world.root_remote("list").exits(255).says("can be written by others").says("hint:    chmod go-w ");
+    world.root_remote("list").exits(255).says("is writable by others").says("hint:    chmod go-w ");
     world
         .run(As::User, &["remote", "list"])
         .exits(0)

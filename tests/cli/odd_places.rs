@@ -103,7 +103,7 @@ fn nothing_is_written_into_a_directory_where_others_can_plant() {
         assert_eq!(fs::read_to_string(&victim).unwrap(), OLD, "{planted}");
         // Root is anybody in somebody's directory, but not where everybody writes.
         assert_eq!(shown.code, 255, "{planted}: {shown:#?}");
-        shown.says("can be written by others").says("mkdir -m 700");
+        shown.says("is writable by others").says("mkdir -m 700");
         process(&world, who, "list").unwrap().exits(0);
     }
 }

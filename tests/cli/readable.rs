@@ -26,7 +26,7 @@ fn a_readable_layer_with_a_secret_is_warned_of_until_a_write_repairs_it() {
             chmod(&world.user_file(), bits);
             let file = world.user_file().display().to_string();
             let warning = format!(
-                "WARNING: {file} can be read by others (mode {bits:04o}) and contains a token or password; run: "
+                "WARNING: {file} is readable by others (mode {bits:04o}) and contains a token or password; run: "
             );
             for line in ["remote list", "remote list --json", "remote check", "registry list"] {
                 let shown = world.run(As::Root, &words(line)).never_shows("t0ken").never_shows("YTpi");
@@ -38,9 +38,9 @@ fn a_readable_layer_with_a_secret_is_warned_of_until_a_write_repairs_it() {
                 );
             }
             assert_eq!(mode(&world.user_file()), bits, "reading changes nothing");
-            world.remote("add --no-login other other.example").exits(0).never_shows("can be read");
+            world.remote("add --no-login other other.example").exits(0).never_shows("is readable");
             assert_eq!(mode(&world.user_file()), 0o600);
-            world.remote("list").exits(0).never_shows("can be read");
+            world.remote("list").exits(0).never_shows("is readable");
         }
     }
     let world = World::new();
@@ -56,12 +56,12 @@ fn a_readable_auth_file_with_a_secret_is_warned_of() {
     chmod(&file, 0o644);
     let world = world.with_env("APPTAINER_AUTH_FILE", file.as_os_str());
     let warning = format!(
-        "WARNING: {0} can be read by others (mode 0644) and contains a token or password; run: chmod 600 {0}\n",
+        "WARNING: {0} is readable by others (mode 0644) and contains a token or password; run: chmod 600 {0}\n",
         file.display()
     );
     world.run(As::Root, &words("registry list")).exits(0).says(&warning);
     fs::write(&file, "{\"auths\":{\"r.example\":{}}}").unwrap();
-    world.run(As::Root, &words("registry list")).exits(0).never_shows("can be read");
+    world.run(As::Root, &words("registry list")).exits(0).never_shows("is readable");
 }
 
 #[test]
@@ -80,9 +80,8 @@ fn every_command_says_that_a_token_is_held_back_and_what_mends_it() {
     // The home of this world is root's where root runs the tests.
     let ask = if is_root() { "ask your administrator to run: " } else { "" };
     let mend = format!("hint:    {ask}chmod go-w {dir} && chmod go-w {file}\n");
-    let held = format!(
-        "the token for lab is not sent: {dir} can be written by others (mode 0777), and {file} can be"
-    );
+    let held =
+        format!("the token for lab is not sent: {dir} is writable by others (mode 0777), and {file} is");
     for line in ["status", "status --strict", "status --json", "status --min-ttl 1h", "get-login-password"] {
         let code = if ["status", "status --json"].contains(&line) { 0 } else { 255 };
         let shown = world

@@ -1,4 +1,4 @@
-//! Whose links are followed, by who made them and where; and what a directory that was opened once shows of itself.
+//! Which symlinks are followed, by owner and location; open directories; and path resolution.
 
 use super::super::directory::readable;
 use super::super::place::{Last, Link, Place, Resolved, resolve};
@@ -13,14 +13,14 @@ const USER: u32 = 1000;
 const STRANGER: u32 = 1001;
 const ROOT: u32 = 0;
 
-/// What a directory or link looks like that belongs to `owner`.
+/// The `stat` of a directory or symlink.
 fn stat(owner: u32, mode: u32) -> Stat {
     let mut stat = rustix::fs::stat("/").unwrap();
     (stat.st_uid, stat.st_mode) = (owner, 0o040_000 | mode);
     stat
 }
 
-/// A link of `owner` in a directory of (owner, mode).
+/// A symlink of `owner` in a directory with this owner and mode.
 fn link(owner: u32, dir: (u32, u32)) -> Link {
     Link {
         path: "/d/link".into(),
@@ -33,14 +33,16 @@ fn link(owner: u32, dir: (u32, u32)) -> Link {
 }
 
 #[test]
-fn who_may_lead_whom_with_a_link() {
-    const SHARED: &str = "is a link of uid 1001 in a directory that everybody can write";
-    const THEIRS: &str = "is a link of uid 1000 to what is not theirs";
-    const PLACED: &str = "is a link that uid 1000 could place here, to what is not theirs";
-    const ANYBODY: &str = "is a link that anybody could place here: everybody can write its directory";
-    const READ: &str = "use the path that it leads to: readlink -f /d/link";
+fn symlinks_are_followed_only_where_their_owner_may_redirect() {
+    const SHARED: &str = "is a symlink of uid 1001 in a world-writable directory";
+    const THEIRS: &str = "is a symlink of uid 1000, but its target belongs to another user";
+    const PLACED: &str =
+        "is a symlink that uid 1000 could have created, but its target belongs to another user";
+    const ANYBODY: &str =
+        "is a symlink that anybody could have created, because its directory is world-writable";
+    const READ: &str = "use the path of the target: readlink -f /d/link";
     const CHOWN: &str = "chown -h root /d/link";
-    // Who follows, the link's owner, its directory, the owners of the directory and file that it leads to.
+    // The uid that follows, the symlink's owner, its directory, the owners of the target's directory and file.
     for (who, owner, dir, to, file, expected) in [
         (USER, USER, (USER, 0o755), ROOT, None, None),
         (USER, ROOT, (ROOT, 0o1777), ROOT, None, None),
@@ -75,15 +77,15 @@ fn who_may_lead_whom_with_a_link() {
 }
 
 #[test]
-fn advice_is_a_command_or_what_to_do() {
+fn advice_is_a_command_or_a_sentence() {
     let (who, way) = (Identity { uid: ROOT }, stat(ROOT, 0o755));
     let advice = |dir| judge_way(who, &[link(USER, dir)], &way, None).unwrap().remedy.advice();
     assert_eq!(advice((ROOT, 0o755)), "run: chown -h root /d/link");
-    assert_eq!(advice((USER, 0o755)), "use the path that it leads to: readlink -f /d/link");
+    assert_eq!(advice((USER, 0o755)), "use the path of the target: readlink -f /d/link");
 }
 
 #[test]
-fn an_open_directory_knows_its_path_and_gives_regular_files() {
+fn an_open_directory_has_a_path_and_opens_only_regular_files() {
     let world = World::new();
     let dir = world.path("").canonicalize().unwrap();
     std::fs::write(dir.join("file"), "x").unwrap();
@@ -98,11 +100,11 @@ fn an_open_directory_knows_its_path_and_gives_regular_files() {
         assert!(opened.file(other.as_ref()).is_none(), "{other}");
     }
     let flags = rustix::io::fcntl_getfd(readable(&opened.open).unwrap()).unwrap();
-    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "no program that is started gets it");
+    assert!(flags.contains(rustix::io::FdFlags::CLOEXEC), "child processes must not inherit it");
 }
 
 #[test]
-fn what_is_in_the_place_of_a_file_is_told() {
+fn destinations_report_the_type_of_an_existing_file() {
     let world = World::new();
     let dir = world.path("").canonicalize().unwrap();
     std::fs::write(dir.join("file"), "x").unwrap();
@@ -129,7 +131,7 @@ fn what_is_in_the_place_of_a_file_is_told() {
 }
 
 #[test]
-fn a_place_is_a_name_in_a_directory() {
+fn places_are_compared_by_directory_and_name() {
     let world = World::new();
     let dir = world.path("").canonicalize().unwrap();
     std::fs::create_dir(dir.join("sub")).unwrap();
@@ -154,7 +156,7 @@ fn a_place_is_a_name_in_a_directory() {
 }
 
 #[test]
-fn a_file_is_opened_at_once_only_where_no_link_leads_to_it() {
+fn a_file_is_opened_right_away_only_without_symlinks() {
     let world = World::new();
     let dir = world.path("").canonicalize().unwrap();
     std::fs::write(dir.join("file"), "x").unwrap();

@@ -1,4 +1,4 @@
-//! What a new file gets: owner, mode and attributes.
+//! The metadata of new files: owner, mode and extended attributes.
 
 use super::super::Role;
 use super::super::meta::{is_copied, is_handed_over, lost, set_mode};
@@ -10,7 +10,7 @@ use rustix::io::Errno;
 const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
 
 #[test]
-fn root_gives_away_what_it_makes_in_the_directory_of_another() {
+fn root_hands_over_new_files_in_another_users_directory() {
     for (who, owner, expected) in [(0, 1000, true), (0, 0, false), (1000, 1000, false), (1000, 0, false)] {
         let mut dir = rustix::fs::stat("/").unwrap();
         dir.st_uid = owner;
@@ -19,7 +19,7 @@ fn root_gives_away_what_it_makes_in_the_directory_of_another() {
 }
 
 #[test]
-fn a_mode_that_cannot_be_set_matters_where_it_leaves_more_open() {
+fn failing_to_set_a_mode_is_an_error_only_if_it_leaves_extra_bits() {
     let world = World::new();
     for (now, wanted, fine) in [
         (0o600, 0o600, true),
@@ -32,7 +32,7 @@ fn a_mode_that_cannot_be_set_matters_where_it_leaves_more_open() {
         let _ = fs::remove_file(&path);
         fs::write(&path, "x").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(now)).unwrap();
-        // Of a file that was opened by O_PATH no mode can be changed.
+        // fchmod fails on an O_PATH handle.
         let file = rustix::fs::open(&path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).unwrap();
         assert_eq!(set_mode(file.as_fd(), wanted).is_ok(), fine, "{now:o} to {wanted:o}");
         let file = fs::File::open(&path).unwrap();
@@ -42,7 +42,7 @@ fn a_mode_that_cannot_be_set_matters_where_it_leaves_more_open() {
 }
 
 #[test]
-fn attributes_go_along_unless_they_describe_the_old_content() {
+fn attributes_are_copied_unless_they_describe_the_old_content() {
     for (name, of_users, of_global) in [
         ("user.note", true, true),
         ("trusted.note", true, true),
@@ -61,7 +61,7 @@ fn attributes_go_along_unless_they_describe_the_old_content() {
 }
 
 #[test]
-fn an_attribute_that_is_lost_is_an_error_where_it_lets_somebody_in() {
+fn losing_an_acl_or_a_full_disk_is_an_error() {
     let talk = Talk::new(Box::new(Sink::default()), 5, false);
     for (name, errno, fine) in [
         ("user.note", Errno::PERM, true),

@@ -1,5 +1,5 @@
-//! The promises of this module on real directories. What takes root (another uid, a mount) runs in a thread
-//! of its own, whose uid or mount namespace no other test shares, and is skipped for an ordinary user.
+//! Tests of this module on real directories. Tests that need root (another uid, a mount) run in their own thread with
+//! its own uid or mount namespace, and are skipped for ordinary users.
 
 mod links;
 mod meta;
@@ -23,11 +23,11 @@ use std::process::Command;
 
 const LIMIT: u64 = 1 << 20;
 
-/// A uid without an entry anywhere.
+/// A uid that is not in the passwd file.
 const SOMEBODY: u32 = 54321;
 const STRANGER: u32 = 54322;
 
-/// Trusts the owner of an executable.
+/// Trusts this owner of the executable.
 fn owner_trusted(uid: u32) -> Trusted {
     Trusted { owner: Some(uid), group: None }
 }
@@ -36,7 +36,7 @@ fn me() -> Identity {
     Identity { uid: rustix::process::geteuid().as_raw() }
 }
 
-/// Whether the tests that need root can run, a root to whom every uid belongs; says so where they cannot.
+/// Whether tests that need root can run. Root must be able to use every uid. Otherwise reports a skipped test.
 fn root() -> bool {
     let every_uid = || fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295"));
     let root = me().is_root() && every_uid();
@@ -46,27 +46,27 @@ fn root() -> bool {
     root
 }
 
-/// Whether root can make mounts that no other test sees; says so where it cannot.
+/// Whether root can create mounts that other tests do not see. Otherwise reports a skipped test.
 fn mounts() -> bool {
     let root = root();
     let can = root && can_mount(&[]);
     if root && !can {
-        skipped("needs private mounts: a filesystem of the test's own");
+        skipped("needs private mounts: a separate filesystem");
     }
     can
 }
 
-/// A directory for one test; 0700, as `tempfile` makes it.
+/// A directory for one test. `tempfile` creates it with mode 0700.
 struct World(tempfile::TempDir);
 
 impl World {
     fn new() -> Self {
-        // Directories on the way have the usual modes, whatever the umask of whoever runs the tests.
+        // The parent directories get the usual modes, regardless of the umask of the user who runs the tests.
         rustix::process::umask(Mode::from_raw_mode(0o022));
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// One that belongs to `uid`.
+    /// A directory owned by `uid`.
     fn of(uid: u32) -> Self {
         let world = Self::new();
         std::os::unix::fs::chown(world.path(""), Some(uid), Some(uid)).unwrap();
@@ -111,14 +111,14 @@ fn text(path: &Path) -> String {
     fs::read_to_string(path).unwrap()
 }
 
-/// Runs `body` and returns what was said, at every level.
+/// Runs `body` and returns its messages of all levels.
 fn said<T>(body: impl FnOnce(&Talk) -> T) -> (T, String) {
     let sink = Sink::default();
     let done = body(&Talk::new(Box::new(sink.clone()), 5, false));
     (done, sink.text())
 }
 
-/// A change that puts `text` there, whatever was there.
+/// A change that replaces any content with `text`.
 fn to(text: &str) -> impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>> {
     let text = text.as_bytes().to_vec();
     move |_| Ok(Some(text.clone()))
@@ -128,12 +128,12 @@ fn apply(target: &Target<'_>, who: Identity, change: Change<'_>) -> Result<bool>
     said(|talk| update(target, who, talk, change)).0
 }
 
-/// Writes `text` as a user's file, as whoever this is.
+/// Writes `text` to a user's file as the current user.
 fn set(path: &Path, text: &str) -> Result<bool> {
     apply(&Target::user(path, LIMIT), me(), &mut to(text))
 }
 
-/// Message and hints of a failure.
+/// The message and hints of an error.
 fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
     let failure = result.unwrap_err();
     format!(
@@ -143,7 +143,7 @@ fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
     )
 }
 
-/// Runs `body` in a thread with a umask of its own.
+/// Runs `body` in a thread with its own umask.
 fn with_umask<T: Send>(mask: u32, body: impl FnOnce() -> T + Send) -> T {
     alone(UnshareFlags::FS, || {
         rustix::process::umask(Mode::from_raw_mode(mask));
@@ -151,7 +151,7 @@ fn with_umask<T: Send>(mask: u32, body: impl FnOnce() -> T + Send) -> T {
     })
 }
 
-/// Runs `body` in a thread that is `uid`; needs root.
+/// Runs `body` in a thread as `uid`. Needs root.
 fn as_uid<T: Send>(uid: u32, body: impl FnOnce(Identity) -> T + Send) -> T {
     alone(UnshareFlags::FS, || {
         let (id, gid) = (Uid::from_raw(uid), Gid::from_raw(uid));
@@ -162,7 +162,7 @@ fn as_uid<T: Send>(uid: u32, body: impl FnOnce(Identity) -> T + Send) -> T {
     })
 }
 
-/// Runs `body` in a thread whose mounts nobody else sees; needs root.
+/// Runs `body` in a thread with its own mount namespace. Needs root.
 fn with_mounts<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     alone(UnshareFlags::FS | UnshareFlags::NEWNS, || {
         run("mount", &["--make-rprivate", "/"]);
@@ -179,7 +179,7 @@ fn alone<T: Send>(flags: UnshareFlags, body: impl FnOnce() -> T + Send) -> T {
     std::thread::scope(|scope| scope.spawn(thread).join()).unwrap()
 }
 
-/// Runs a system tool; its children see this thread's mounts and uid.
+/// Runs a system tool with the mounts and uid of this thread.
 fn run(program: &str, arguments: &[&str]) {
     let status = Command::new(program).args(arguments).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");

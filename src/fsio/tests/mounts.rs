@@ -1,4 +1,4 @@
-//! Mounted volumes: read-only ones that everybody could write by their mode, and files that are mount points.
+//! Mounted volumes: read-only ones with world-writable modes, and files that are mount points.
 
 use super::super::{Role, read, require_writable};
 use super::*;
@@ -6,7 +6,7 @@ use std::os::unix::fs::{chown, symlink};
 
 const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
 
-/// A volume as Kubernetes mounts it: everybody can write it by its modes, and the file is behind two links.
+/// A volume as Kubernetes mounts it: its modes are world-writable, and two symlinks lead to the file.
 fn volume(world: &World, owner: u32) -> (PathBuf, PathBuf) {
     let dir = world.path("volume");
     fs::create_dir(&dir).unwrap();
@@ -32,7 +32,7 @@ fn reasons(path: &Path) -> Vec<Option<String>> {
 }
 
 #[test]
-fn a_read_only_volume_of_roots_is_trusted_whatever_its_modes() {
+fn a_read_only_volume_of_root_is_trusted_with_any_modes() {
     if !mounts() {
         return;
     }
@@ -40,10 +40,10 @@ fn a_read_only_volume_of_roots_is_trusted_whatever_its_modes() {
     chmod(&world.path(""), 0o755);
     with_mounts(|| {
         let (dir, file) = volume(&world, 0);
-        assert!(reasons(&file).iter().all(|reason| reason.as_ref().unwrap().contains("written by others")));
+        assert!(reasons(&file).iter().all(|reason| reason.as_ref().unwrap().contains("writable by others")));
         run("mount", &["-o", "remount,ro", str(&dir)]);
         assert_eq!(reasons(&file), [None, None, None, None]);
-        // Not so through another mount of it that can be written.
+        // It is not trusted through a second, writable mount of the same filesystem.
         fs::create_dir(world.path("again")).unwrap();
         run("mount", &["--bind", str(&dir), str(&world.path("again"))]);
         run("mount", &["-o", "remount,rw", str(&dir)]);
@@ -54,7 +54,7 @@ fn a_read_only_volume_of_roots_is_trusted_whatever_its_modes() {
 }
 
 #[test]
-fn a_read_only_volume_with_a_file_of_a_stranger_is_not_trusted() {
+fn a_read_only_volume_with_another_users_file_is_not_trusted() {
     if !mounts() {
         return;
     }
@@ -63,14 +63,14 @@ fn a_read_only_volume_with_a_file_of_a_stranger_is_not_trusted() {
     with_mounts(|| {
         let (dir, file) = volume(&world, STRANGER);
         run("mount", &["-o", "remount,ro", str(&dir)]);
-        let stranger = Some("belongs to uid 54322, who is not trusted with it".to_string());
-        // Root reads everybody's.
+        let stranger = Some("is owned by uid 54322".to_string());
+        // Root trusts the files of every user.
         assert_eq!(reasons(&file), [None, stranger.clone(), stranger.clone(), stranger]);
     });
 }
 
 #[test]
-fn what_is_mounted_read_only_is_named_with_the_way_round_it() {
+fn errors_name_the_read_only_mount_and_how_to_avoid_it() {
     if !mounts() {
         return;
     }
@@ -104,7 +104,7 @@ fn what_is_mounted_read_only_is_named_with_the_way_round_it() {
 }
 
 #[test]
-fn a_readers_lock_on_the_global_file_does_not_keep_root_from_writing() {
+fn a_readers_lock_on_the_global_file_does_not_stop_root_from_writing() {
     if !mounts() {
         return;
     }
@@ -120,7 +120,7 @@ fn a_readers_lock_on_the_global_file_does_not_keep_root_from_writing() {
         target.patience = std::time::Duration::from_millis(50);
         let (done, said) = said(|talk| update(&target, me(), talk, &mut to("new")));
         assert!(done.unwrap());
-        assert!(said.contains("another program has held the lock"), "{said}");
+        assert!(said.contains("waiting for the lock"), "{said}");
         assert!(said.contains("; writing without the lock\n"), "{said}");
         assert_eq!(text(&path), "new");
     });

@@ -1,4 +1,4 @@
-//! Odd places: bind mounts, directories that forbid creation, full and read-only filesystems.
+//! Unusual filesystems: bind mounts, directories that do not allow new files, full and read-only filesystems.
 
 use super::*;
 
@@ -29,8 +29,8 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
             assert_eq!(
                 said,
                 format!(
-                    "WARNING: {name} was written in place, since the file is a mount point \
-                     (Device or resource busy (os error 16)): this write was not crash-safe\n"
+                    "WARNING: {name} was written in place because the file is a mount point \
+                     (Device or resource busy (os error 16)); this write was not crash-safe\n"
                 )
             );
             assert_eq!(text(&path), content);
@@ -42,7 +42,7 @@ fn a_file_that_is_a_mount_point_is_written_in_place() {
 }
 
 #[test]
-fn a_writable_file_in_a_directory_that_forbids_creation_is_written_in_place() {
+fn a_writable_file_in_a_read_only_directory_is_written_in_place() {
     if !root() {
         return;
     }
@@ -55,23 +55,23 @@ fn a_writable_file_in_a_directory_that_forbids_creation_is_written_in_place() {
     };
     let (done, said) = write("new");
     assert!(done.unwrap());
-    assert!(said.contains("the directory allows no lock file (Permission denied"), "{said}");
+    assert!(said.contains("the directory does not allow a lock file (Permission denied"), "{said}");
     assert_eq!((text(&path).as_str(), mode(&path)), ("new", 0o600));
     assert_eq!(world.names(""), ["remote.yaml"]);
-    // With the lock file there, the temporary is what cannot be made.
+    // With an existing lock file, creating the temporary file fails.
     let lock = world.put(".remote.yaml.lock", "", 0o600);
     std::os::unix::fs::chown(&lock, Some(SOMEBODY), Some(SOMEBODY)).unwrap();
     let (done, said) = write("newer");
     assert!(done.unwrap());
-    assert!(said.contains("the directory allows no new file (Permission denied"), "{said}");
-    // Without the file there is nothing that could be written.
+    assert!(said.contains("the directory does not allow new files (Permission denied"), "{said}");
+    // A missing file cannot be written in place.
     fs::remove_file(&path).unwrap();
     let (done, _) = write("newest");
     assert!(told(done).starts_with(&format!("creating {}: Permission denied", path.display())));
 }
 
 #[test]
-fn a_file_locked_in_place_is_waited_for() {
+fn writing_in_place_waits_for_the_lock_on_the_file() {
     if !root() {
         return;
     }
@@ -84,13 +84,13 @@ fn a_file_locked_in_place_is_waited_for() {
     as_uid(SOMEBODY, |who| {
         let mut target = Target::user(&path, LIMIT);
         target.patience = std::time::Duration::from_millis(50);
-        assert!(told(apply(&target, who, &mut to("new"))).contains("another program has held the lock"));
+        assert!(told(apply(&target, who, &mut to("new"))).contains("waiting for the lock"));
     });
     assert_eq!(text(&path), "old");
 }
 
 #[test]
-fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
+fn a_full_disk_leaves_the_old_file_intact_and_no_temporary_file() {
     if !mounts() {
         return;
     }
@@ -108,7 +108,7 @@ fn a_full_disk_leaves_the_old_file_whole_and_no_temporary() {
 }
 
 #[test]
-fn a_full_disk_under_a_mount_point_leaves_the_old_content() {
+fn a_full_disk_keeps_the_old_content_of_a_mount_point() {
     if !mounts() {
         return;
     }
@@ -127,7 +127,7 @@ fn a_full_disk_under_a_mount_point_leaves_the_old_content() {
 }
 
 #[test]
-fn no_inode_left_is_a_full_disk_too() {
+fn running_out_of_inodes_counts_as_a_full_disk() {
     if !mounts() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Reading: what is found, what is refused, and that nothing is left behind.
+//! Reading: results, refused files, and that no files are created.
 
 use super::super::{FileState, Role, read, read_cache, write_cache};
 use super::*;
@@ -15,7 +15,7 @@ fn bytes(path: &Path) -> Option<String> {
 }
 
 #[test]
-fn what_is_absent_stays_absent() {
+fn a_missing_file_is_not_created() {
     let world = World::new();
     assert_eq!(look(&world.path("remote.yaml")).unwrap(), FileState::default());
     assert_eq!(look(&world.path("a/b/remote.yaml")).unwrap(), FileState::default());
@@ -32,7 +32,7 @@ fn the_whole_content_is_read() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_named_and_never_waited_for() {
+fn other_file_types_are_refused_by_name_without_blocking() {
     let world = World::new();
     fs::create_dir(world.path("dir")).unwrap();
     run("mkfifo", &[str(&world.path("fifo"))]);
@@ -54,14 +54,14 @@ fn a_file_over_the_limit_is_refused() {
     let path = world.put("remote.yaml", "12345", 0o600);
     assert_eq!(*read(&path, Role::User, me(), 5).unwrap().bytes.unwrap(), b"12345");
     assert!(told(read(&path, Role::User, me(), 4)).contains("is larger than 4 bytes"));
-    // /proc says 0 bytes, and has more.
+    // Files in /proc report a size of 0.
     let unsized_file = Path::new("/proc/self/status");
     assert!(told(read(unsized_file, Role::User, me(), 4)).contains("is larger than 4 bytes"));
     assert!(read(unsized_file, Role::User, me(), LIMIT).unwrap().bytes.unwrap().len() > 100);
 }
 
 #[test]
-fn links_are_followed_relative_to_where_they_stand() {
+fn relative_symlinks_start_at_their_own_directory() {
     let world = World::new();
     world.put("dots/apptainer/remote.yaml", "x", 0o600);
     symlink("dots/./apptainer", world.path(".apptainer")).unwrap();
@@ -73,7 +73,7 @@ fn links_are_followed_relative_to_where_they_stand() {
 }
 
 #[test]
-fn links_in_a_circle_are_an_error() {
+fn symlink_loops_are_an_error() {
     let world = World::new();
     symlink("b", world.path("a")).unwrap();
     symlink("a", world.path("b")).unwrap();
@@ -82,7 +82,7 @@ fn links_in_a_circle_are_an_error() {
 }
 
 #[test]
-fn a_link_of_proc_is_read_and_not_replaced() {
+fn a_proc_magic_link_is_read_but_not_replaced() {
     let world = World::new();
     let path = world.put("remote.yaml", "x", 0o600);
     let file = fs::File::open(&path).unwrap();
@@ -93,7 +93,7 @@ fn a_link_of_proc_is_read_and_not_replaced() {
 }
 
 #[test]
-fn a_way_that_cannot_be_gone_is_told_for_a_user_and_fatal_for_the_global_file() {
+fn an_inaccessible_path_is_reported_for_a_user_and_fatal_for_the_global_file() {
     let world = World::new();
     world.put("file", "", 0o600);
     let path = world.path("file/.apptainer/remote.yaml");
@@ -107,7 +107,7 @@ fn a_way_that_cannot_be_gone_is_told_for_a_user_and_fatal_for_the_global_file() 
 }
 
 #[test]
-fn an_unreadable_home_is_no_home_and_an_unreadable_file_is_an_error() {
+fn an_unreadable_home_counts_as_missing_but_an_unreadable_file_is_an_error() {
     if !root() {
         return;
     }
@@ -130,7 +130,7 @@ fn an_unreadable_home_is_no_home_and_an_unreadable_file_is_an_error() {
 }
 
 #[test]
-fn the_cache_keeps_a_document_and_makes_no_user_directory() {
+fn the_cache_stores_documents_but_does_not_create_the_user_directory() {
     let world = World::new();
     let user = world.path("user");
     assert!(write_cache(&user, "a.services.json", b"{}", me(), true).is_err());
@@ -153,7 +153,7 @@ fn the_cache_keeps_a_document_and_makes_no_user_directory() {
 }
 
 #[test]
-fn a_cached_document_that_others_made_or_can_write_is_not_believed() {
+fn cached_documents_owned_or_writable_by_others_are_ignored() {
     let world = World::new();
     let user = world.path("");
     write_cache(&user, "a", b"x", me(), true).unwrap();
@@ -184,7 +184,7 @@ fn a_cached_document_that_others_made_or_can_write_is_not_believed() {
 }
 
 #[test]
-fn temporaries_in_the_cache_go_when_they_are_old() {
+fn old_temporary_files_in_the_cache_are_removed() {
     let world = World::new();
     write_cache(&world.path(""), "a", b"x", me(), true).unwrap();
     let old = world.put("remote-cache/.tmp-0123456789abcdef", "", 0o600);
@@ -195,7 +195,7 @@ fn temporaries_in_the_cache_go_when_they_are_old() {
 }
 
 #[test]
-fn what_root_caches_in_a_users_directory_is_that_users() {
+fn cache_files_that_root_writes_belong_to_the_directorys_owner() {
     if !root() {
         return;
     }
@@ -209,7 +209,7 @@ fn what_root_caches_in_a_users_directory_is_that_users() {
 }
 
 #[test]
-fn reading_sees_what_writing_wrote() {
+fn reading_returns_what_was_written() {
     let world = World::new();
     let path = world.path("remote.yaml");
     set(&path, "x").unwrap();
@@ -218,7 +218,7 @@ fn reading_sees_what_writing_wrote() {
 }
 
 #[test]
-fn a_content_is_never_shown_by_debug() {
+fn debug_output_omits_the_content() {
     let world = World::new();
     let path = world.put("remote.yaml", "canary", 0o600);
     let shown = format!("{:?}", read(&path, Role::User, me(), LIMIT).unwrap());

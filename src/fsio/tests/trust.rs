@@ -1,4 +1,4 @@
-//! Whom to trust, in each case with the command that puts it right.
+//! Trust in owners and modes, each case with the command that fixes it.
 
 use super::super::{Distrust, Role, read};
 use super::*;
@@ -25,14 +25,14 @@ fn remedy(path: &Path, role: Role, who: Identity) -> Option<String> {
 const GLOBAL: Role = Role::Global { trusted: Trusted { owner: None, group: None } };
 
 #[test]
-fn a_users_file_that_others_can_write_is_read_and_not_written() {
+fn a_users_file_writable_by_others_is_read_but_not_written() {
     let world = World::new();
     let path = world.put("remote.yaml", "x", 0o600);
     assert_eq!(distrust(&path, Role::User, me()), None);
     for bad in [0o602, 0o620, 0o666] {
         chmod(&path, bad);
         let found = distrust(&path, Role::User, me()).unwrap();
-        assert_eq!(found.reason, format!("can be written by others (mode {bad:04o})"));
+        assert_eq!(found.reason, format!("is writable by others (mode {bad:04o})"));
         assert_eq!(Hint::from(found.remedy).to_string(), format!("chmod go-w {}", path.display()));
         assert_eq!(text(&path), "x");
     }
@@ -44,13 +44,13 @@ fn a_users_file_that_others_can_write_is_read_and_not_written() {
     let found = remedy(&path, Role::User, me()).unwrap();
     assert_eq!(
         found,
-        format!("use a directory that only you can write: mkdir -m 700 {}/NAME", dir.display())
+        format!("use a directory that only you can write to: mkdir -m 700 {}/NAME", dir.display())
     );
     assert_eq!(world.names(""), ["remote.yaml"]);
 }
 
 #[test]
-fn a_missing_file_is_distrusted_where_others_can_write_the_directory() {
+fn a_missing_file_is_untrusted_if_others_can_write_to_the_directory() {
     let world = World::new();
     chmod(&world.path(""), 0o777);
     let path = world.path("remote.yaml");
@@ -62,7 +62,7 @@ fn a_missing_file_is_distrusted_where_others_can_write_the_directory() {
 }
 
 #[test]
-fn the_directory_of_a_users_link_counts_too() {
+fn the_directory_of_a_users_symlink_is_checked_too() {
     let world = World::new();
     world.put("good/remote.yaml", "x", 0o600);
     fs::create_dir(world.path("bad")).unwrap();
@@ -73,7 +73,7 @@ fn the_directory_of_a_users_link_counts_too() {
 }
 
 #[test]
-fn a_users_file_is_theirs_or_roots() {
+fn a_users_file_must_belong_to_that_user_or_root() {
     if !root() {
         return;
     }
@@ -105,7 +105,7 @@ fn a_users_file_is_theirs_or_roots() {
 }
 
 #[test]
-fn root_follows_a_users_link_only_to_what_is_that_users() {
+fn root_follows_a_users_symlink_only_to_that_users_files() {
     if !root() {
         return;
     }
@@ -115,25 +115,27 @@ fn root_follows_a_users_link_only_to_what_is_that_users() {
     symlink("roots/made", &link).unwrap();
     std::os::unix::fs::lchown(&link, Some(SOMEBODY), None).unwrap();
     let told = told(set(&link, "x"));
-    assert!(told.contains("is a link of uid 54321 to what is not theirs"), "{told}");
+    assert!(told.contains("is a symlink of uid 54321, but its target belongs to another user"), "{told}");
     assert!(world.names("roots").is_empty());
-    // A directory that is not there yet is no way round that.
+    // The same holds if the target's directory does not exist yet.
     let dir = world.path(".apptainer");
     symlink("roots/made", &dir).unwrap();
     std::os::unix::fs::lchown(&dir, Some(SOMEBODY), None).unwrap();
-    assert!(super::told(set(&dir.join("remote.yaml"), "x")).contains("to what is not theirs"));
+    assert!(
+        super::told(set(&dir.join("remote.yaml"), "x")).contains("but its target belongs to another user")
+    );
     assert!(world.names("roots").is_empty());
     chown(world.path("roots"), Some(SOMEBODY), None).unwrap();
     set(&link, "x").unwrap();
     assert_eq!(owner(&world.path("roots/made")).0, SOMEBODY);
-    // A file of root's is not the user's to name, not even in the user's directory.
+    // The user's symlink must not select a file of root, not even one in the user's directory.
     chown(world.path("roots/made"), Some(0), None).unwrap();
-    assert!(super::told(set(&link, "y")).contains("to what is not theirs"));
+    assert!(super::told(set(&link, "y")).contains("but its target belongs to another user"));
     assert_eq!(text(&world.path("roots/made")), "x");
 }
 
 #[test]
-fn a_group_that_can_replace_the_program_may_write_the_global_file() {
+fn a_group_that_can_replace_the_program_may_write_to_the_global_file() {
     if !root() {
         return;
     }
@@ -163,7 +165,7 @@ fn a_group_that_can_replace_the_program_may_write_the_global_file() {
 }
 
 #[test]
-fn the_overflow_uid_is_nobodys_outside_a_user_namespace() {
+fn the_overflow_uid_is_not_trusted_outside_a_user_namespace() {
     if !root() {
         return;
     }
@@ -175,7 +177,7 @@ fn the_overflow_uid_is_nobodys_outside_a_user_namespace() {
 }
 
 #[test]
-fn the_global_file_is_roots_or_the_executables_owners() {
+fn the_global_file_must_belong_to_root_or_the_executables_owner() {
     if !root() {
         return;
     }
@@ -203,7 +205,7 @@ fn the_global_file_is_roots_or_the_executables_owners() {
 }
 
 #[test]
-fn each_link_to_the_global_file_counts_and_trusted_ones_are_followed() {
+fn each_symlink_to_the_global_file_is_checked_and_trusted_ones_are_followed() {
     if !root() {
         return;
     }

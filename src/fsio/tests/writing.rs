@@ -1,11 +1,11 @@
-//! Writing: modes, links, attributes, locks, many writers at once.
+//! Writing: modes, symlinks, attributes, locks, concurrent writers.
 
 use super::*;
 use std::os::unix::fs::symlink;
 use std::time::{Duration, Instant};
 
 #[test]
-fn what_is_made_has_its_mode_whatever_the_umask() {
+fn new_files_get_their_mode_regardless_of_the_umask() {
     for mask in [0, 0o077, 0o277, 0o777] {
         let world = World::new();
         let (user, global) = (world.path(".apptainer/remote.yaml"), world.path("apptainer/remote.yaml"));
@@ -42,7 +42,7 @@ fn a_change_that_changes_nothing_leaves_no_trace() {
 }
 
 #[test]
-fn a_change_that_fails_leaves_no_trace_and_its_words_alone() {
+fn a_failed_change_leaves_no_trace_and_keeps_its_message() {
     let world = World::new();
     let failing = &mut |_: Option<&[u8]>| Err(crate::error::Failure::new("no such remote"));
     let path = world.path("dir/remote.yaml");
@@ -51,14 +51,14 @@ fn a_change_that_fails_leaves_no_trace_and_its_words_alone() {
 }
 
 #[test]
-fn the_change_is_made_to_what_is_there_under_the_lock() {
+fn the_change_applies_to_the_content_under_the_lock() {
     let world = World::new();
     let path = world.put("remote.yaml", "a", 0o600);
     let mut seen = Vec::new();
     apply(&Target::user(&path, LIMIT), me(), &mut |now| {
         let now = String::from_utf8(now.unwrap().to_vec()).unwrap();
         if seen.is_empty() {
-            // Somebody is faster, after we read and before we lock.
+            // Another writer changes the file after we read it and before we lock it.
             fs::write(&path, "b").unwrap();
         }
         seen.push(now.clone());
@@ -70,16 +70,19 @@ fn the_change_is_made_to_what_is_there_under_the_lock() {
 }
 
 #[test]
-fn only_the_last_directory_is_made() {
+fn only_the_last_directory_is_created() {
     let world = World::new();
     let told = told(set(&world.path("home/.apptainer/remote.yaml"), "x"));
     let (home, dir) = (world.path("home"), world.path("home/.apptainer"));
-    assert_eq!(told, format!("there is no directory {}\nmkdir -p -m 700 {}", home.display(), dir.display()));
+    assert_eq!(
+        told,
+        format!("the directory {} does not exist\nmkdir -p -m 700 {}", home.display(), dir.display())
+    );
     assert!(world.names("").is_empty());
 }
 
 #[test]
-fn a_link_stays_and_its_target_is_replaced() {
+fn a_symlink_stays_and_its_target_is_replaced() {
     let world = World::new();
     world.put("dots/remote", "old", 0o600);
     fs::create_dir(world.path(".apptainer")).unwrap();
@@ -95,7 +98,7 @@ fn a_link_stays_and_its_target_is_replaced() {
 }
 
 #[test]
-fn a_dangling_link_gets_its_target() {
+fn the_target_of_a_broken_symlink_is_created() {
     let world = World::new();
     symlink("dots/remote", world.path("remote.yaml")).unwrap();
     symlink("data", world.path(".apptainer")).unwrap();
@@ -109,7 +112,7 @@ fn a_dangling_link_gets_its_target() {
 }
 
 #[test]
-fn group_and_other_bits_of_a_user_layer_are_taken_away_and_a_global_mode_is_kept() {
+fn group_and_other_bits_of_a_users_file_are_removed_and_a_global_mode_is_kept() {
     let world = World::new();
     for (before, after) in [(0o644, 0o600), (0o755, 0o700), (0o440, 0o400)] {
         let path = world.put("remote.yaml", "old", 0o600);
@@ -136,7 +139,7 @@ fn acl(path: &Path) -> String {
 }
 
 #[test]
-fn attributes_are_kept_and_an_acl_only_of_a_global_file() {
+fn attributes_are_kept_but_an_acl_only_on_a_global_file() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o644);
     if !Command::new("setfattr")
@@ -163,9 +166,9 @@ fn attributes_are_kept_and_an_acl_only_of_a_global_file() {
     assert_eq!(mode(&path), 0o600);
 }
 
-/// They belong to what a file holds, and a new content must not inherit them.
+/// They describe the old content, so new content must not inherit them.
 #[test]
-fn file_capabilities_and_signatures_over_the_content_are_not_kept() {
+fn file_capabilities_and_content_signatures_are_not_kept() {
     if !root() {
         return;
     }
@@ -186,7 +189,7 @@ fn file_capabilities_and_signatures_over_the_content_are_not_kept() {
 }
 
 #[test]
-fn a_default_acl_of_the_directory_opens_nothing() {
+fn a_default_acl_of_the_directory_gives_no_access() {
     let world = World::new();
     if !Command::new("setfacl")
         .args(["-m", "d:u:54321:rwx"])
@@ -206,7 +209,7 @@ fn a_default_acl_of_the_directory_opens_nothing() {
 }
 
 #[test]
-fn what_processes_of_root_make_at_once_in_a_users_home_is_that_users() {
+fn concurrent_processes_of_root_create_files_owned_by_the_user() {
     if !root() {
         return;
     }
@@ -252,7 +255,7 @@ fn two_hundred_writers_lose_nothing() {
 }
 
 #[test]
-fn a_lock_that_stays_taken_is_an_error_that_names_it() {
+fn a_lock_timeout_names_the_lock_file() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o600);
     let lock = world.put(".remote.yaml.lock", "", 0o600);
@@ -263,17 +266,15 @@ fn a_lock_that_stays_taken_is_an_error_that_names_it() {
     let start = Instant::now();
     let told = told(apply(&target, me(), &mut to("new")));
     assert!(start.elapsed() >= Duration::from_millis(150), "{:?}", start.elapsed());
-    assert!(
-        told.contains(&format!("another program has held the lock {} for more than 0.15 s", lock.display()))
-    );
-    assert!(told.ends_with(&format!("see who holds it: fuser -v {}", lock.display())), "{told}");
+    assert!(told.contains(&format!("timed out after 0.15 s waiting for the lock {}", lock.display())));
+    assert!(told.ends_with(&format!("to see who holds it: fuser -v {}", lock.display())), "{told}");
     assert_eq!(text(&path), "old");
     drop(held);
     assert!(apply(&target, me(), &mut to("new")).unwrap());
 }
 
 #[test]
-fn a_lock_file_that_was_removed_meanwhile_does_not_count() {
+fn a_lock_file_that_was_replaced_meanwhile_is_not_used() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o600);
     let lock = world.put(".remote.yaml.lock", "", 0o600);
@@ -282,7 +283,7 @@ fn a_lock_file_that_was_removed_meanwhile_does_not_count() {
     let writer = std::thread::scope(|scope| {
         let writer = scope.spawn(|| set(&path, "new"));
         std::thread::sleep(Duration::from_millis(50));
-        // The waiting writer has the first file open. Another one comes in its place, locked as well.
+        // The waiting writer has the first file open. Replace that file with another one, which is locked too.
         let other = fs::File::create(&second).unwrap();
         other.lock().unwrap();
         fs::rename(&second, &lock).unwrap();
@@ -297,7 +298,7 @@ fn a_lock_file_that_was_removed_meanwhile_does_not_count() {
 }
 
 #[test]
-fn a_lock_is_never_followed_or_waited_for_when_it_is_no_file() {
+fn a_lock_that_is_not_a_regular_file_is_refused_without_blocking() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o600);
     let lock = world.path(".remote.yaml.lock");
@@ -314,7 +315,7 @@ fn a_lock_is_never_followed_or_waited_for_when_it_is_no_file() {
 }
 
 #[test]
-fn a_strangers_lock_is_an_error_that_says_so() {
+fn a_lock_owned_by_another_user_is_an_error() {
     if !root() {
         return;
     }
@@ -323,8 +324,8 @@ fn a_strangers_lock_is_an_error_that_says_so() {
     let lock = world.put(".remote.yaml.lock", "", 0o600);
     std::os::unix::fs::chown(&lock, Some(STRANGER), None).unwrap();
     let told = told(set(&path, "new"));
-    assert!(told.ends_with(&format!("belongs to uid {STRANGER}\nrm {}", lock.display())), "{told}");
-    // Nor can a user open it.
+    assert!(told.ends_with(&format!("is owned by uid {STRANGER}\nrm {}", lock.display())), "{told}");
+    // An ordinary user cannot open it at all.
     std::os::unix::fs::chown(world.path(""), Some(SOMEBODY), None).unwrap();
     std::os::unix::fs::chown(&path, Some(SOMEBODY), None).unwrap();
     let by_user = as_uid(SOMEBODY, |who| apply(&Target::user(&path, LIMIT), who, &mut to("new")));
@@ -333,7 +334,7 @@ fn a_strangers_lock_is_an_error_that_says_so() {
 }
 
 #[test]
-fn leftovers_of_killed_writers_are_swept_and_nothing_else() {
+fn only_temporary_files_of_killed_writers_are_removed() {
     let world = World::new();
     let path = world.put("remote.yaml", "old", 0o600);
     world.put(".remote.yaml.tmp-0123456789abcdef", "half", 0o600);
@@ -350,7 +351,7 @@ fn leftovers_of_killed_writers_are_swept_and_nothing_else() {
 }
 
 #[test]
-fn what_root_makes_in_a_users_directory_is_that_users() {
+fn files_that_root_creates_belong_to_the_directorys_owner() {
     if !root() {
         return;
     }
@@ -362,14 +363,14 @@ fn what_root_makes_in_a_users_directory_is_that_users() {
     }
     let done = as_uid(SOMEBODY, |who| apply(&Target::user(&path, LIMIT), who, &mut to("by the user")));
     assert!(done.unwrap());
-    // A file keeps its owner and group whoever writes.
+    // An existing file keeps its owner and group.
     std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
     set(&path, "by root again").unwrap();
     assert_eq!(owner(&path), (SOMEBODY, STRANGER));
 }
 
 #[test]
-fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
+fn if_the_group_cannot_be_kept_the_new_one_gets_only_the_permissions_of_others() {
     if !root() {
         return;
     }
@@ -377,13 +378,13 @@ fn a_group_that_cannot_be_kept_gets_no_more_than_everybody() {
         let world = World::of(SOMEBODY);
         let path = world.put("global.yaml", "old", before);
         std::os::unix::fs::chown(&path, Some(SOMEBODY), Some(STRANGER)).unwrap();
-        // The group may replace the program, so it may write the file, too.
+        // The group can replace the program, so it may also write to the file.
         let trusted = Trusted { owner: Some(SOMEBODY), group: Some(STRANGER) };
         as_uid(SOMEBODY, |who| {
             let (done, said) =
                 said(|talk| update(&Target::global(&path, trusted, LIMIT), who, talk, &mut to("new")));
             assert!(done.unwrap());
-            assert!(said.contains("VERBOSE: the file changes its group"), "{said}");
+            assert!(said.contains("VERBOSE: the file's group changes"), "{said}");
         });
         assert_eq!((owner(&path), mode(&path)), ((SOMEBODY, SOMEBODY), after), "{before:o}");
     }

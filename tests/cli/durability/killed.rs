@@ -128,8 +128,11 @@ fn a_failure_at_any_call_is_told_and_leaves_no_half() {
                     process(&world, As::User, "use lab").unwrap().exits(0);
                     break;
                 }
-                let says =
-                    if new { "is written, but might not survive a power failure" } else { "was not changed" };
+                let says = if new {
+                    "was written, but might not survive a power failure"
+                } else {
+                    "was not changed"
+                };
                 shown.exits(255).says("FATAL:   ").says(&world.user_file().display().to_string()).says(says);
                 process(&world, As::User, "use lab").unwrap().exits(0);
             }
@@ -161,7 +164,7 @@ fn what_a_filesystem_does_not_know_is_no_failure() {
     let strace = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", trace, "-e", inject];
     finish(behind(&world, As::User, &strace).unwrap().args(words("-v remote use DefaultRemote")))
         .exits(0)
-        .says("VERBOSE: not syncing the directory");
+        .says("VERBOSE: cannot sync the directory");
 }
 
 /// Numbers that nobody chose.

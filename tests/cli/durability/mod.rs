@@ -58,7 +58,7 @@ fn a_link_to_the_directory_is_followed_and_one_into_nothing_is_an_error() {
     let world = World::new();
     symlink("no/such/directory", world.user_dir()).unwrap();
     world.remote("list").exits(0);
-    world.remote("use DefaultRemote").exits(255).says("FATAL:   ").says("there is no directory");
+    world.remote("use DefaultRemote").exits(255).says("FATAL:   ").says("does not exist");
     assert_eq!(names(&world.home()), [".apptainer"]);
 
     let world = World::new();
@@ -278,7 +278,7 @@ fn a_single_file_that_is_mounted_is_written_in_place_with_a_warning() {
     assert_eq!(fs::read_to_string(world.path("mounted")).unwrap(), changed());
     assert_eq!(world.user(), OLD, "what lies below the mount stays");
     let warning = format!(
-        "WARNING: {} was written in place, since the file is a mount point (Device or resource busy (os error 16)): this write was not crash-safe\n",
+        "WARNING: {} was written in place because the file is a mount point (Device or resource busy (os error 16)); this write was not crash-safe\n",
         world.user_file().display()
     );
     assert_eq!(shown.stderr.matches(&warning).count(), 3, "{shown:#?}");

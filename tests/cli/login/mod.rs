@@ -265,7 +265,7 @@ fn a_login_that_could_not_be_kept_asks_for_nothing() {
     endpoint.forget();
     let Some(mut command) = world.command(As::User) else { return };
     let shown = finish_reading(command.args(["remote", "login"]), TOKEN).exits(255);
-    assert!(shown.stderr.contains("cannot be written"), "{shown:?}");
+    assert!(shown.stderr.contains("cannot write to"), "{shown:?}");
     assert!(shown.stderr.contains("CONFIGDIR"), "{shown:?}");
     assert!(endpoint.requests().is_empty(), "nobody was asked");
     // The next test world is removed by whoever made it.

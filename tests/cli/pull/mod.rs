@@ -162,7 +162,7 @@ fn what_is_no_place_for_an_image() {
     for (name, words) in [
         ("directory", "is a directory"),
         ("to-directory", "is a directory"),
-        ("dangling", "is a link to what does not exist"),
+        ("dangling", "is a broken symlink"),
         ("device", "is a device, not a regular file"),
         ("fifo", "is a FIFO, not a regular file"),
         ("missing/x.sif", "does not exist"),
@@ -180,7 +180,7 @@ fn what_is_no_place_for_an_image() {
         world
             .run(As::Root, &words)
             .exits(255)
-            .says(&format!("is a link of uid {USER} to what is not theirs"));
+            .says(&format!("is a symlink of uid {USER}, but its target belongs to another user"));
         assert_eq!(fs::read(here.join("roots")).unwrap(), OLD);
     }
 }

@@ -61,11 +61,11 @@ fn a_global_file_or_directory_that_others_can_write() {
             continue;
         }
         if mode == 0o1777 {
-            world.root_remote("list").exits(255).says("can be written by others (mode 1777)");
+            world.root_remote("list").exits(255).says("is writable by others (mode 1777)");
             assert!(!status_sends(&world, &endpoint));
             continue;
         }
-        let reason = format!("can be written by others (mode {mode:04o})");
+        let reason = format!("is writable by others (mode {mode:04o})");
         global_layer_is_shown_only(&world, &endpoint, &path, &reason);
         type_the_hint(&world.root_remote("list").exits(255));
         world.root_remote("list").exits(0);
@@ -84,7 +84,7 @@ fn a_global_file_or_directory_of_somebody() {
             if !give(&path, owner) {
                 return;
             }
-            let reason = format!("belongs to uid {owner}, who is not trusted with it");
+            let reason = format!("is owned by uid {owner}");
             global_layer_is_shown_only(&world, &endpoint, &path, &reason);
             type_the_hint(&world.root_remote("list").exits(255));
             world.root_remote("list").exits(0);
@@ -113,8 +113,8 @@ fn a_missing_global_file_in_a_directory_of_others_is_not_taken_as_absent() {
     let world = global_lab(&endpoint);
     chmod(world.global_file().parent().unwrap(), 0o777);
     fs::remove_file(world.global_file()).unwrap();
-    world.root_remote("list").exits(255).says("FATAL:").says("can be written by others");
-    world.remote("list").exits(0).says("WARNING:").says("can be written by others");
+    world.root_remote("list").exits(255).says("FATAL:").says("is writable by others");
+    world.remote("list").exits(0).says("WARNING:").says("is writable by others");
 }
 
 #[test]
@@ -169,13 +169,13 @@ fn trusted_links_to_the_global_layer_are_followed() {
                 world
                     .root_remote("list")
                     .exits(255)
-                    .says(&format!("FATAL:   {} can be written", shared.display()));
+                    .says(&format!("FATAL:   {} is writable by others", shared.display()));
                 assert!(!status_sends(&world, &endpoint));
                 chmod(shared, 0o755);
             }
             if give(&link, STRANGER) {
                 let shown = world.root_remote("list").exits(255);
-                let shown = shown.says(&format!("FATAL:   {} belongs to uid {STRANGER}", link.display()));
+                let shown = shown.says(&format!("FATAL:   {} is owned by uid {STRANGER}", link.display()));
                 assert!(!status_sends(&world, &endpoint));
                 world.root_remote("add -g other other.example.com").exits(255);
                 type_the_hint(&shown);

@@ -113,7 +113,7 @@ fn a_users_file_or_directory_that_others_can_write() {
             world.remote("use DefaultRemote").exits(0);
             continue;
         }
-        let reason = format!("can be written by others (mode {mode:04o})");
+        let reason = format!("is writable by others (mode {mode:04o})");
         users_layer_is_shown_only(&world, &endpoint, &path, &reason);
         let refused = world.remote("use DefaultRemote").exits(255);
         if mode != 0o1777 {
@@ -136,12 +136,7 @@ fn a_users_file_or_directory_of_root_is_fine_and_of_a_stranger_is_not() {
         if !give(&path, STRANGER) {
             return;
         }
-        users_layer_is_shown_only(
-            &world,
-            &endpoint,
-            &path,
-            &format!("belongs to uid {STRANGER}, who is not trusted with it"),
-        );
+        users_layer_is_shown_only(&world, &endpoint, &path, &format!("is owned by uid {STRANGER}"));
         // For root it is whoever's home that is.
         world.root_remote("use DefaultRemote").exits(0);
         world.root_remote("use lab").exits(0);

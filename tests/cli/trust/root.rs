@@ -110,7 +110,7 @@ fn root_migrates_nothing_that_a_users_link_leads_to() {
         process(&world, As::Root, "add --no-login lab lab.example.com")
             .unwrap()
             .exits(code)
-            .says(&format!("{name} is a link of uid {USER} to what is not theirs"))
+            .says(&format!("{name} is a symlink of uid {USER}, but its target belongs to another user"))
             .never_shows("canary");
         let copied = |dir: &Path| -> bool {
             dir.is_dir()
@@ -138,8 +138,10 @@ fn migration_makes_nothing_believable_that_was_not() {
         fs::write(&file, format!("Active: lab\nRemotes:\n{}", entry(&endpoint, false, true))).unwrap();
         chmod(&file, mode);
         assert!(!status_sends(&world, &endpoint));
-        let refused =
-            world.remote("use DefaultRemote").exits(255).says(&format!("{} can be written", file.display()));
+        let refused = world
+            .remote("use DefaultRemote")
+            .exits(255)
+            .says(&format!("{} is writable by others", file.display()));
         assert!(!world.user_dir().exists());
         type_the_hint(&refused);
         world.remote("use DefaultRemote").exits(0);
