@@ -1,22 +1,22 @@
-//! What one remote, one keyserver and one stored login are, in the words of `remote.yaml`.
+//! A remote, a keyserver and a stored login, with the fields that they have in `remote.yaml`.
 
 use crate::secret::Secret;
 
-/// A remote endpoint as a layer holds it.
+/// A remote endpoint in a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Endpoint {
-    /// As stored: `host[/path]`, `//host:port[/path]`, with a scheme, or empty where a real program's
-    /// `add` lost it. [`crate::uri::EndpointUri::from_stored`] gives it a meaning.
+    /// As stored: `host[/path]`, `//host:port[/path]`, with a scheme, or empty if a real program's `add` lost it.
+    /// Parsed by [`crate::uri::EndpointUri::from_stored`].
     pub uri: String,
-    /// The access token; never empty.
+    /// The access token, never empty.
     pub token: Option<Secret>,
-    /// In the global layer: always true. In a user layer: an entry that stands for a global remote.
+    /// In the global layer always true. In a user's layer, the entry belongs to the global remote of the same name.
     pub system: bool,
-    /// Only meaningful in the global layer.
+    /// Only used in the global layer.
     pub exclusive: bool,
-    /// http, or https without verification.
+    /// Uses http, or https without verification.
     pub insecure: bool,
-    /// In the order in which they are asked.
+    /// In lookup order.
     pub keyservers: Vec<Keyserver>,
 }
 
@@ -25,11 +25,11 @@ pub struct Endpoint {
 pub struct Keyserver {
     /// As typed by the administrator.
     pub uri: String,
-    /// The endpoint's own keyserver, taken out of use but remembered.
+    /// Disabled. Only the endpoint's own keyserver can be disabled.
     pub skip: bool,
-    /// Added by an administrator, as against the endpoint's own.
+    /// Added by an administrator. False for the endpoint's own keyserver.
     pub external: bool,
-    /// http, or https without verification.
+    /// Uses http, or https without verification.
     pub insecure: bool,
 }
 
@@ -38,8 +38,8 @@ pub struct Keyserver {
 pub struct Credential {
     /// With its scheme: `docker://…`, `oras://…`, `https://…`.
     pub uri: String,
-    /// `Basic …` or `Bearer …` for keyservers; registries keep theirs in the auth file.
+    /// `Basic …` or `Bearer …` for a keyserver. The secrets of registries are in the auth file.
     pub auth: Option<Secret>,
-    /// The login was made with `--insecure`.
+    /// The user logged in with `--insecure`.
     pub insecure: bool,
 }

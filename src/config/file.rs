@@ -1,4 +1,4 @@
-//! One layer as a file: read it, or lock → re-read → apply → replace.
+//! The file of one layer: reading it, and changing it under a lock.
 
 use super::{Config, yaml};
 use crate::error::{Failure, Result};
@@ -7,38 +7,37 @@ use crate::hint::Hint;
 use crate::message::Talk;
 use std::path::{Path, PathBuf};
 
-/// More than this is no configuration: 100,000 remotes take a third of it.
+/// Maximum size of a file, in bytes. 100,000 remotes need a third of it.
 pub(crate) const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// A layer's file.
 #[derive(Clone, Debug)]
 pub struct ConfigFile {
-    /// Where it is, links not yet resolved.
+    /// The path, with symlinks not yet resolved.
     pub path: PathBuf,
-    /// The user's or the global layer: whom to trust, and the modes.
+    /// The user's or the global layer. Decides which owners are trusted, and the modes.
     pub role: Role,
-    /// Stands in for a file that does not exist: nothing, or the built-in remote.
+    /// The content if the file does not exist: empty, or the built-in remote.
     pub absent: Config,
-    /// What to type where the file's directory cannot be used.
+    /// Shown if the file's directory is unusable: how to use another one.
     pub elsewhere: Option<Hint>,
 }
 
-/// A layer as read.
+/// A layer that was read from its file.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// What it says.
     pub config: Config,
-    /// Why nothing of it may be believed that matters; a command that would mend it.
+    /// Why the file is untrusted, and how to fix it.
     pub distrust: Option<Distrust>,
-    /// Keys that no program knows, for a warning.
+    /// Unknown keys, for warnings.
     pub unknown: Vec<yaml::UnknownKey>,
-    /// How many more of them there are.
+    /// The number of unknown keys that are not in `unknown`.
     pub more_unknown: usize,
-    /// It holds a secret, and others can read it.
+    /// Set if the file contains a secret and others can read it.
     pub readable: Option<Distrust>,
-    /// There is no such file.
+    /// The file does not exist.
     pub absent: bool,
-    /// Why nobody could look whether the file is there; it counts as empty then.
+    /// Set if a directory on the path is inaccessible: path and cause. The layer counts as empty.
     pub unreachable: Option<String>,
 }
 
@@ -46,7 +45,7 @@ impl ConfigFile {
     /// Reads the layer. Never writes, creates or locks.
     ///
     /// # Errors
-    /// The file cannot be read, or is no layer: with file, line, column and key.
+    /// The file cannot be read, or its content is invalid. The message then has file, line, column and key.
     pub fn load(&self, identity: Identity) -> Result<Loaded> {
         let state = fsio::read(&self.path, self.role, identity, LIMIT)?;
         let yaml::Parsed { config, unknown, more_unknown, .. } = match &state.bytes {
@@ -59,20 +58,20 @@ impl ConfigFile {
         Ok(Loaded { config, distrust, readable, unknown, more_unknown, absent, unreachable })
     }
 
-    /// Fails where a write would, as far as that can be seen without one: before anybody is asked for what
-    /// could not be kept.
+    /// Fails if a write would fail, as far as that can be determined without writing. Called before a prompt, so that
+    /// nobody types a secret that cannot be stored.
     ///
     /// # Errors
-    /// The file, or the directory that it would be made in, cannot be written.
+    /// The file, or the directory in which it would be created, is not writable.
     pub fn require_writable(&self, identity: Identity) -> Result<()> {
         fsio::require_writable(&self.target(), identity)
     }
 
-    /// Applies `change` to the content as it is under the lock, then `tidy` if that changed something, and
-    /// replaces the file. Returns whether anything was written.
+    /// Locks the file, reads it, applies `change`, then `tidy` if `change` changed anything, and replaces the file.
+    /// Returns whether anything was written.
     ///
     /// # Errors
-    /// Those of `change`, of reading, and of every step of the write: the file is then as it was.
+    /// Those of `change`, of reading and of writing. The file then keeps its old content.
     pub fn edit(
         &self,
         identity: Identity,
@@ -103,10 +102,10 @@ impl ConfigFile {
         Target { elsewhere: self.elsewhere.clone(), ..target }
     }
 
-    /// The content as a write would find it, without the lock.
+    /// Reads the content as `edit` does, but without the lock.
     ///
     /// # Errors
-    /// As `load`, and a key that the write would lose.
+    /// Those of `load`, and an unknown key, which a write would drop.
     pub fn load_to_write(&self, identity: Identity) -> Result<Config> {
         match fsio::read(&self.path, self.role, identity, LIMIT)?.bytes {
             Some(bytes) => self.parse_to_write(&bytes),
@@ -114,28 +113,28 @@ impl ConfigFile {
         }
     }
 
-    /// An unknown key would be lost by the write, so it stops it.
+    /// Parses the content for a change. Fails at an unknown key, because the write would drop it.
     fn parse_to_write(&self, bytes: &[u8]) -> Result<Config> {
         let parsed = parse(&self.path, bytes)?;
         match parsed.unknown.first() {
             None => Ok(parsed.config),
             Some(unknown) => {
                 let what = unknown.at(&self.path);
-                Err(Failure::new(format!("{what}: nothing was written, since that would lose it")).hint(
-                    format!("correct or remove the key in {}, then repeat the command", self.path.display()),
+                Err(Failure::new(format!("{what}: not saved, because saving would drop that key")).hint(
+                    format!("fix or remove the key in {}, then run the command again", self.path.display()),
                 ))
             }
         }
     }
 }
 
-/// Parses with the file's name in the error.
+/// Parses the content of the file `path`.
 ///
 /// # Errors
 /// `FILE:LINE:COLUMN: KEY: what is wrong`.
 pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<yaml::Parsed> {
     yaml::read(bytes).map_err(|error| {
         Failure::new(format!("while parsing remote config data: {}", error.at(path)))
-            .hint(format!("correct {}; nothing in it was changed", path.display()))
+            .hint(format!("fix {}; it was not changed", path.display()))
     })
 }

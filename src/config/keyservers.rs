@@ -1,28 +1,27 @@
-//! The keyservers of an endpoint: their order, and the endpoint's own one, which can be taken out of use
-//! but not forgotten.
+//! The keyservers of an endpoint and their order. The endpoint's own keyserver can be disabled but not removed.
 
 use super::{Endpoint, Keyserver};
 use crate::error::{Failure, Result};
 use crate::uri::ServiceUri;
 
 impl Endpoint {
-    /// The keyservers that are asked, in that order.
+    /// The keyservers that are not disabled, in lookup order.
     pub fn visible_keyservers(&self) -> impl Iterator<Item = &Keyserver> {
         self.keyservers.iter().filter(|keyserver| !keyserver.skip)
     }
 
-    /// Puts the endpoint's own keyserver first where none is configured, which until then is the only one.
+    /// Adds the endpoint's own keyserver if no keyserver is configured. Until then it is used implicitly.
     pub fn list_own_keyserver(&mut self, own: Option<&str>) {
         if let (true, Some(uri)) = (self.keyservers.is_empty(), own) {
             self.keyservers.push(Keyserver { uri: uri.to_string(), ..Keyserver::default() });
         }
     }
 
-    /// Adds a keyserver as the `order`-th of those that are asked, from 1; without an order as the last.
-    /// One that was taken out of use comes back.
+    /// Adds a keyserver at position `order` of the enabled ones, counting from 1, or at the end. If the keyserver is
+    /// disabled, it is enabled again.
     ///
     /// # Errors
-    /// The server is there already, or the order is beyond the last place.
+    /// The keyserver is already configured, or the order is out of range.
     pub fn add_keyserver(&mut self, uri: &ServiceUri, order: Option<u32>, insecure: bool) -> Result<()> {
         let places = self.visible_keyservers().count() + 1;
         let place = order.map_or(places, |order| usize::try_from(order).unwrap_or(usize::MAX));
@@ -42,8 +41,8 @@ impl Endpoint {
         Ok(())
     }
 
-    /// Where the `place`-th visible keyserver goes. Those out of use have no place: beside them Apptainer's
-    /// index is taken as long as it means the same.
+    /// The index at which to insert a keyserver so that it becomes the `place`-th enabled one. Disabled keyservers are
+    /// not counted. Of the possible indices, the one closest to Apptainer's (`place - 1`) is used.
     fn index_of(&self, place: usize) -> usize {
         let visible: Vec<usize> =
             (0..self.keyservers.len()).filter(|at| !self.keyservers[*at].skip).collect();
@@ -52,10 +51,10 @@ impl Endpoint {
         (place - 1).clamp(earliest, latest)
     }
 
-    /// Takes a keyserver out: for good if an administrator added it, else out of use.
+    /// Removes a keyserver that an administrator added. Disables the endpoint's own keyserver.
     ///
     /// # Errors
-    /// It is not there, or it is the last one.
+    /// The keyserver is not configured, or it is the last enabled one.
     pub fn remove_keyserver(&mut self, uri: &ServiceUri) -> Result<()> {
         let visible = self.visible_keyservers().count();
         let found = self.keyservers.iter().position(|there| !there.skip && there.is_server(uri));
@@ -75,7 +74,7 @@ impl Endpoint {
 }
 
 impl Keyserver {
-    /// Whether it is the server at `uri`, in whatever words.
+    /// Whether this is the server at `uri`. Different spellings of the same server are equal.
     pub fn is_server(&self, uri: &ServiceUri) -> bool {
         ServiceUri::from_stored(&self.uri).is_some_and(|own| own.same_server(uri))
     }
@@ -89,7 +88,7 @@ mod tests {
         ServiceUri::parse(text).unwrap().uri
     }
 
-    /// `own https://a` and two more; a `-` before a name means out of use.
+    /// An endpoint with these keyservers. A `-` before a name means disabled. `own` is the endpoint's own keyserver.
     fn endpoint(names: &[&str]) -> Endpoint {
         let keyservers = names.iter().map(|name| Keyserver {
             uri: format!("https://{}", name.trim_start_matches('-')),
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_order_counts_those_that_are_asked() {
+    fn the_order_counts_only_enabled_keyservers() {
         for (before, order, after) in [
             (vec!["own"], None, vec!["own", "new"]),
             (vec!["own"], Some(1), vec!["new", "own"]),
@@ -125,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn orders_beyond_the_last_place_are_refused() {
+    fn orders_out_of_range_are_refused() {
         for (order, words) in [
             (0, "order must be > 0"),
             (3, "order is out of range: maximum is 2"),
@@ -139,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn the_same_server_stands_there_once() {
+    fn the_same_server_cannot_be_added_twice() {
         let mut endpoint = endpoint(&["own", "b"]);
         let error = endpoint.add_keyserver(&uri("hkps://B:443/x"), None, false).unwrap_err();
         assert_eq!(error.message(), "hkps://B:443/x is already configured");
     }
 
     #[test]
-    fn the_own_one_goes_out_of_use_and_comes_back() {
+    fn the_own_keyserver_is_disabled_and_enabled_again() {
         let mut endpoint = endpoint(&["own", "b"]);
         endpoint.remove_keyserver(&uri("https://own")).unwrap();
         assert_eq!(names(&endpoint), ["-own", "b"]);
@@ -162,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_own_one_is_listed_when_it_is_no_longer_alone() {
+    fn the_own_keyserver_is_added_once() {
         let mut fresh = Endpoint::default();
         fresh.list_own_keyserver(Some("https://own"));
         fresh.list_own_keyserver(Some("https://other"));

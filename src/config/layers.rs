@@ -1,4 +1,4 @@
-//! The two layers as one: pure (user, global) → [`Effective`]. Never written back.
+//! Merges the user's and the global layer into [`Effective`]. The result is never written to a file.
 
 use super::{Config, Credential, Endpoint, Keyserver};
 use crate::error::{Failure, Result};
@@ -11,66 +11,65 @@ use std::collections::BTreeMap;
 /// Where a remote comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Defined by the global layer; only its token is the user's.
+    /// Defined in the global file. Only its token comes from the user's file.
     Global,
-    /// The user's own.
+    /// Defined in the user's file.
     Own,
-    /// A copy of a global remote that is no longer there, which a real program left in the user's file.
-    /// The user's own now: usable and removable, never exclusive.
+    /// A copy of a removed global remote, which a real program left in the user's file. Treated as the user's own: it
+    /// can be used and removed, and is never exclusive.
     Leftover,
 }
 
-/// What an endpoint is, which decides what it can be asked.
+/// How the services of an endpoint are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointKind {
-    /// It tells its services.
+    /// The endpoint lists its services.
     Discovered,
-    /// The one that Apptainer ships as its default: it serves nothing but a keyserver elsewhere
-    /// ([`CLOUD_APPTAINER_KEYSERVER`]), has no login, and is never asked.
+    /// Apptainer's built-in default. It has only a keyserver on another host ([`CLOUD_APPTAINER_KEYSERVER`]) and no
+    /// login. No requests are sent to it.
     CloudApptainer,
 }
 
-/// The keyserver of Apptainer's default remote, which no discovery tells.
+/// The keyserver of Apptainer's built-in default remote.
 pub const CLOUD_APPTAINER_KEYSERVER: &str = "https://keys.openpgp.org";
 
-/// A remote as commands see it.
+/// A remote after the merge.
 #[derive(Clone, Debug)]
 pub struct Remote {
     pub name: String,
     pub kind: EndpointKind,
     /// As stored.
     pub uri: String,
-    /// http, or https without verification.
+    /// Uses http, or https without verification.
     pub insecure: bool,
-    /// Set by the administrator: nothing else can be used.
+    /// Set by the administrator: no other remote can be used.
     pub exclusive: bool,
-    /// Configured keyservers; empty where the endpoint's own is the only one.
+    /// Configured keyservers. Empty if the endpoint's own keyserver is the only one.
     pub keyservers: Vec<Keyserver>,
-    /// The user's token, if it was given to this very address.
+    /// The user's token, if it was issued for this address.
     pub token: Option<Secret>,
-    /// Which layer defines it.
     pub origin: Origin,
 }
 
-/// Something that the merge noticed and a person may want to know.
+/// A problem found by the merge. The first field is the name of the remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Note {
-    /// The user's own remote stands before a global one of the same name.
+    /// The user's remote hides a global one of the same name.
     OwnFirst(String),
-    /// The user's own remote stands behind an exclusive global one of the same name.
+    /// The user's remote is hidden by an exclusive global one of the same name.
     OwnBehindExclusive(String),
-    /// As `OwnFirst`, where SingularityCE fails at every command.
+    /// Like `OwnFirst`, but for SingularityCE, where every command fails because of it.
     BreaksSingularity(String),
-    /// A leftover copy of a global remote.
+    /// A leftover copy of a removed global remote.
     Leftover(String),
-    /// The user's choice of default, or (true) the administrator's, names no remote.
+    /// The default does not exist. True for the administrator's default, false for the user's.
     DanglingActive(String, bool),
-    /// The stored token of this remote was given to the other address.
+    /// The stored token was issued for the address in the second field.
     TokenForOther(String, String),
-    /// The remote has no address.
+    /// The remote has no URI.
     NoUri(String, Origin),
-    /// What the stored address of the remote, or of one of its keyservers, holds and no request gets; then the
-    /// address as it is used.
+    /// A part of a stored URI that is not used in requests (`query`), and the URI without it. The URI is that of the
+    /// remote or of one of its keyservers.
     LeftOut(String, &'static str, String),
 }
 
@@ -89,73 +88,74 @@ impl Note {
         }
     }
 
-    /// Whether it is worth a WARNING; an INFO line otherwise.
+    /// Whether it is printed as a WARNING. Otherwise it is an INFO line.
     pub fn is_warning(&self) -> bool {
         !matches!(self, Self::OwnFirst(_) | Self::Leftover(_))
     }
 
-    /// The words for it. `program` is the command to type.
+    /// The message. `program` is the name of the program in suggested commands.
     pub fn text(&self, program: &str) -> String {
         let word = quoted(self.remote());
         match self {
             Self::OwnFirst(name) => {
-                format!("{name} is defined both globally and by you: your own is used")
+                format!("\"{name}\" is defined globally and in your file; using yours")
             }
             Self::OwnBehindExclusive(name) => format!(
-                "{name} is exclusive and global, so your own remote of that name is not used; run: {program} remote remove {word}"
+                "your remote \"{name}\" is ignored because the global \"{name}\" is exclusive. \
+                 To remove yours: {program} remote remove {word}"
             ),
             Self::BreaksSingularity(name) => format!(
-                "{name} is defined both globally and by you, and SingularityCE fails at every command with that; run: {program} remote remove {word}"
+                "\"{name}\" is defined globally and in your file, which makes every SingularityCE command fail. \
+                 To remove yours: {program} remote remove {word}"
             ),
             Self::Leftover(name) => {
-                format!(
-                    "{name} was a global remote once and is now a leftover copy in your file: it counts as your own"
-                )
+                format!("\"{name}\" is a leftover copy of a removed global remote; treating it as yours")
             }
             Self::DanglingActive(name, global) => {
                 let (whose, global) = if *global { ("global ", " --global") } else { ("", "") };
                 format!(
-                    "the {whose}default remote {name} does not exist; run: {program} remote use{global} NAME"
+                    "the {whose}default remote \"{name}\" does not exist. \
+                     Choose another: {program} remote use{global} NAME"
                 )
             }
             Self::TokenForOther(name, old) => {
-                format!("the token for {name} was given to {old}; run: {program} remote login {word}")
+                format!(
+                    "the stored token for \"{name}\" was issued for {old}. Log in again: {program} remote login {word}"
+                )
             }
             Self::NoUri(name, origin) => {
                 let global = if *origin == Origin::Global { " --global" } else { "" };
                 format!(
-                    "{name} has no URI; remove it and add it again: {program} remote remove{global} {word}; {program} remote add{global} {word} URI"
+                    "\"{name}\" has no URI. Fix it with: {program} remote add{global} --replace {word} URI"
                 )
             }
             Self::LeftOut(name, what, used) => {
-                format!(
-                    "an address of {name} in the file contains a {what}, which is left out: {used} is used"
-                )
+                format!("ignoring the {what} in a URI of \"{name}\"; using {used}")
             }
         }
     }
 }
 
-/// Both layers together.
+/// The merged layers.
 #[derive(Clone, Debug)]
 pub struct Effective {
-    /// By name, in the order of bytes.
+    /// By name, in byte order.
     pub remotes: BTreeMap<String, Remote>,
-    /// The remote that commands use when none is named; always one of `remotes`.
+    /// The remote that commands use by default. Always a key of `remotes`.
     pub default: Option<String>,
-    /// The exclusive remote; always one of `remotes`.
+    /// The exclusive remote. Always a key of `remotes`.
     pub exclusive: Option<String>,
     /// The user's logins.
     pub credentials: Vec<Credential>,
-    /// In the order of names.
+    /// Sorted by the name of the remote.
     pub notes: Vec<Note>,
 }
 
 impl Effective {
-    /// Refuses `name` where another remote is exclusive.
+    /// Checks that no other remote than `name` is exclusive.
     ///
     /// # Errors
-    /// The administrator's word.
+    /// Another remote is exclusive.
     pub fn require_usable(&self, name: &str) -> Result<()> {
         match &self.exclusive {
             Some(exclusive) if exclusive != name => Err(Failure::new(format!(
@@ -169,7 +169,7 @@ impl Effective {
 /// Merges the two layers.
 pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     let mut notes = Vec::new();
-    // Nobody but an administrator makes a remote exclusive.
+    // Only an administrator can make a remote exclusive.
     let exclusive = global.exclusive().map(String::from);
     let mut remotes: BTreeMap<String, Remote> = global
         .remotes
@@ -201,8 +201,8 @@ pub fn merge(user: Config, global: Config, persona: Persona) -> Effective {
     Effective { remotes, default, exclusive, credentials: user.credentials, notes }
 }
 
-/// Queries and fragments in the addresses of a remote: no request contains them. User info is left out of these
-/// notes, since it is left out of everything that is shown.
+/// Notes on queries and fragments in the URIs of a remote, which are not used in requests. There is no note on user
+/// info, because messages never show it.
 fn left_out(name: &str, remote: &Remote) -> Vec<Note> {
     let own = EndpointUri::parse_typed(&remote.uri).ok();
     let own = own.map(|typed| (typed.dropped, typed.uri.to_string()));
@@ -216,8 +216,8 @@ fn left_out(name: &str, remote: &Remote) -> Vec<Note> {
     .collect()
 }
 
-/// What an entry of the user's file means beside the global remote of the same name: a remote of its own,
-/// or (`None`) at most a token for that one.
+/// Merges an entry of the user's file with the global remote of the same name. Returns the user's own remote. `None`
+/// means that the global remote is used; the entry can still supply its token.
 fn place(
     name: &str,
     entry: Endpoint,
@@ -253,7 +253,7 @@ fn place(
     Some(Remote::own(name.into(), entry, Origin::Own, persona))
 }
 
-/// The address that a token was given to; with its scheme where that is all that differs from `now`.
+/// The address that a token was issued for. Includes the scheme if only the scheme differs from that of `now`.
 pub fn other_place(entry: &Endpoint, now: &str) -> String {
     let address = shown(&entry.uri);
     if address == shown(now) {
@@ -263,8 +263,8 @@ pub fn other_place(entry: &Endpoint, now: &str) -> String {
     }
 }
 
-/// Whether two stored addresses name the same scheme, host, port and path. One that cannot be read names
-/// no place, not even its own: a token never follows it.
+/// Whether two stored addresses have the same scheme, host, port and path. An invalid address never matches, not even
+/// itself, so its token is never used.
 fn same_place(a: &str, a_insecure: bool, b: &str, b_insecure: bool) -> bool {
     match (EndpointUri::from_stored(a), EndpointUri::from_stored(b)) {
         (Some(a), Some(b)) => a.same_place(a_insecure, &b, b_insecure),
@@ -275,18 +275,18 @@ fn same_place(a: &str, a_insecure: bool, b: &str, b_insecure: bool) -> bool {
 impl Remote {
     /// An endpoint of the global layer, without the user's token for it.
     pub fn of_global_layer(name: String, endpoint: Endpoint, persona: Persona) -> Self {
-        // A token in the global file would be everybody's: the real programs never write one there.
+        // A token in the global file would be readable by all users. The real programs never write one there.
         let exclusive = endpoint.exclusive;
         Self { token: None, exclusive, ..Self::own(name, endpoint, Origin::Global, persona) }
     }
 
-    /// Whether others on the network can read or change what `keyserver` of this remote answers. Its own one is
-    /// asked as the endpoint itself is.
+    /// Whether others on the network can read or change the responses of `keyserver`. The `insecure` flag of the
+    /// remote also applies to its own keyserver.
     pub fn keyserver_is_insecure(&self, keyserver: &Keyserver) -> bool {
         keyserver.insecure || is_plain_http(&keyserver.uri) || (!keyserver.external && self.insecure)
     }
 
-    /// Whether it is Apptainer's default, which is never asked.
+    /// Whether it is Apptainer's built-in default remote, to which no requests are sent.
     pub fn is_cloud_apptainer(&self) -> bool {
         self.kind == EndpointKind::CloudApptainer
     }

@@ -1,6 +1,7 @@
-//! The content of one `remote.yaml`, and the pure changes that the commands make to it.
+//! The content of one `remote.yaml`, and the changes that commands make to it.
 //!
-//! No file, clock or network here: `file` reads and writes, `yaml` knows the format, `layers` merges.
+//! `file` reads and writes the file, `yaml` knows the format, `layers` merges two files. The rest is pure: it uses no
+//! file, clock or network.
 
 pub(crate) mod endpoint;
 pub(crate) mod file;
@@ -12,33 +13,32 @@ use crate::persona::Persona;
 pub use endpoint::{Credential, Endpoint, Keyserver};
 use std::collections::BTreeMap;
 
-/// One layer: the user's or the global one.
+/// One layer, which is the content of the user's or the global file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// The layer's own choice of default; empty where none was ever made.
+    /// The default remote that this layer sets, or empty.
     pub active: String,
-    /// By name. The order here is that of bytes, in which `remote list` shows them; the file has Go's
-    /// natural order, which `yaml` makes.
+    /// By name, in byte order like the output of `remote list`. In the file, `yaml` writes them in Go's natural order.
     pub remotes: BTreeMap<String, Endpoint>,
-    /// In the order in which the logins were made.
+    /// Oldest login first.
     pub credentials: Vec<Credential>,
 }
 
 impl Config {
-    /// Stands in for the global layer where there is no global file.
+    /// The global layer if there is no global file.
     pub fn built_in(persona: Persona) -> Self {
         let (name, host) = persona.built_in_remote();
         let endpoint = Endpoint { uri: host.into(), system: true, ..Endpoint::default() };
         Self { active: name.into(), remotes: [(name.to_string(), endpoint)].into(), ..Self::default() }
     }
 
-    /// Whether it holds a token or password.
+    /// Whether it contains a token or password.
     pub fn holds_secret(&self) -> bool {
         self.remotes.values().any(|endpoint| endpoint.token.is_some())
             || self.credentials.iter().any(|login| login.auth.is_some())
     }
 
-    /// Takes `name` out; a default that named it is none afterwards.
+    /// Removes the remote `name`. If it was the default, no default is left.
     pub fn remove(&mut self, name: &str) -> Option<Endpoint> {
         if self.active == name {
             self.active.clear();
@@ -46,8 +46,8 @@ impl Config {
         self.remotes.remove(name)
     }
 
-    /// Gives the remote `old` another name, under which it stays the default if it was. Says whether it was there;
-    /// `new` must not be.
+    /// Renames the remote `old`. If it was the default, it stays the default. Returns whether `old` existed. `new` must
+    /// not exist yet.
     pub fn rename(&mut self, old: &str, new: &str) -> bool {
         let Some(endpoint) = self.remotes.remove(old) else { return false };
         self.remotes.insert(new.into(), endpoint);
@@ -57,13 +57,13 @@ impl Config {
         true
     }
 
-    /// The remote that is marked as exclusive; the first where a file marks several.
+    /// The exclusive remote. If the file marks several, the first one.
     pub fn exclusive(&self) -> Option<&str> {
         self.remotes.iter().find(|(_, endpoint)| endpoint.exclusive).map(|(name, _)| name.as_str())
     }
 
-    /// Makes `name` the only exclusive remote, or with `None` lifts exclusivity altogether. Returns the
-    /// names that were exclusive and no longer are.
+    /// Makes `name` the only exclusive remote. `None` makes no remote exclusive. Returns the names of the remotes that
+    /// are no longer exclusive.
     pub fn set_exclusive(&mut self, name: Option<&str>) -> Vec<String> {
         let mut released = Vec::new();
         for (other, endpoint) in &mut self.remotes {
@@ -76,8 +76,8 @@ impl Config {
         released
     }
 
-    /// Drops the entries that only repeat a global remote, which the real programs leave behind in a
-    /// user's file. `is_global` tells which names the global layer has.
+    /// Drops entries that only repeat a global remote. The real programs leave such copies in a user's file.
+    /// `is_global` returns whether the global layer has a remote of that name.
     pub fn drop_copies(&mut self, is_global: impl Fn(&str) -> bool) {
         self.remotes.retain(|name, entry| !entry.system || entry.token.is_some() || !is_global(name));
     }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn removing_the_default_leaves_none() {
+    fn removing_the_default_remote_clears_the_default() {
         let mut config = sample();
         assert!(config.remove("a").is_some());
         assert_eq!(config.active, "");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn copies_of_global_remotes_go_but_not_their_tokens() {
+    fn copies_of_global_remotes_are_dropped_unless_they_have_a_token() {
         let mut config = sample();
         config.drop_copies(|name| name != "leftover");
         assert_eq!(config.remotes.keys().collect::<Vec<_>>(), ["a", "held", "leftover"]);

@@ -211,7 +211,11 @@ fn a_name_that_is_global_is_the_users_own_for_apptainer_and_refused_for_singular
     }
     let world = World::new();
     world.remote("add --no-login DefaultRemote mine.example.com").exits(0);
-    world.remote("list").exits(0).prints("mine.example.com").says("INFO:    DefaultRemote is defined both");
+    world
+        .remote("list")
+        .exits(0)
+        .prints("mine.example.com")
+        .says("INFO:    \"DefaultRemote\" is defined globally");
     let world = World::singularity();
     world.remote("add --no-login SylabsCloud mine.example.com").exits(255).says("already a global remote");
     assert!(!world.user_dir().exists());

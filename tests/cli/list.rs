@@ -132,18 +132,16 @@ fn another_user_layer_by_config_before_or_after_the_command() {
 fn a_stored_address_with_a_fragment_or_query_warns() {
     let world = World::new();
     world.write_user("Active: lab\nRemotes:\n  lab: {URI: host/a#b}\n  odd: {URI: \"host/a?b\"}\n");
-    let warning =
-        "WARNING: an address of lab in the file contains a fragment, which is left out: host/a is used\n";
+    let warning = "WARNING: ignoring the fragment in a URI of \"lab\"; using host/a\n";
     for line in ["list", "check"] {
         let shown = world.remote(line).exits(0).says(warning);
-        shown.says(
-            "WARNING: an address of odd in the file contains a query, which is left out: host/a is used\n",
-        );
+        shown.says("WARNING: ignoring the query in a URI of \"odd\"; using host/a\n");
     }
     world.write_global("Active: g\nRemotes:\n  g: {URI: h, System: true, Keyservers: [{URI: \"https://k.example/a#b\", External: true}]}\n");
-    world.remote("list").exits(0).says(
-        "WARNING: an address of g in the file contains a fragment, which is left out: https://k.example/a is used\n",
-    );
+    world
+        .remote("list")
+        .exits(0)
+        .says("WARNING: ignoring the fragment in a URI of \"g\"; using https://k.example/a\n");
 }
 
 #[test]
@@ -156,9 +154,9 @@ fn odd_layers_are_shown_with_what_to_do() {
     world
         .remote("list")
         .exits(0)
-        .says("WARNING: the default remote gone does not exist")
-        .says("WARNING: hollow has no URI; remove it and add it again")
-        .says("WARNING: the token for DefaultRemote was given to old.example.com; run: apptainer remote login DefaultRemote")
+        .says("WARNING: the default remote \"gone\" does not exist")
+        .says("WARNING: \"hollow\" has no URI. Fix it with: ")
+        .says("WARNING: the stored token for \"DefaultRemote\" was issued for old.example.com. Log in again: apptainer remote login DefaultRemote")
         .prints("e\\x1b[31mvil   h\\x07")
         .never_shows("\u{1b}")
         .never_shows("t0ken");
@@ -209,8 +207,9 @@ fn check_knows_that_singularityce_minds_a_name_that_both_layers_have() {
     let world = World::singularity();
     let own = "Remotes:\n  SylabsCloud: {URI: mine.example.com}\n";
     world.write_user(own);
-    let words = "SingularityCE fails at every command with that; run: singularity remote remove SylabsCloud";
-    world.remote("check").exits(255).says("FATAL:   SylabsCloud is defined both").says(words);
+    let words =
+        "makes every SingularityCE command fail. To remove yours: singularity remote remove SylabsCloud";
+    world.remote("check").exits(255).says("FATAL:   \"SylabsCloud\" is defined globally").says(words);
     world.remote("check --global").exits(0);
     world.root_remote("use --exclusive SylabsCloud").exits(0);
     world.remote("check").exits(255).says(words);

@@ -121,7 +121,7 @@ fn remove_reaches_a_shadowed_remote_and_a_leftover() {
     world.write_user(
         "Remotes:\n  DefaultRemote: {URI: mine.example.com}\n  old: {URI: old.example.com, System: true}\n",
     );
-    world.remote("list").exits(0).says("WARNING: DefaultRemote is exclusive and global").says("leftover");
+    world.remote("list").exits(0).says("WARNING: your remote \"DefaultRemote\" is ignored").says("leftover");
     world.remote("remove DefaultRemote").exits(0);
     world.remote("remove old").exits(0);
     assert_eq!(world.user(), "Active: \"\"\nRemotes: {}\n");

@@ -1,4 +1,4 @@
-//! What two layers are together.
+//! Merging two layers.
 
 use super::*;
 
@@ -19,32 +19,29 @@ fn merged(user: &Config, global: &Config) -> Effective {
 }
 
 #[test]
-fn a_note_names_the_remote_and_the_command_of_its_layer() {
+fn notes_name_the_remote_and_the_command_for_its_layer() {
     let name = || "my lab".to_string();
     for (note, says) in [
-        (Note::OwnFirst(name()), "my lab is defined both globally and by you: your own is used"),
-        (Note::OwnBehindExclusive(name()), "run: apptainer remote remove 'my lab'"),
-        (Note::BreaksSingularity(name()), "run: apptainer remote remove 'my lab'"),
-        (Note::Leftover(name()), "it counts as your own"),
+        (Note::OwnFirst(name()), "\"my lab\" is defined globally and in your file; using yours"),
+        (Note::OwnBehindExclusive(name()), "To remove yours: apptainer remote remove 'my lab'"),
+        (Note::BreaksSingularity(name()), "To remove yours: apptainer remote remove 'my lab'"),
+        (Note::Leftover(name()), "treating it as yours"),
         (
             Note::DanglingActive(name(), false),
-            "the default remote my lab does not exist; run: apptainer remote use NAME",
+            "the default remote \"my lab\" does not exist. Choose another: apptainer remote use NAME",
         ),
         (
             Note::DanglingActive(name(), true),
-            "the global default remote my lab does not exist; run: apptainer remote use --global NAME",
+            "the global default remote \"my lab\" does not exist. Choose another: apptainer remote use --global NAME",
         ),
         (
             Note::TokenForOther(name(), "old.example".into()),
-            "was given to old.example; run: apptainer remote login 'my lab'",
+            "was issued for old.example. Log in again: apptainer remote login 'my lab'",
         ),
-        (
-            Note::NoUri(name(), Origin::Own),
-            "apptainer remote remove 'my lab'; apptainer remote add 'my lab' URI",
-        ),
+        (Note::NoUri(name(), Origin::Own), "Fix it with: apptainer remote add --replace 'my lab' URI"),
         (
             Note::NoUri(name(), Origin::Global),
-            "apptainer remote remove --global 'my lab'; apptainer remote add --global 'my lab' URI",
+            "Fix it with: apptainer remote add --global --replace 'my lab' URI",
         ),
     ] {
         let text = note.text("apptainer");
@@ -53,7 +50,7 @@ fn a_note_names_the_remote_and_the_command_of_its_layer() {
 }
 
 #[test]
-fn an_exclusive_remote_is_the_only_one_that_is_usable() {
+fn only_the_exclusive_remote_can_be_used() {
     let global =
         config("", &[("g", endpoint("g.example", true, "")), ("h", endpoint("h.example", true, ""))]);
     assert!(merged(&config("", &[]), &global).require_usable("h").is_ok());
@@ -69,7 +66,7 @@ fn an_exclusive_remote_is_the_only_one_that_is_usable() {
 }
 
 #[test]
-fn the_users_choice_of_default_comes_before_the_global_one() {
+fn the_users_default_overrides_the_global_one() {
     let global = config("g", &[("g", endpoint("g.example", true, ""))]);
     assert_eq!(merged(&config("", &[]), &global).default.as_deref(), Some("g"));
     let user = config("o", &[("o", endpoint("o.example", false, ""))]);
@@ -80,7 +77,7 @@ fn the_users_choice_of_default_comes_before_the_global_one() {
 }
 
 #[test]
-fn an_exclusive_remote_is_the_default_and_stands_before_an_own_one() {
+fn an_exclusive_remote_is_the_default_and_hides_the_users_remote() {
     let mut exclusive = endpoint("g.example", true, "");
     exclusive.exclusive = true;
     let global = config("", &[("g", exclusive)]);
@@ -93,7 +90,7 @@ fn an_exclusive_remote_is_the_default_and_stands_before_an_own_one() {
 }
 
 #[test]
-fn a_token_belongs_to_a_server_not_to_a_name() {
+fn a_token_belongs_to_an_address_not_to_a_name() {
     let global = config("g", &[("g", endpoint("g.example", true, "never shown"))]);
     for (uri, insecure, counts) in [
         ("g.example", false, true),
@@ -111,7 +108,7 @@ fn a_token_belongs_to_a_server_not_to_a_name() {
 }
 
 #[test]
-fn an_own_remote_shadows_and_a_leftover_is_own() {
+fn the_users_remote_hides_a_global_one_and_a_leftover_counts_as_the_users() {
     let global = config("g", &[("g", endpoint("g.example", true, ""))]);
     let user = config("", &[("g", endpoint("mine.example", false, "t")), ("old", endpoint("x", true, ""))]);
     let effective = merged(&user, &global);
@@ -123,7 +120,7 @@ fn an_own_remote_shadows_and_a_leftover_is_own() {
 }
 
 #[test]
-fn a_users_file_makes_nothing_exclusive() {
+fn a_users_file_cannot_make_a_remote_exclusive() {
     let mut entry = endpoint("x.example", true, "");
     entry.exclusive = true;
     let effective = merged(&config("", &[("x", entry)]), &Config::default());

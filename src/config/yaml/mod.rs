@@ -1,7 +1,7 @@
-//! The only module that knows YAML: bytes → [`Config`] with places, and back in Go's bytes.
+//! The only module that knows YAML. Reads bytes into a [`Config`], and writes the same bytes as Go's encoder.
 //!
-//! Reading goes over the parser's events and not through serde, since an error has to name line, column
-//! and key, a duplicate key has to be one, and nothing of a value may get into a message.
+//! The reader uses the parser's events and not serde, for three reasons: errors must name line, column and key, a
+//! duplicate key must be an error, and no part of a value may appear in a message.
 
 mod parsed;
 mod read;

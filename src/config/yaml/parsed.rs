@@ -1,29 +1,28 @@
-//! What a text says, and what is wrong with it, with places.
+//! The result of parsing, and errors with their positions.
 
 use crate::config::Config;
 use std::fmt;
 use std::path::Path;
 
-/// A place in the text, counted from 1.
+/// A position in the text. Lines and columns count from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     pub line: usize,
     pub column: usize,
 }
 
-/// Why a text is no layer. Names keys, never values: one of them may be a token.
+/// Why a text is not a valid layer. Contains keys but never values, because a value may be a token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct YamlError {
-    /// Where, if it is about one place.
+    /// The position, if the error has one.
     pub place: Option<Place>,
-    /// The key that it is about, with the keys above it: `Remotes.lab.System`.
+    /// The path of keys: `Remotes.lab.System`.
     pub key: Option<String>,
-    /// What is wrong.
     pub message: String,
 }
 
 impl YamlError {
-    /// `FILE:LINE:COLUMN: KEY: what is wrong`.
+    /// `FILE:LINE:COLUMN: KEY: MESSAGE`.
     pub fn at(&self, file: &Path) -> String {
         let between = if self.place.is_some() { ":" } else { ": " };
         format!("{}{between}{self}", file.display())
@@ -44,34 +43,32 @@ impl fmt::Display for YamlError {
 
 impl std::error::Error for YamlError {}
 
-/// A key that no program knows.
+/// A key that is not part of the format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownKey {
-    /// Where it stands.
     pub place: Place,
-    /// With the keys above it.
+    /// The path of keys: `Remotes.lab.Tokn`.
     pub key: String,
 }
 
 impl UnknownKey {
-    /// `FILE:LINE:COLUMN: unknown key KEY`.
+    /// `FILE:LINE:COLUMN: unknown key "KEY"`.
     pub fn at(&self, file: &Path) -> String {
         let Place { line, column } = self.place;
-        format!("{}:{line}:{column}: unknown key {}", file.display(), self.key)
+        format!("{}:{line}:{column}: unknown key \"{}\"", file.display(), self.key)
     }
 }
 
-/// What a text says.
+/// The result of parsing a text.
 #[derive(Debug, Default, PartialEq)]
 pub struct Parsed {
-    /// The layer.
     pub config: Config,
-    /// Keys that were left out; the first 100.
+    /// Keys that were ignored: the first 100.
     pub unknown: Vec<UnknownKey>,
-    /// How many more there are.
+    /// The number of unknown keys after the first 100.
     pub more_unknown: usize,
-    /// What we read and the real programs refuse, or crash at; the first 100.
+    /// Content that we accept but the real programs reject or crash on: the first 100.
     pub concerns: Vec<YamlError>,
-    /// How many more there are.
+    /// The number of concerns after the first 100.
     pub more_concerns: usize,
 }

@@ -1,4 +1,4 @@
-//! A tree → [`Config`], as Go's reader takes it into Apptainer's structures.
+//! Converts a tree into a [`Config`], in the same way as Go's decoder fills Apptainer's structures.
 
 use super::parsed::{Parsed, UnknownKey, YamlError};
 use super::tree::{MOST_DEPTH, Node, Shape, fail, parse, too_deep, too_much};
@@ -6,16 +6,16 @@ use crate::config::{Config, Credential, Endpoint, Keyserver};
 use crate::secret::Secret;
 use std::collections::BTreeSet;
 
-/// Aliases make a small text say much: each value taken costs one of these.
+/// Maximum number of values read. Aliases let a small file expand to very many.
 const MOST_STEPS: usize = 4_000_000;
-/// And all texts taken together are at most this many times longer than the file, and 1 MiB: without aliases
-/// they are shorter than it.
+/// Aliases may expand the text by this many times the file's size plus 1 MiB. Without aliases, all strings together are
+/// shorter than the file.
 const MOST_GROWTH: usize = 8;
-/// Of remotes, and of keys in one mapping. More is no configuration.
+/// Maximum number of remotes, and of keys in one mapping.
 const MOST_KEYS: usize = 100_000;
-/// Of keyservers and logins in all: one for each remote, and some room.
+/// Maximum number of keyservers and logins together: one for each remote, and as many again.
 const MOST_ITEMS: usize = 200_000;
-/// Of unknown keys and of concerns, each: the others are counted.
+/// Maximum number of unknown keys and of concerns that are listed. Any more are only counted.
 const MOST_TOLD: usize = 100;
 
 type Pairs<'t> = Vec<(&'t str, Node<'t>, Node<'t>)>;
@@ -23,16 +23,14 @@ type Pairs<'t> = Vec<(&'t str, Node<'t>, Node<'t>)>;
 /// Reads a layer.
 ///
 /// # Errors
-/// With line, column and key; see [`YamlError`].
+/// [`YamlError`], with line, column and key.
 pub fn read(bytes: &[u8]) -> Result<Parsed, YamlError> {
     let tree = parse(bytes)?;
     let mut reader = Reader { most_text: bytes.len() * (MOST_GROWTH + 1) + (1 << 20), ..Reader::default() };
     match tree.root() {
         Some(root) if !root.is_null() => reader.config(root)?,
-        // `~` is an empty layer to the real programs, a file of comments is an error.
-        None if !bytes.is_empty() => {
-            reader.concern(None, "the file holds nothing but blank lines or comments")
-        }
+        // The real programs accept `~` as an empty layer, but reject a file that has only comments.
+        None if !bytes.is_empty() => reader.concern(None, "the file contains only blank lines or comments"),
         _ => {}
     }
     Ok(reader.parsed)
@@ -41,11 +39,11 @@ pub fn read(bytes: &[u8]) -> Result<Parsed, YamlError> {
 #[derive(Default)]
 struct Reader {
     parsed: Parsed,
-    /// The keys above.
+    /// The keys that lead to the current value.
     path: Vec<String>,
     steps: usize,
     items: usize,
-    /// Bytes of all texts taken so far, and how many they may become.
+    /// Bytes of all strings read so far, and their maximum.
     text: usize,
     most_text: usize,
 }
@@ -56,7 +54,7 @@ impl Reader {
         self.fields(root, |reader, key, at, value| {
             match key {
                 "Active" => config.active = reader.text(value)?,
-                "Remotes" if value.is_null() => reader.concern(Some(at), "there is nothing under it"),
+                "Remotes" if value.is_null() => reader.concern(Some(at), "the value is empty"),
                 "Remotes" => reader.remotes(value, &mut config)?,
                 "Credentials" => config.credentials = reader.list(value, Self::credential)?,
                 _ => reader.unknown(at),
@@ -72,10 +70,10 @@ impl Reader {
         for (name, at, value) in pairs {
             self.path.push(name.to_string());
             if at.is_null() {
-                return Err(self.wrong(at, "a remote's name is null"));
+                return Err(self.wrong(at, "a remote's name must not be null"));
             }
             let endpoint = if value.is_null() {
-                self.concern(Some(at), "there is nothing under it");
+                self.concern(Some(at), "the value is empty");
                 Endpoint::default()
             } else {
                 self.endpoint(value)?
@@ -132,7 +130,7 @@ impl Reader {
         Ok(credential)
     }
 
-    /// Gives every pair of a mapping to `field`: the key, where it stands, the value.
+    /// Calls `field` for every pair of a mapping, with the key as text, the key's node, and the value.
     fn fields(
         &mut self,
         node: Node,
@@ -146,18 +144,14 @@ impl Reader {
         Ok(())
     }
 
-    /// The items of a list. Null ones hold nothing, and other commands of the real programs crash at them.
+    /// The items of a list. Null items are skipped, with a concern: some commands of the real programs crash on them.
     fn list<T>(
         &mut self,
         node: Node,
         item: impl Fn(&mut Self, Node) -> Result<T, YamlError>,
     ) -> Result<Vec<T>, YamlError> {
         let Shape::List(nodes) = node.kind() else {
-            return if node.is_null() {
-                Ok(Vec::new())
-            } else {
-                Err(self.wrong(node, "a list belongs here"))
-            };
+            return if node.is_null() { Ok(Vec::new()) } else { Err(self.wrong(node, "expected a list")) };
         };
         let mut items = Vec::new();
         for (at, node) in nodes.enumerate() {
@@ -168,7 +162,7 @@ impl Reader {
             }
             self.path.push(at.to_string());
             if node.is_null() {
-                self.concern(Some(node), "there is nothing in this item");
+                self.concern(Some(node), "the list item is empty");
             } else {
                 items.push(item(self, node)?);
             }
@@ -177,17 +171,17 @@ impl Reader {
         Ok(items)
     }
 
-    /// The text of any scalar as it stands there: names and addresses may look like numbers.
+    /// The unconverted text of a scalar, because names and addresses may look like numbers. Null is empty.
     fn text(&mut self, node: Node) -> Result<String, YamlError> {
         self.step(node)?;
         match node.kind() {
             Shape::Scalar(..) if node.is_null() => Ok(String::new()),
             Shape::Scalar(text, _) => Ok(text.to_string()),
-            _ => Err(self.wrong(node, "a text belongs here")),
+            _ => Err(self.wrong(node, "expected a string")),
         }
     }
 
-    /// What Go's reader takes for a boolean: the words of YAML 1.1 and 1.2, not quoted.
+    /// A boolean as Go's decoder accepts it: unquoted, in the spellings of YAML 1.1 and 1.2. Null is false.
     fn boolean(&mut self, node: Node) -> Result<bool, YamlError> {
         self.step(node)?;
         if node.is_null() {
@@ -199,20 +193,20 @@ impl Reader {
                 "false" | "False" | "FALSE" | "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
                     Ok(false)
                 }
-                _ => Err(self.wrong(node, "true or false belongs here")),
+                _ => Err(self.wrong(node, "expected true or false")),
             },
-            _ => Err(self.wrong(node, "true or false belongs here, without quotes")),
+            _ => Err(self.wrong(node, "expected true or false without quotes")),
         }
     }
 
-    /// The pairs of a mapping, merges (`<<`) resolved: a key's own value comes before a merged one.
+    /// The pairs of a mapping, including merged ones (`<<`). The mapping's own value of a key overrides a merged one.
     fn pairs<'t>(&mut self, node: Node<'t>) -> Result<Pairs<'t>, YamlError> {
         let (mut pairs, mut seen) = (Pairs::new(), BTreeSet::new());
         self.gather(node, 0, &mut pairs, &mut seen)?;
         Ok(pairs)
     }
 
-    /// Adds to `pairs` what they lack of the mapping `node`, which is merged into `depth` others.
+    /// Adds the pairs of the mapping `node` whose keys are not yet in `pairs`. `depth` is the number of nested merges.
     fn gather<'t>(
         &mut self,
         node: Node<'t>,
@@ -221,7 +215,7 @@ impl Reader {
         seen: &mut BTreeSet<&'t str>,
     ) -> Result<(), YamlError> {
         let Shape::Map(mut entries) = node.kind() else {
-            return Err(self.wrong(node, "a mapping belongs here"));
+            return Err(self.wrong(node, "expected a mapping"));
         };
         if depth > MOST_DEPTH {
             return Err(self.wrong(node, &too_deep()));
@@ -230,7 +224,7 @@ impl Reader {
         while let (Some(key), Some(value)) = (entries.next(), entries.next()) {
             self.step(key)?;
             let Shape::Scalar(text, plain) = key.kind() else {
-                return Err(self.wrong(key, "a key has to be a text"));
+                return Err(self.wrong(key, "keys must be strings"));
             };
             if plain && text == "<<" {
                 merges.push(value);
@@ -238,14 +232,14 @@ impl Reader {
             }
             if !own.insert(text) {
                 self.path.push(text.to_string());
-                return Err(self.wrong(key, "this key stands there twice"));
+                return Err(self.wrong(key, "duplicate key"));
             }
             if seen.insert(text) {
                 pairs.push((text, key, value));
             }
             if pairs.len().max(own.len()) > MOST_KEYS {
                 let what = if self.path == ["Remotes"] { "remotes" } else { "keys" };
-                return Err(self.wrong(node, &format!("there are more than 100,000 {what}")));
+                return Err(self.wrong(node, &format!("more than 100,000 {what}")));
             }
         }
         for merge in merges {
@@ -254,7 +248,7 @@ impl Reader {
                 Shape::List(mut sources) => {
                     sources.try_for_each(|source| self.merge(source, depth, pairs, seen))?
                 }
-                Shape::Scalar(..) => return Err(self.wrong(merge, "a merge (<<) needs a mapping")),
+                Shape::Scalar(..) => return Err(self.wrong(merge, "the merge key (<<) needs a mapping")),
             }
         }
         Ok(())
@@ -297,8 +291,8 @@ impl Reader {
         YamlError { key, ..fail(node.place(), message.into()) }
     }
 
-    /// The keys above and this one. A key that holds a colon or a blank may be a key and its value that
-    /// lack the blank between them, a long one a token in the wrong place: so the rest is left out.
+    /// The current path of keys, for messages. Each key is cut at a ":", "=" or space, since `Token:abc` parses as one
+    /// key, and long keys are shortened: either may contain a token. Names of remotes are shown in full.
     fn key(&self) -> String {
         const LONGEST: usize = 24;
         const LONGEST_NAME: usize = 128;
@@ -312,12 +306,12 @@ impl Reader {
         self.path.iter().map(shown).collect::<Vec<_>>().join(".")
     }
 
-    /// Whether this part of the path is the name of a remote, which may hold anything and is no secret.
+    /// Whether this part of the path is the name of a remote, which may contain any characters and is not secret.
     fn is_name(&self, part: &str) -> bool {
         self.path.len() > 1 && self.path[0] == "Remotes" && self.path[1] == part && !part.starts_with("Token")
     }
 
-    /// Counts a value before it is copied.
+    /// Counts a value before it is copied, and fails at the limits.
     fn step(&mut self, node: Node) -> Result<(), YamlError> {
         self.steps += 1;
         if let Shape::Scalar(text, _) = node.kind() {
@@ -327,9 +321,7 @@ impl Reader {
             return Err(self.wrong(node, &too_much()));
         }
         if self.text > self.most_text {
-            return Err(
-                self.wrong(node, "aliases make more than 8 times the file's size, and 1 MiB, out of it")
-            );
+            return Err(self.wrong(node, "aliases expand the file by more than 8 times its size plus 1 MiB"));
         }
         Ok(())
     }

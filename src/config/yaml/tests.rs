@@ -1,4 +1,4 @@
-//! The recorded corpora, hostile texts, and properties.
+//! Recorded files, hostile texts, and property tests.
 
 use super::*;
 use crate::config::{Config, Credential, Endpoint, Keyserver};
@@ -26,33 +26,33 @@ struct Recorded {
     after_add: Option<String>,
 }
 
-/// Where we read otherwise than the real programs: (name, whether we read it, why).
+/// Intentional differences from the real programs: name, whether we accept the file, reason.
 const READ_OTHERWISE: &[(&str, bool, &str)] = &[
     ("newline", true, "a file of blank lines is an empty layer"),
     ("comment", true, "a file of comments is an empty layer"),
-    ("remotes null2", true, "they crash at the next add"),
+    ("remotes null2", true, "they crash on the next add"),
     ("remote null tilde", true, "they crash"),
-    ("null name", false, "they lose the remote at the next write"),
-    ("null word name", false, "they lose the remote at the next write"),
-    ("two docs", false, "they lose the second document at the next write"),
-    ("garbage after end", false, "they lose what follows at the next write"),
-    ("second doc broken", false, "they lose what follows at the next write"),
+    ("null name", false, "they lose the remote on the next write"),
+    ("null word name", false, "they lose the remote on the next write"),
+    ("two docs", false, "they lose the second document on the next write"),
+    ("garbage after end", false, "they lose the rest on the next write"),
+    ("second doc broken", false, "they lose the rest on the next write"),
     ("unknown top", true, "a warning when reading, an error before a write"),
     ("unknown in remote", true, "a warning when reading, an error before a write"),
     ("lowercase key", true, "an unknown key: a warning when reading, an error before a write"),
-    ("alias bomb", false, "they refuse it too"),
-    ("yaml directive", true, "either way will do"),
-    ("nel", false, "either way will do"),
+    ("alias bomb", false, "they reject it too"),
+    ("yaml directive", true, "either result is fine"),
+    ("nel", false, "either result is fine"),
 ];
 
 #[test]
-fn recorded_texts_are_read_as_the_real_programs_read_them() {
+fn recorded_files_are_read_like_the_real_programs_do() {
     let cases: Vec<Reading> = fixture("reading.json");
     assert!(cases.len() >= 70);
     for case in cases {
         let ours = read(case.text.as_bytes());
         if let Some((_, accepted, why)) = READ_OTHERWISE.iter().find(|(name, ..)| *name == case.name) {
-            if *why != "either way will do" {
+            if *why != "either result is fine" {
                 assert_eq!(ours.is_ok(), *accepted, "{}: {why}: {ours:?}", case.name);
             }
             continue;
@@ -68,7 +68,7 @@ fn recorded_texts_are_read_as_the_real_programs_read_them() {
 }
 
 #[test]
-fn every_refusal_has_a_place() {
+fn every_error_has_a_position() {
     for case in fixture::<Vec<Reading>>("reading.json") {
         if let Err(error) = read(case.text.as_bytes()) {
             assert!(error.place.is_some(), "{}: {error}", case.name);
@@ -81,17 +81,17 @@ fn errors_name_line_column_and_key_and_never_a_value() {
     for (text, shown) in [
         (
             "Remotes:\n  lab:\n    Token: canary\n    System: canary\n",
-            "4:13: Remotes.lab.System: true or false belongs here",
+            "4:13: Remotes.lab.System: expected true or false",
         ),
-        ("Remotes:\n  lab:\n    Token: [canary]\n", "3:12: Remotes.lab.Token: a text belongs here"),
-        ("Remotes:\n  lab: {Token: canary}\n  lab: {}\n", "3:3: Remotes.lab: this key stands there twice"),
-        ("Active: a\nActive: b\n", "2:1: Active: this key stands there twice"),
-        ("Remotes:\n  lab:\n    Token: \"canary\n", "this is not valid YAML"),
-        ("Remotes:\n  lab:\n    Token: canary: canary\n", "this is not valid YAML"),
-        ("Remotes:\n  lab:\n    Token: *canary\n", "this is not valid YAML"),
+        ("Remotes:\n  lab:\n    Token: [canary]\n", "3:12: Remotes.lab.Token: expected a string"),
+        ("Remotes:\n  lab: {Token: canary}\n  lab: {}\n", "3:3: Remotes.lab: duplicate key"),
+        ("Active: a\nActive: b\n", "2:1: Active: duplicate key"),
+        ("Remotes:\n  lab:\n    Token: \"canary\n", "invalid YAML"),
+        ("Remotes:\n  lab:\n    Token: canary: canary\n", "invalid YAML"),
+        ("Remotes:\n  lab:\n    Token: *canary\n", "invalid YAML"),
         ("Credentials:\n  - {URI: x, Auth: canary, Insecure: canary}\n", "Credentials.0.Insecure"),
-        ("canary\n", "a mapping belongs here"),
-        ("Active: a\n---\nActive: canary\n", "a second document"),
+        ("canary\n", "expected a mapping"),
+        ("Active: a\n---\nActive: canary\n", "only one YAML document"),
         ("Active: \x1b[31mcanary\n", "1:9: control characters"),
     ] {
         let error = read(text.as_bytes()).expect_err(text);
@@ -103,7 +103,7 @@ fn errors_name_line_column_and_key_and_never_a_value() {
 }
 
 #[test]
-fn unknown_keys_are_told_with_their_place() {
+fn unknown_keys_are_reported_with_their_position() {
     let parsed = read(b"Foo: {a: [1]}\nRemotes:\n  lab:\n    Bar: canary\n    URI: h\n").unwrap();
     let shown: Vec<_> =
         parsed.unknown.iter().map(|u| (u.place.line, u.place.column, u.key.as_str())).collect();
@@ -116,7 +116,7 @@ fn unknown_keys_are_told_with_their_place() {
 }
 
 #[test]
-fn what_the_real_programs_cannot_bear_is_a_concern() {
+fn content_that_the_real_programs_reject_is_a_concern() {
     for text in [
         "# only this\n",
         "Remotes:\n",
@@ -132,7 +132,7 @@ fn what_the_real_programs_cannot_bear_is_a_concern() {
 }
 
 #[test]
-fn hostile_texts_are_refused_at_once() {
+fn hostile_texts_are_refused_quickly() {
     let mut bomb = String::from("a0: &a0 {k: v}\n");
     for level in 1..60 {
         bomb += &format!("a{level}: &a{level}\n  <<: [*a{0}, *a{0}]\n", level - 1);
@@ -152,14 +152,15 @@ fn hostile_texts_are_refused_at_once() {
     ] {
         let begun = Instant::now();
         let result = read(text.as_bytes());
-        // Not a measurement: what is refused takes moments, also on a busy machine; what is not takes hours or all memory.
+        // Not a benchmark. A refusal takes moments even on a busy machine. Without one, it would take hours or all
+        // memory.
         assert!(begun.elapsed() < Duration::from_secs(300), "{what}");
         assert!(result.is_err(), "{what}");
     }
 }
 
 #[test]
-fn a_hundred_thousand_remotes_are_read_and_more_are_not() {
+fn at_most_a_hundred_thousand_remotes_are_read() {
     let text = |count: usize| {
         (0..count).fold(String::from("Remotes:\n"), |text, at| text + &format!("  r{at}: {{URI: h}}\n"))
     };
@@ -190,7 +191,7 @@ fn recorded_files_are_written_byte_for_byte() {
 }
 
 #[test]
-fn everything_that_a_layer_can_hold() {
+fn a_layer_with_every_field_is_written_and_read_back() {
     let config = Config {
         active: "lab".into(),
         remotes: [(
@@ -226,7 +227,7 @@ fn everything_that_a_layer_can_hold() {
     assert_eq!(read(text.as_bytes()).unwrap().config, config);
 }
 
-/// Texts that are likely to be misread.
+/// Strings that are easily misread.
 fn tricky() -> impl Strategy<Value = String> {
     prop_oneof![
         "[-+]?[0-9_.:eExXob]{1,8}",
@@ -258,7 +259,7 @@ fn tricky() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn what_is_written_is_read_back(names in prop::collection::btree_set(tricky(), 0..6), uri in tricky(), token in tricky(), active in tricky()) {
+    fn written_files_are_read_back_unchanged(names in prop::collection::btree_set(tricky(), 0..6), uri in tricky(), token in tricky(), active in tricky()) {
         let endpoint = Endpoint { uri, token: Secret::non_empty(token.clone()), ..Endpoint::default() };
         let config = Config {
             active,

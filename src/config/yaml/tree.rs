@@ -1,28 +1,28 @@
-//! Events of the parser → a tree with places, aliases resolved, everything bounded.
+//! Builds a tree from the parser's events, with positions and resolved aliases. All sizes are limited.
 
 use super::parsed::{Place, YamlError};
 use granit_parser::{Event, Marker, Parser, ScalarStyle};
 use std::collections::BTreeMap;
 use zeroize::Zeroizing;
 
-/// Larger than this is no configuration.
+/// Maximum size of the text.
 const MOST_BYTES: usize = 64 * 1024 * 1024;
-/// A layer is five deep; more is an attack, or a mistake.
+/// Maximum nesting. A valid layer has five levels.
 pub(super) const MOST_DEPTH: usize = 32;
-/// 100,000 remotes with a keyserver each, and some room.
+/// Enough for 100,000 remotes with a keyserver each, with a margin.
 const MOST_NODES: usize = 3_000_000;
-/// One for each remote.
+/// One for each of 100,000 remotes.
 const MOST_ANCHORS: usize = 100_000;
 
-/// The document: its nodes in the order of the text, each before what is in it. A hostile file holds millions of
-/// them, so each takes 20 bytes, and no list of its children.
+/// The document: its nodes in text order, parents before their children. A hostile file contains millions of nodes, so
+/// a node takes only 20 bytes and has no list of children.
 pub(super) struct Tree {
     nodes: Vec<Slot>,
-    /// The texts of all scalars, one after the other.
+    /// The texts of all scalars, concatenated.
     texts: Zeroizing<String>,
 }
 
-/// A node as it is kept; [`Node`] is what the reader sees. The files are at most 64 MiB, so `u32` counts all.
+/// The stored form of a node. The reader uses [`Node`]. Files are at most 64 MiB, so `u32` is large enough.
 #[derive(Clone, Copy)]
 struct Slot {
     line: u32,
@@ -32,37 +32,36 @@ struct Slot {
 
 #[derive(Clone, Copy)]
 enum Content {
-    /// Where its text is in `texts`, and whether it is plain.
+    /// The range of its text in `texts`, and whether the scalar is plain, that is, unquoted.
     Scalar {
         at: u32,
         length: u32,
         plain: bool,
     },
-    /// `end` is the index behind the last node in it.
+    /// `end` is the index after its last descendant.
     List {
         end: u32,
     },
     Map {
         end: u32,
     },
-    /// Stands for the node at this index.
+    /// The index of the node that it refers to.
     Alias(u32),
 }
 
-/// A node of the text; an alias is the node that it stands for.
+/// A node. Aliases are already resolved.
 #[derive(Clone, Copy)]
 pub(super) struct Node<'t> {
     tree: &'t Tree,
     index: usize,
 }
 
-/// The three kinds of nodes.
+/// The three types of nodes.
 pub(super) enum Shape<'t> {
-    /// A text, and whether it is plain: only then can it be null, a boolean or a merge.
+    /// A text, and whether it is plain. Only a plain scalar can be null, a boolean or a merge key.
     Scalar(&'t str, bool),
-    /// A list.
     List(Items<'t>),
-    /// A mapping in the order of the text: a key, its value, the next key.
+    /// A mapping in text order: a key, its value, the next key.
     Map(Items<'t>),
 }
 
@@ -89,13 +88,12 @@ impl<'t> Iterator for Items<'t> {
 }
 
 impl<'t> Node<'t> {
-    /// Where it begins.
+    /// Where the node starts.
     pub(super) fn place(&self) -> Place {
         let Slot { line, column, .. } = self.tree.nodes[self.index];
         Place { line: line as usize, column: column as usize }
     }
 
-    /// What it is.
     pub(super) fn kind(&self) -> Shape<'t> {
         let items = |end: u32| Items { tree: self.tree, next: self.index + 1, end: end as usize };
         match self.tree.nodes[self.index].content {
@@ -115,16 +113,16 @@ impl<'t> Node<'t> {
 }
 
 impl Tree {
-    /// The node that holds all others; `None` for a text without one.
+    /// The root node, or `None` if the text has no nodes.
     pub(super) fn root(&self) -> Option<Node<'_>> {
         (!self.nodes.is_empty()).then_some(Node { tree: self, index: 0 })
     }
 }
 
-/// The tree of the one document in `bytes`.
+/// Parses the single document in `bytes`.
 ///
 /// # Errors
-/// Not UTF-8, not YAML, a second document, or beyond the bounds.
+/// Invalid UTF-8, invalid YAML, a second document, or an exceeded limit.
 pub(super) fn parse(bytes: &[u8]) -> Result<Tree, YamlError> {
     let text = text_of(bytes)?;
     let options = granit_parser::options! {
@@ -148,9 +146,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Tree, YamlError> {
 
 struct Builder {
     tree: Tree,
-    /// The collections that are not finished, each with the anchor that it will be known by.
+    /// The unfinished collections: index and anchor (0 for none).
     open: Vec<(usize, usize)>,
-    /// The finished nodes that aliases may stand for.
+    /// The finished nodes that have an anchor, by anchor.
     anchors: BTreeMap<usize, u32>,
     documents: usize,
 }
@@ -161,7 +159,7 @@ impl Builder {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
-                    return Err(fail(place, "a second document begins here, and a layer is one".into()));
+                    return Err(fail(place, "only one YAML document is allowed".into()));
                 }
                 Ok(())
             }
@@ -174,7 +172,7 @@ impl Builder {
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor) {
                 Some(target) => self.push(place, Content::Alias(*target)).map(drop),
-                None => Err(fail(place, "an alias stands inside of what it names".into())),
+                None => Err(fail(place, "an alias refers to a node that contains it".into())),
             },
             Event::SequenceStart(_, anchor, _) => self.begin(place, Content::List { end: 0 }, anchor),
             Event::MappingStart(_, anchor, _) => self.begin(place, Content::Map { end: 0 }, anchor),
@@ -210,7 +208,7 @@ impl Builder {
         Ok(index)
     }
 
-    /// Makes a finished node known to aliases.
+    /// Registers the anchor of a finished node.
     fn name(&mut self, index: usize, anchor: usize, place: Place) -> Result<(), YamlError> {
         if anchor != 0 {
             if self.anchors.len() == MOST_ANCHORS {
@@ -227,23 +225,23 @@ fn small(number: usize) -> u32 {
 }
 
 pub(super) fn too_deep() -> String {
-    format!("this is nested more than {MOST_DEPTH} deep")
+    format!("nested more than {MOST_DEPTH} levels deep")
 }
 
 pub(super) fn too_much() -> String {
-    "there is more in this than 100,000 remotes need".into()
+    "more values than 100,000 remotes need".into()
 }
 
-/// The text, if it is one that YAML may hold.
+/// Checks the size, the encoding and the characters.
 fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
     if bytes.len() > MOST_BYTES {
         return Err(YamlError { place: None, key: None, message: "the file is larger than 64 MiB".into() });
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let before = &bytes[..error.valid_up_to()];
-        fail(after(&String::from_utf8_lossy(before)), "this is not text (UTF-8)".into())
+        fail(after(&String::from_utf8_lossy(before)), "invalid UTF-8".into())
     })?;
-    // A null byte or an escape would be refused by the real programs, and drive a terminal.
+    // The real programs reject null bytes and escapes too. In a message, they could control the terminal.
     let forbidden = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r' | '\u{85}');
     match text.find(forbidden) {
         Some(at) => Err(fail(after(&text[..at]), "control characters are not allowed".into())),
@@ -251,7 +249,7 @@ fn text_of(bytes: &[u8]) -> Result<&str, YamlError> {
     }
 }
 
-/// The place right after `text`.
+/// The position right after `text`.
 fn after(text: &str) -> Place {
     let line = text.matches('\n').count() + 1;
     let column = text.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -262,11 +260,11 @@ fn place(marker: &Marker) -> Place {
     Place { line: marker.line().max(1), column: marker.col() + 1 }
 }
 
-/// The parser's own words may quote the text, so only its kind of complaint is kept.
+/// The parser's message may quote the text, so only the kind of the error is used.
 fn not_yaml(error: &granit_parser::ScanError) -> String {
     let kind = format!("{:?}", error.kind());
     let deep = kind.contains("Nesting") || kind.contains("Recursion");
-    if deep { too_deep() } else { "this is not valid YAML".into() }
+    if deep { too_deep() } else { "invalid YAML".into() }
 }
 
 pub(super) fn fail(place: Place, message: String) -> YamlError {

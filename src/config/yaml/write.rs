@@ -1,12 +1,12 @@
-//! [`Config`] → the bytes that Apptainer 1.5 writes for the same content: key order, four-space
-//! indentation, quoting and the order of names are those of Go's encoder.
+//! Writes a [`Config`] as the same bytes that Apptainer 1.5 writes. The order of keys and names, the indentation of
+//! four spaces, and the quoting are those of Go's encoder.
 
 use crate::config::{Config, Credential, Endpoint, Keyserver};
 use std::cmp::Ordering;
 use std::fmt::Write;
 use std::ops::RangeInclusive;
 
-/// The bytes for the file. They hold every token of the layer.
+/// The content of the file. Contains all tokens of the layer.
 pub fn write(config: &Config) -> Vec<u8> {
     let mut out = String::with_capacity(256 + config.remotes.len() * 96);
     line(&mut out, 0, "Active", &scalar(&config.active));
@@ -27,7 +27,7 @@ pub fn write(config: &Config) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// Go writes a key that is longer than this in bytes with a question mark.
+/// For a key longer than this, in bytes, Go uses the explicit `? key` form.
 const LONGEST_SIMPLE_KEY: usize = 128;
 
 fn remote(out: &mut String, name: &str, endpoint: &Endpoint) {
@@ -36,7 +36,7 @@ fn remote(out: &mut String, name: &str, endpoint: &Endpoint) {
         let _ = write!(out, "    ? {key}\n    :");
         let mut body = String::new();
         fields(&mut body, endpoint);
-        // The first key follows the colon on its line.
+        // The first field is on the same line as the colon.
         out.push_str("   ");
         out.push_str(body.trim_start());
     } else {
@@ -86,8 +86,8 @@ fn boolean(value: bool) -> &'static str {
     if value { "true" } else { "false" }
 }
 
-/// A text as Go's encoder writes it: plain where it would be read back as this very text, in double quotes
-/// where it would be read as something else or holds what cannot stand there, else in single quotes.
+/// A string as Go's encoder writes it: plain if it would be read back unchanged, in double quotes if it would be read
+/// as another type or contains unprintable characters, otherwise in single quotes.
 fn scalar(text: &str) -> String {
     if text.is_empty() || reads_as_something_else(text) || !text.chars().all(is_printable) {
         double_quoted(text)
@@ -119,14 +119,14 @@ fn double_quoted(text: &str) -> String {
     out
 }
 
-/// What may stand in a file as it is. Go's encoder escapes everything beyond the basic plane of Unicode's
-/// letters that it does not know; reading gives the same text either way.
+/// Whether a character needs no escape. Like Go's encoder, this escapes everything beyond Unicode's Basic Multilingual
+/// Plane. Either form is read back as the same text.
 fn is_printable(c: char) -> bool {
     matches!(c, ' '..='~' | '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')
         && !matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}')
 }
 
-/// Whether the text may stand without quotes, being known to be read as a text.
+/// Whether a string needs no quotes for its syntax. The caller has checked that it is not read as another type.
 fn can_be_plain(text: &str) -> bool {
     let first = text.chars().next().unwrap_or(' ');
     let opens_alone =
@@ -158,8 +158,8 @@ fn can_be_plain(text: &str) -> bool {
         && !text.starts_with("...")
 }
 
-/// Whether a plain scalar of this text would be null, a boolean of YAML 1.1 or 1.2, a merge, a number, a
-/// date, or a number of base sixty.
+/// Whether a plain scalar of this text would be read as null, a YAML 1.1 or 1.2 boolean, a merge key, a number, a date,
+/// or a base-60 number.
 fn reads_as_something_else(text: &str) -> bool {
     const WORDS: &[&str] = &[
         "=", "~", "null", "Null", "NULL", "true", "True", "TRUE", "false", "False", "FALSE", "y", "Y", "yes",
@@ -178,13 +178,13 @@ fn is_number(text: &str) -> bool {
     };
     let digits = text.replace('_', "");
     if text.starts_with('.') {
-        // Go is strict about underscores only where the number begins with its point.
+        // Go checks the position of underscores only if the number starts with a decimal point.
         return text.match_indices('_').all(|(at, _)| between_digits(at)) && is_float(&digits);
     }
     is_integer(&digits) || is_float(&digits)
 }
 
-/// Integers as Go reads them: with a sign, in base 2, 8, 10 or 16.
+/// Integers as Go reads them: with an optional sign, in base 2, 8, 10 or 16.
 fn is_integer(text: &str) -> bool {
     let negative = text.starts_with('-');
     let rest = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -199,7 +199,7 @@ fn is_integer(text: &str) -> bool {
     !digits.starts_with(['+', '-']) && u64::from_str_radix(digits, radix).is_ok_and(|value| value <= most)
 }
 
-/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and small enough to be one.
+/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`, and within the range of an `f64`.
 fn is_float(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -215,7 +215,7 @@ fn is_float(text: &str) -> bool {
     shaped && exponent.is_none_or(digits) && unsigned.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// A day of the calendar, `2006-1-2`, or one with a time behind it.
+/// A valid calendar date, `2006-1-2`, optionally followed by a time.
 fn is_date(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
     let (year, month, rest) = (parts.next(), parts.next(), parts.next().unwrap_or_default());
@@ -240,7 +240,7 @@ fn is_date(text: &str) -> bool {
     (1..=days).contains(&day) && (time.is_empty() || time.starts_with(['T', 't', ' ']) && time.contains(':'))
 }
 
-/// `12:30` and its like, which YAML 1.1 reads as 750.
+/// A base-60 number such as `12:30`, which YAML 1.1 reads as 750.
 fn is_base_sixty(text: &str) -> bool {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut parts = unsigned.split(':');
@@ -263,8 +263,8 @@ fn is_base_sixty(text: &str) -> bool {
         && rest.iter().all(sixtieth)
 }
 
-/// Sorts by [`natural`]. That order is Go's and no order at all for some names, which a sort of the
-/// standard library may answer with a panic; merging halves just gives one of the possible orders.
+/// Sorts by [`natural`]. Go's order is not transitive for some names, and the standard library's sort may panic then. A
+/// merge sort just returns one of the possible orders.
 fn sort(names: &mut [&String]) {
     let half = names.len() / 2;
     if half == 0 {
@@ -283,8 +283,8 @@ fn sort(names: &mut [&String]) {
     }
 }
 
-/// Go's order of keys: numbers inside of names by value, other characters before letters, but letters
-/// before them right after a digit.
+/// Go's order of keys: numbers in names by value, and other characters before letters. Right after a digit, letters
+/// come first.
 fn natural(a: &str, b: &str) -> Ordering {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     let Some(at) = a.iter().zip(&b).position(|(a, b)| a != b) else {
@@ -297,7 +297,7 @@ fn natural(a: &str, b: &str) -> Ordering {
         (false, true) => return if after_digit { Ordering::Greater } else { Ordering::Less },
         (false, false) => {}
     }
-    // A zero inside of a number that has begun weighs: 1007 stands behind 107. A leading one does not.
+    // Go ignores leading zeros, but a zero inside a number counts: "1007" sorts after "107".
     let in_number = (a[at] == '0' || b[at] == '0')
         && a[..at].iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
     let (a_value, a_end) = number(&a, at, in_number);
@@ -305,7 +305,8 @@ fn natural(a: &str, b: &str) -> Ordering {
     a_value.cmp(&b_value).then(a_end.cmp(&b_end)).then(a[at].cmp(&b[at]))
 }
 
-/// The number whose digits begin at `from`, and where it ends. Wraps as Go's does.
+/// The number whose digits start at `from`, and the index after it. Wraps on overflow, as in Go. `in_number` adds a
+/// leading 1, so that zeros count.
 fn number(text: &[char], from: usize, in_number: bool) -> (i64, usize) {
     let digits = text[from..].iter().map_while(|c| c.to_digit(10));
     let (value, count) = digits.fold((i64::from(in_number), 0), |(value, count), digit| {

@@ -34,8 +34,8 @@ fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
         for line in ["list", "list --json"] {
             run(&world, As::User, &format!("-d remote {line}"))
                 .exits(0)
-                .says(&format!("WARNING: {file}:5:9: unknown key Remotes.lab.Tokn"))
-                .says(&format!("WARNING: {file}:6:1: unknown key Version"))
+                .says(&format!("WARNING: {file}:5:9: unknown key \"Remotes.lab.Tokn\""))
+                .says(&format!("WARNING: {file}:6:1: unknown key \"Version\""))
                 .prints("lab.example.com")
                 .never_shows("canary");
             before.is_still(&world, line);
@@ -57,8 +57,8 @@ fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
         for (who, line) in writers {
             run(&world, *who, &format!("-d remote {line}"))
                 .exits(255)
-                .says(&format!("FATAL:   {file}:5:9: unknown key Remotes.lab.Tokn: nothing was written"))
-                .says("hint:    correct or remove the key")
+                .says(&format!("FATAL:   {file}:5:9: unknown key \"Remotes.lab.Tokn\": not saved"))
+                .says("hint:    fix or remove the key")
                 .never_shows("canary");
             before.is_still(&world, line);
         }
@@ -81,19 +81,17 @@ fn a_remote_without_address_is_shown_and_told_apart() {
             let world = layer.holding(text);
             let before = Picture::of(&world);
             let hint = match layer {
-                Layer::User => "apptainer remote remove lab; apptainer remote add lab URI",
-                Layer::Global => {
-                    "apptainer remote remove --global lab; apptainer remote add --global lab URI"
-                }
+                Layer::User => "apptainer remote add --replace lab URI",
+                Layer::Global => "apptainer remote add --global --replace lab URI",
             };
             run(&world, As::User, "remote list")
                 .exits(0)
-                .says(&format!("WARNING: lab has no URI; remove it and add it again: {hint}\n"))
+                .says(&format!("WARNING: \"lab\" has no URI. Fix it with: {hint}\n"))
                 .prints("\nlab ");
             for line in ["status", "login", "get-login-password", "status lab"] {
                 run(&world, As::User, &format!("-d remote {line}")).exits(255).never_shows("canary");
             }
-            run(&world, As::User, "remote status").exits(255).says("FATAL:   lab has no URI").says(hint);
+            run(&world, As::User, "remote status").exits(255).says("FATAL:   \"lab\" has no URI").says(hint);
             before.is_still(&world, text);
             let (who, global) = if layer == Layer::User { (As::User, "") } else { (As::Root, "--global ") };
             run(&world, who, &format!("remote remove {global}lab")).exits(0);
@@ -113,7 +111,7 @@ fn a_default_that_does_not_exist_is_a_warning() {
             Layer::Global => ("global ", "use --global NAME"),
         };
         run(&world, As::User, "remote list").exits(0).prints("lab.example.com").says(&format!(
-            "WARNING: the {whose}default remote gone does not exist; run: apptainer remote {command}\n"
+            "WARNING: the {whose}default remote \"gone\" does not exist. Choose another: apptainer remote {command}\n"
         ));
         before.is_still(&world, "list");
         run(&world, As::User, "remote use lab").exits(0);

@@ -22,7 +22,7 @@ fn a_global_remotes_token_is_the_users_and_stays_with_its_address() {
     world
         .remote("status")
         .exits(0)
-        .says(&format!("the token for company was given to {}", endpoint.host()))
+        .says(&format!("the stored token for \"company\" was issued for {}", endpoint.host()))
         .prints("logged out");
     assert!(other.requests().iter().all(|request| request.header("authorization").is_none()));
     world.remote("logout company").exits(0).says("removed from");

@@ -8,19 +8,22 @@ pub fn notes(global: &Layer, user: &Layer, persona: Persona) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, own) in &user.remotes {
         let line = match global.remotes.get(name) {
-            None if own.system => format!("INFO:    {name} was a global remote once…"),
+            None if own.system => format!("INFO:    \"{name}\" is a leftover copy…"),
             None => continue,
             Some(shared) if own.system => {
                 if own.token.is_none() || own.same_server(shared) {
                     continue;
                 }
                 let program = program(persona);
-                format!("WARNING: the token for {name} was given to …; run: {program} remote login {name}")
+                format!(
+                    "WARNING: the stored token for \"{name}\" was issued for …. \
+                     Log in again: {program} remote login {name}"
+                )
             }
-            Some(shared) if shared.exclusive => format!("WARNING: {name} is exclusive and global…"),
+            Some(shared) if shared.exclusive => format!("WARNING: your remote \"{name}\" is ignored…"),
             Some(_) => {
                 let level = if persona == Persona::Singularity { "WARNING:" } else { "INFO:   " };
-                format!("{level} {name} is defined both globally and by you…")
+                format!("{level} \"{name}\" is defined globally and in your file…")
             }
         };
         lines.push(line);
@@ -28,14 +31,14 @@ pub fn notes(global: &Layer, user: &Layer, persona: Persona) -> Vec<String> {
     let there = |name: &String| name.is_empty() || seen(global, user, name).is_some();
     for (whose, active) in [("", &user.active), ("global ", &global.active)] {
         if !there(active) {
-            lines.push(format!("WARNING: the {whose}default remote {active} does not exist…"));
+            lines.push(format!("WARNING: the {whose}default remote \"{active}\" does not exist…"));
         }
     }
     let names =
         global.remotes.keys().chain(user.remotes.keys().filter(|name| !global.remotes.contains_key(*name)));
     for name in names {
         if seen(global, user, name).is_some_and(|seen| seen.entry.uri.is_empty()) {
-            lines.push(format!("WARNING: {name} has no URI…"));
+            lines.push(format!("WARNING: \"{name}\" has no URI…"));
         }
     }
     lines
