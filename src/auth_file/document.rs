@@ -1,7 +1,8 @@
-//! The content of an auth file: `docker-config.json` as docker, podman, skopeo and Apptainer write it.
+//! The content of an auth file: the `config.json` or `docker-config.json` that Docker, Podman, Skopeo and Apptainer
+//! share.
 //!
-//! Only what a login is about is looked at. Everything else (unknown keys, other logins, the order of keys,
-//! numbers as they are written) is kept.
+//! Only fields related to the login are read and changed. Everything else is kept: unknown keys, other logins, the
+//! order of keys, and the spelling of numbers.
 
 use super::duplicates::NoDuplicates;
 use super::key::{key_of, names, part_of, registry_of, same_host};
@@ -17,58 +18,56 @@ use std::collections::BTreeSet;
 use std::fmt;
 use zeroize::Zeroizing;
 
-/// Base64 as Go reads it: bits after the last byte do not matter. (Line ends do not either; see [`is_login`].)
+/// Base64 as Go decodes it: trailing bits are ignored. Line breaks are ignored too, see [`is_login`].
 const GO_BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-/// What an entry of `auths` says that a login replaces.
+/// The fields of an entry in `auths` that a login replaces.
 const LOGIN_KEYS: [&str; 5] = ["auth", "username", "password", "identitytoken", "registrytoken"];
 
-/// The content.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Document(Map<String, Value>);
 
-/// Without the content, which holds secrets.
+/// Omits the content, which contains secrets.
 impl fmt::Debug for Document {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Document").field(&self.registries()).finish()
     }
 }
 
-/// What an entry of `auths` holds.
+/// The content of an entry in `auths`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entry {
     /// A password or token.
     Secret,
-    /// Nothing: a credential helper keeps the secret.
+    /// No secret, as if a credential helper stores it.
     Empty,
-    /// An `auth` that is no base64 of `user:password`, or a value that is no text: docker refuses the whole file
-    /// for it.
+    /// An `auth` field that is not base64 of `user:password`, or a field that is not a string. Docker rejects the whole
+    /// file because of it.
     Broken,
 }
 
-/// Who keeps a login.
+/// Where a login is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keeper<'a> {
-    /// The file.
     File,
-    /// The helper of this suffix.
+    /// The credential helper with this suffix.
     Helper(&'a str),
 }
 
 impl Document {
-    /// Reads a file; a missing or blank one is empty.
+    /// Parses a file. A missing or blank file is an empty document.
     ///
     /// # Errors
-    /// `LINE:COLUMN: what is wrong`, or the key whose value is of the wrong type. Holds nothing of the values.
+    /// `LINE:COLUMN: MESSAGE`, or `KEY: MESSAGE` for a value of the wrong type. Never contains values.
     pub fn parse(bytes: Option<&[u8]>) -> Result<Self, String> {
         let bytes = bytes.unwrap_or_default();
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Ok(Self::default());
         }
-        // The words of the JSON library, without the place that it names in its own way.
+        // The message of the JSON library, with the position in our own format.
         let named = |error: serde_json::Error| {
             let words = error.to_string();
             let words = words.split(" at line ").next().unwrap_or_default();
@@ -76,21 +75,21 @@ impl Document {
         };
         let value: Value = serde_json::from_slice(bytes).map_err(named)?;
         let _: NoDuplicates = serde_json::from_slice(bytes).map_err(named)?;
-        let Value::Object(map) = value else { return Err("1:1: this is no JSON object".into()) };
+        let Value::Object(map) = value else { return Err("1:1: expected a JSON object".into()) };
         let document = Self(map);
         for key in ["auths", "credHelpers", "credsStore"] {
-            // docker reads both, and a write would have to choose.
+            // Docker reads both, so a write would have to choose one.
             if document.0.keys().filter(|own| own.eq_ignore_ascii_case(key)).count() > 1 {
-                return Err(format!("{key}: this stands there twice, in other letters"));
+                return Err(format!("{key}: duplicate key that differs only in case"));
             }
         }
         document.check()?;
         Ok(document)
     }
 
-    /// Refuses what a login or a logout could not change without losing it.
+    /// Rejects values of the wrong type, which a login or logout would destroy.
     fn check(&self) -> Result<(), String> {
-        let wrong = |key: &str, wanted: &str| Err(format!("{key}: this must be {wanted}"));
+        let wrong = |key: &str, wanted: &str| Err(format!("{key}: expected {wanted}"));
         for (key, entry) in self.map("auths")? {
             if !(entry.is_object() || entry.is_null()) {
                 return wrong(&format!("auths.{}", public(key)), "an object");
@@ -98,31 +97,31 @@ impl Document {
         }
         for (key, suffix) in self.map("credHelpers")? {
             if !(suffix.is_string() || suffix.is_null()) {
-                return wrong(&format!("credHelpers.{}", public(key)), "a text");
+                return wrong(&format!("credHelpers.{}", public(key)), "a string");
             }
         }
         match self.get("credsStore") {
             None | Some(Value::Null | Value::String(_)) => Ok(()),
-            Some(_) => wrong("credsStore", "a text"),
+            Some(_) => wrong("credsStore", "a string"),
         }
     }
 
-    /// The members of an object that may be missing.
+    /// The members of the object under `key`. None if the key is missing or null.
     fn map(&self, key: &str) -> Result<impl Iterator<Item = (&String, &Value)>, String> {
         match self.get(key) {
             None | Some(Value::Null) => Ok(None.into_iter().flatten()),
             Some(Value::Object(map)) => Ok(Some(map).into_iter().flatten()),
-            Some(_) => Err(format!("{key}: this must be an object")),
+            Some(_) => Err(format!("{key}: expected an object")),
         }
     }
 
-    /// As docker reads it: a key in other letters will do where the right one is missing.
+    /// Looks up a key as Docker does: if there is no exact match, a key that differs only in case is used.
     fn get(&self, key: &str) -> Option<&Value> {
         let other = || self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(key)).map(|(_, value)| value);
         self.0.get(key).or_else(other)
     }
 
-    /// The text for the file, indented as docker indents it.
+    /// The content of the file, indented like Docker's.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut serializer = Serializer::with_formatter(&mut bytes, PrettyFormatter::with_indent(b"\t"));
@@ -131,8 +130,8 @@ impl Document {
         bytes
     }
 
-    /// The suffix of the credential helper that keeps the login to this registry, if one does. Helpers keep none to
-    /// a part of a registry.
+    /// The suffix of the credential helper configured for this registry. `None` for a path in a registry: helpers store
+    /// logins only for whole registries.
     pub fn helper_for(&self, registry: &ServiceUri) -> Option<&str> {
         if !registry.path().is_empty() {
             return None;
@@ -147,13 +146,13 @@ impl Document {
         suffix.filter(|suffix| !suffix.is_empty())
     }
 
-    /// Whether any helper is named at all.
+    /// Whether any helper is configured.
     pub fn names_helpers(&self) -> bool {
         self.get("credsStore").is_some_and(|store| store.as_str().is_some_and(|text| !text.is_empty()))
             || self.map("credHelpers").is_ok_and(|mut helpers| helpers.next().is_some())
     }
 
-    /// The suffixes of all helpers that are named.
+    /// The suffixes of all configured helpers.
     pub fn helpers(&self) -> BTreeSet<&str> {
         let own = self.map("credHelpers").into_iter().flatten().map(|(_, suffix)| suffix);
         own.chain(self.get("credsStore"))
@@ -162,8 +161,8 @@ impl Document {
             .collect()
     }
 
-    /// Who has the login to this registry, as far as the file tells. A helper gets an entry in `auths`, without
-    /// a secret, when it is given a login: that it is configured is not enough.
+    /// Where the login to this registry is stored, according to the file. For a login stored by a helper, `auths` has
+    /// an entry without a secret. A configured helper without such an entry does not count.
     pub fn keeper(&self, registry: &ServiceUri) -> Option<Keeper<'_>> {
         match (self.helper_for(registry), self.entry_of(registry)?) {
             (Some(suffix), _) => Some(Keeper::Helper(suffix)),
@@ -172,7 +171,7 @@ impl Document {
         }
     }
 
-    /// The registries that only a helper of their own answers for, and those with an entry, as addresses.
+    /// All registries with an entry in `auths` or a helper in `credHelpers`, as URIs without duplicates.
     pub fn registries(&self) -> Vec<String> {
         let entries = self.map("auths").into_iter().flatten();
         let helpers = self.map("credHelpers").into_iter().flatten();
@@ -190,13 +189,13 @@ impl Document {
         all
     }
 
-    /// The keys of `auths` that name this registry, in the file's order.
+    /// The keys of `auths` for this registry, in the order of the file.
     pub fn keys_of(&self, registry: &ServiceUri) -> Vec<&str> {
         let entries = self.map("auths").into_iter().flatten();
         entries.map(|(key, _)| key.as_str()).filter(|key| names(key, registry)).collect()
     }
 
-    /// The keys of `auths` that name a part of this registry (`host/path`), or of this part.
+    /// The keys of `auths` for paths below this registry or below this path of a registry (`host/path`).
     pub fn keys_below(&self, registry: &ServiceUri) -> Vec<&str> {
         let below = |key: &str| {
             registry_of(key).is_some_and(|own| {
@@ -209,10 +208,10 @@ impl Document {
         entries.map(|(key, _)| key.as_str()).filter(|key| below(key)).collect()
     }
 
-    /// What the entry under `key` holds.
+    /// The content of the entry under `key`.
     pub fn entry(&self, key: &str) -> Option<Entry> {
         let entry = self.get("auths")?.as_object()?.get(key)?;
-        // In whatever letters, as Go finds them.
+        // Names of fields are case-insensitive, as in Go.
         let fields = entry.as_object().into_iter().flatten();
         let fields: Vec<_> = fields.filter(|(name, _)| is_login_key(name)).collect();
         let text = |name: &str| {
@@ -223,7 +222,7 @@ impl Document {
             _ if fields.iter().any(|(_, value)| !(value.is_string() || value.is_null())) => Entry::Broken,
             Some(auth) if !is_login(auth) => Entry::Broken,
             Some(_) => Entry::Secret,
-            // A name alone opens nothing.
+            // A username alone is not a secret.
             None if ["password", "identitytoken", "registrytoken"]
                 .iter()
                 .any(|name| text(name).is_some()) =>
@@ -234,22 +233,22 @@ impl Document {
         })
     }
 
-    /// Whether any entry holds a password or token.
+    /// Whether any entry contains a password or token. A broken entry counts, since it may contain one.
     pub fn holds_secret(&self) -> bool {
         let mut keys = self.map("auths").into_iter().flatten();
         keys.any(|(key, _)| matches!(self.entry(key), Some(Entry::Secret | Entry::Broken)))
     }
 
-    /// The first entry of this registry, in whatever words: what a program that looks for it finds.
+    /// The entry that a program finds for this registry: the one under its usual key, or else the first one under
+    /// another key for it.
     pub fn entry_of(&self, registry: &ServiceUri) -> Option<Entry> {
         let key = key_of(registry);
         let keys = self.keys_of(registry);
         self.entry(&key).or_else(|| keys.iter().find_map(|key| self.entry(key)))
     }
 
-    /// Puts a login into the file: `auth` in base64, or nothing where a helper keeps it. What the entry
-    /// says besides stays; entries of the same registry under other names go, since some programs would
-    /// look there first.
+    /// Stores a login: `auth` in base64, or `None` if a helper stores the secret. Other fields of the entry are kept.
+    /// Entries for the same registry under other keys are removed, because some programs would find them first.
     pub fn store(&mut self, registry: &ServiceUri, auth: Option<&Secret>) {
         let key = key_of(registry);
         let others: Vec<String> =
@@ -260,14 +259,14 @@ impl Document {
         if !entry.is_object() {
             *entry = Value::Object(Map::new());
         }
-        let entry = entry.as_object_mut().expect("made one");
+        let entry = entry.as_object_mut().expect("set to an object above");
         entry.retain(|name, _| !is_login_key(name));
         if let Some(auth) = auth {
             entry.insert("auth".into(), auth.expose().into());
         }
     }
 
-    /// Takes out every entry of this registry. Returns their keys.
+    /// Removes every entry for this registry. Returns their keys.
     pub fn remove(&mut self, registry: &ServiceUri) -> Vec<String> {
         let keys: Vec<String> = self.keys_of(registry).into_iter().map(String::from).collect();
         if !keys.is_empty() {
@@ -288,17 +287,17 @@ impl Document {
         if auths.is_null() {
             *auths = Value::Object(Map::new());
         }
-        auths.as_object_mut().expect("checked when it was read")
+        auths.as_object_mut().expect("checked by parse")
     }
 }
 
-/// Whether a field of an entry is about the login, in whatever letters.
+/// Whether a field of an entry belongs to the login, ignoring case.
 fn is_login_key(name: &str) -> bool {
     LOGIN_KEYS.iter().any(|own| own.eq_ignore_ascii_case(name))
 }
 
-/// Whether `auth` is base64 of `user:password`, the user not empty, by docker's rules: `base64` wraps its lines, and
-/// Go skips line ends.
+/// Whether `auth` is base64 of `user:password` with a non-empty user, by Docker's rules. Line breaks are allowed: the
+/// `base64` tool inserts them, and Go ignores them.
 fn is_login(auth: &str) -> bool {
     let text = Zeroizing::new(auth.replace(['\r', '\n'], ""));
     let login = GO_BASE64.decode(text.as_bytes()).map(Zeroizing::new);

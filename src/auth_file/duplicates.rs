@@ -1,4 +1,4 @@
-//! Whether a key stands twice in a JSON text.
+//! Detects duplicate keys in a JSON text.
 
 use crate::uri::public;
 use serde::de::{MapAccess, SeqAccess, Visitor};
@@ -6,8 +6,8 @@ use serde::{Deserialize, Deserializer};
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// Nothing of a JSON text but that no key stands in it twice: the JSON library would keep the last one alone,
-/// so that a write would lose what docker and podman read.
+/// Deserializes from any JSON without duplicate keys, and discards the content. The JSON library keeps only the last of
+/// two equal keys, so a write would lose data that Docker and Podman read.
 pub(super) struct NoDuplicates;
 
 impl<'de> Deserialize<'de> for NoDuplicates {
@@ -28,7 +28,7 @@ impl<'de> Visitor<'de> for NoDuplicates {
         while let Some(key) = access.next_key::<String>()? {
             let _: Self = access.next_value()?;
             if let Some(key) = seen.replace(key) {
-                return Err(serde::de::Error::custom(format!("{:?} stands there twice", public(&key))));
+                return Err(serde::de::Error::custom(format!("duplicate key {:?}", public(&key))));
             }
         }
         Ok(self)

@@ -1,7 +1,7 @@
-//! Docker's credential helpers: programs called `docker-credential-SUFFIX` that keep logins elsewhere.
+//! Docker's credential helpers: programs named `docker-credential-SUFFIX` that store logins elsewhere.
 //!
-//! The protocol: one word as the argument (`get`, `store`, `erase`, `list`), the server or a JSON document
-//! on standard input, a JSON document or a word of failure on standard output.
+//! The protocol: one argument (`get`, `store`, `erase`, `list`), the server or a JSON document on standard input, and a
+//! JSON document or an error message on standard output.
 
 use crate::child::{self, Bounds, Output, Trouble};
 use crate::error::{Failure, Result};
@@ -16,27 +16,27 @@ use std::process::Command;
 use std::time::Duration;
 use zeroize::Zeroizing;
 
-/// No answer of a helper is longer than this, in bytes: a list of some thousand servers.
+/// Maximum length of a helper's output, in bytes. Enough for a list of several thousand servers.
 const LONGEST: usize = 1 << 20;
-/// How much of a helper's words is shown, in characters.
+/// Maximum length of a helper's error message that is shown, in characters.
 const SHOWN: usize = 200;
-/// What helpers answer when they have no login for a server; docker compares the text as well.
+/// The error message of helpers that have no login for a server. Docker compares this text as well.
 const NOT_FOUND: &str = "credentials not found in native keychain";
 
-/// Where helpers are looked for, and what they are run with.
+/// How helpers are found and run.
 #[derive(Clone)]
 pub struct Helpers {
-    /// The environment that they get, PATH included.
+    /// The environment of the helpers, including the PATH in which they are searched.
     pub env: Vec<(OsString, OsString)>,
-    /// Who runs them: root runs only what nobody else could have put there.
+    /// The user who runs them. Root runs only programs that no other user can change.
     pub uid: u32,
-    /// How long one may take.
+    /// The timeout of one run.
     pub patience: Duration,
 }
 
-/// One helper, found.
+/// A helper that was found in PATH.
 pub struct Helper {
-    /// Behind `docker-credential-`.
+    /// The part of the name after `docker-credential-`.
     pub suffix: String,
     program: PathBuf,
     env: Vec<(OsString, OsString)>,
@@ -47,12 +47,11 @@ impl Helpers {
     /// Finds `docker-credential-SUFFIX` in PATH.
     ///
     /// # Errors
-    /// The suffix could name another place than a directory of PATH; nothing is there, or nothing that this
-    /// user may run.
+    /// The suffix is invalid, the helper does not exist, or this user cannot or must not run it.
     pub fn find(&self, suffix: &str) -> Result<Helper> {
         let name = format!("docker-credential-{suffix}");
         if !is_suffix(suffix) {
-            return Err(Failure::new(format!("{suffix:?} is no name of a credential helper")));
+            return Err(Failure::new(format!("invalid credential helper name {suffix:?}")));
         }
         let path = self.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_os_str());
         let files: Vec<PathBuf> =
@@ -63,17 +62,18 @@ impl Helpers {
         }
         Err(match files.iter().find(|file| file.exists()) {
             Some(file) if self.uid == 0 && runnable(file, u32::MAX).is_some() => Failure::new(format!(
-                "the credential helper {} is not run as root: it, or a directory on the way to it, belongs to somebody else or can be written by others",
+                "refusing to run the credential helper {} as root: \
+                 it or a parent directory is owned or writable by another user",
                 file.display()
             )),
-            Some(file) => Failure::new(format!("the credential helper {} cannot be run", file.display())),
-            None => Failure::new(format!("there is no credential helper {name} in PATH")),
+            Some(file) => Failure::new(format!("cannot run the credential helper {}", file.display())),
+            None => Failure::new(format!("credential helper {name} not found in PATH")),
         })
     }
 }
 
-/// Whether this can end the name of a helper: letters, digits, `.`, `_` and `-`, a letter or digit first, and
-/// so no path.
+/// Whether this is a valid suffix of a helper's name: letters, digits, `.`, `_` and `-`, starting with a letter or
+/// digit. So it cannot be a path.
 pub fn is_suffix(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
@@ -89,11 +89,12 @@ struct Login<'a> {
 }
 
 impl Helper {
-    /// Gives a login to the helper. One that keeps the login of another user beside it, as `pass` does, and
-    /// would give that one out, is made to forget it; only then, so that a failure loses nothing.
+    /// Stores a login with the helper. Some helpers, such as `pass`, also keep an older login of another user, and then
+    /// return that one. In this case the old login is erased and the new one stored again. The new one is stored before
+    /// the erasure too, so that nothing is lost if storing fails.
     ///
     /// # Errors
-    /// The helper fails, hangs or cannot be run.
+    /// The helper fails, times out or cannot be run.
     pub fn store(&self, server: &str, username: &str, secret: &Secret) -> Result<()> {
         let login = Login { server_url: server, username, secret: secret.expose() };
         let text = Zeroizing::new(serde_json::to_string(&login).expect("texts are JSON"));
@@ -106,52 +107,49 @@ impl Helper {
         Ok(())
     }
 
-    /// Makes the helper forget a login; that it has none is no failure.
+    /// Removes a login from the helper. Succeeds if the helper has none.
     ///
     /// # Errors
-    /// As `store`.
+    /// Those of `store`.
     pub fn erase(&self, server: &str) -> Result<()> {
         let answer = self.ask("erase", server)?;
         if answer.is_not_found() { Ok(()) } else { answer.success(self, "erase").map(drop) }
     }
 
-    /// Whether the helper has a login for the server. Its list is looked at first, which opens no secret
-    /// and so asks nobody for a passphrase; not every helper has one.
+    /// Whether the helper has a login for the server. Tries `list` first, which reads no secret and so does not prompt
+    /// for a passphrase. Not every helper supports `list`.
     ///
     /// # Errors
-    /// As `store`, and an answer that is none.
+    /// Those of `store`, and an invalid response.
     pub fn has(&self, server: &str) -> Result<bool> {
         if self.listed(server).is_some() { Ok(true) } else { self.answers(server) }
     }
 
-    /// The user whose login to the server is in the helper's list; a helper need not have one.
+    /// The user for this server in the output of `list`. `None` also if the helper does not support `list`.
     fn listed(&self, server: &str) -> Option<String> {
         let text = self.ask("list", "").ok()?.success(self, "list").ok()?;
         user_in(&text, server)
     }
 
-    /// Whether the helper gives out a login for the server when it is asked for it.
+    /// Whether `get` returns a login for the server.
     ///
     /// # Errors
-    /// As `has`.
+    /// Those of `has`.
     pub fn answers(&self, server: &str) -> Result<bool> {
         let answer = self.ask("get", server)?;
         if answer.is_not_found() {
             return Ok(false);
         }
         let text = answer.success(self, "get")?;
-        // Nothing of the answer is repeated: it may be a secret all the same.
-        is_login(&text).ok_or_else(|| self.failed("get", "its answer is no login"))
+        // The message contains no part of the response, because it may still be a secret.
+        is_login(&text).ok_or_else(|| self.failed("get", "invalid response"))
     }
 
     fn failed(&self, word: &str, why: impl std::fmt::Display) -> Failure {
-        Failure::new(format!(
-            "the credential helper docker-credential-{} failed at \"{word}\": {why}",
-            self.suffix
-        ))
+        Failure::new(format!("docker-credential-{} {word} failed: {why}", self.suffix))
     }
 
-    /// Runs the helper with one word and gives it `input`.
+    /// Runs the helper with one argument and writes `input` to its standard input.
     fn ask(&self, word: &str, input: &str) -> Result<Answer> {
         let mut command = Command::new(&self.program);
         command.arg(word).env_clear().envs(self.env.iter().map(|(name, value)| (name, value)));
@@ -160,21 +158,21 @@ impl Helper {
             Trouble::Start(error) => {
                 Failure::from(error).context(format!("cannot run {}", self.program.display()))
             }
-            Trouble::Slow => self.failed(word, format!("no answer within {} s", self.patience.as_secs_f32())),
-            Trouble::Endless => self.failed(word, "its answer has no end"),
+            Trouble::Slow => self.failed(word, format!("timed out after {} s", self.patience.as_secs_f32())),
+            Trouble::Endless => self.failed(word, "the response is longer than 1 MiB"),
         })?;
         Ok(Answer(output))
     }
 }
 
-/// The user of a server in what a helper prints for `list`: `{"SERVER":"USER",…}` or `null`.
+/// The user of a server in the output of `list`: `{"SERVER":"USER",…}` or `null`.
 pub fn user_in(list: &[u8], server: &str) -> Option<String> {
     let servers: Option<BTreeMap<String, String>> = serde_json::from_slice(list).ok()?;
     servers?.remove(server)
 }
 
-/// Whether what a helper prints for `get` is a login: some answer for everybody, with nothing. `None` where it is
-/// no answer at all.
+/// Whether the output of `get` is a login. Some helpers return empty fields for an unknown server, which is not one.
+/// `None` if the output is invalid.
 pub fn is_login(answer: &[u8]) -> Option<bool> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
@@ -186,7 +184,7 @@ pub fn is_login(answer: &[u8]) -> Option<bool> {
     Some(!(Zeroizing::new(secret).is_empty() && username.is_empty()))
 }
 
-/// What a helper left behind.
+/// The result of running a helper.
 struct Answer(Output);
 
 impl Answer {
@@ -194,19 +192,19 @@ impl Answer {
         !self.0.status.success() && String::from_utf8_lossy(&self.0.stdout).contains(NOT_FOUND)
     }
 
-    /// The answer of a helper that did what it was asked.
+    /// The standard output if the helper succeeded.
     fn success(self, helper: &Helper, word: &str) -> Result<Zeroizing<Vec<u8>>> {
         let Output { status, stdout, stderr } = self.0;
         if status.success() {
             return Ok(stdout);
         }
-        // Failures are told on standard output by the protocol, and on standard error by habit.
+        // The protocol has error messages on standard output, but many helpers print them on standard error.
         let said = [&stdout, &stderr].into_iter().find_map(|bytes| first_line(bytes));
         Err(helper.failed(word, said.unwrap_or_else(|| status.to_string())))
     }
 }
 
-/// The first line of a helper's words that says something, bounded and fit for a terminal.
+/// The first line of a helper's error message that is not blank, shortened and escaped for a terminal.
 pub fn first_line(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
@@ -220,7 +218,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command as Process;
 
-    /// A directory of helpers, each a shell script.
+    /// A directory with helpers that are shell scripts.
     struct Scripts(tempfile::TempDir);
 
     impl Scripts {
@@ -232,8 +230,8 @@ mod tests {
 
         fn add(&self, suffix: &str, script: &str) -> &Self {
             let file = self.0.path().join(format!("docker-credential-{suffix}"));
-            // By another process: a script that this one has open for writing cannot be run by a child
-            // that another thread makes meanwhile.
+            // Another process writes the script. If this process had it open for writing, a child that another thread
+            // starts at that moment would inherit the open file, and running the script would fail.
             let text = format!("#!/bin/sh\n{script}\n");
             let make = "printf %s \"$1\" > \"$2\" && chmod 755 \"$2\"";
             let made = Process::new("/bin/sh").args(["-c", make, "sh", &text]).arg(&file).status();
@@ -257,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_suffix_is_no_path() {
+    fn a_suffix_cannot_be_a_path() {
         for good in ["pass", "ecr-login", "a.b_c", "1password"] {
             assert!(is_suffix(good));
         }
@@ -267,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_helper_is_told() {
+    fn helpers_get_the_documented_input() {
         let scripts = Scripts::new();
         let log = scripts.0.path().join("log");
         scripts.add("log", &format!("printf '%s ' \"$@\" >> {0}; cat >> {0}; echo >> {0}", log.display()));
@@ -281,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_helper_answers() {
+    fn a_login_is_found_by_list_or_get() {
         let scripts = Scripts::new();
         let login = r#"echo '{"ServerURL":"h","Username":"ada","Secret":"canary"}'"#;
         let none = "echo 'credentials not found in native keychain'; exit 1";
@@ -299,25 +297,25 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_fail_is_named_and_ends() {
+    fn every_failure_is_reported_and_ends() {
         let scripts = Scripts::new();
         for (suffix, script, expected) in [
             ("words", "echo 'the vault\tis closed'; exit 1", "the vault\\tis closed"),
             ("stderr", "echo 'no display' >&2; exit 3", "no display"),
             ("silent", "exit 7", "exit status: 7"),
             ("killed", "kill -9 $$", "signal: 9"),
-            ("hangs", "exec sleep 60", "no answer within 2 s"),
-            ("family", "sleep 60; exit 0", "no answer within 2 s"),
-            ("garbage", "echo canary", "its answer is no login"),
-            ("endless", "exec yes canary", "its answer has no end"),
+            ("hangs", "exec sleep 60", "timed out after 2 s"),
+            ("family", "sleep 60; exit 0", "timed out after 2 s"),
+            ("garbage", "echo canary", "invalid response"),
+            ("endless", "exec yes canary", "the response is longer than 1 MiB"),
             ("deaf", "exec 0<&-; echo gone; exit 1", "gone"),
         ] {
             scripts.add(suffix, script);
             let text = message(scripts.helper(suffix).answers("h"));
             assert!(text.contains(expected) && !text.contains("canary"), "{suffix}: {text}");
-            assert!(text.contains(&format!("docker-credential-{suffix} failed at \"get\"")), "{text}");
+            assert!(text.contains(&format!("docker-credential-{suffix} get failed: ")), "{text}");
         }
-        // What it leaves behind holds its streams open, and is its own affair.
+        // A background process of the helper keeps its output open. That does not matter.
         scripts.add("leaves", &format!("sleep 9 & {}", r#"echo '{"Username":"ada","Secret":"x"}'"#));
         assert!(scripts.helper("leaves").answers("h").unwrap());
         let long = Secret::new("x".repeat(200_000));
@@ -325,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_not_to_be_trusted() {
+    fn missing_and_untrusted_helpers_are_refused() {
         let scripts = Scripts::new();
         scripts.add("mine", "exit 0").add("loose", "exit 0").add("plain", "exit 0");
         let mode = |suffix: &str, mode| {
@@ -335,11 +333,14 @@ mod tests {
         mode("loose", 0o777);
         mode("plain", 0o644);
         let find = |suffix: &str, uid| Helpers { uid, ..scripts.helpers() }.find(suffix);
-        assert!(message(find("absent", 1)).contains("no credential helper docker-credential-absent in PATH"));
-        assert!(message(find("x/../evil", 1)).contains("no name of a credential helper"));
-        assert!(message(find("plain", 1)).contains("cannot be run"));
+        assert!(
+            message(find("absent", 1))
+                .contains("credential helper docker-credential-absent not found in PATH")
+        );
+        assert!(message(find("x/../evil", 1)).contains("invalid credential helper name"));
+        assert!(message(find("plain", 1)).contains("cannot run"));
         assert!(find("loose", 1).is_ok());
-        // Below a directory of /tmp, which is not only root's to write in, but the helper's own is.
-        assert!(message(find("loose", 0)).contains("is not run as root"));
+        // The helper itself is writable by others, so root must not run it.
+        assert!(message(find("loose", 0)).contains("refusing to run the credential helper"));
     }
 }

@@ -1,39 +1,39 @@
-//! The keys of the auth file: which registry, or part of one, each is for.
+//! The keys of the auth file. Each key is for a registry or for a path in one.
 
 use crate::uri::ServiceUri;
 
-/// The key under which docker keeps Docker Hub.
+/// Docker's key for Docker Hub.
 pub const HUB_KEY: &str = "https://index.docker.io/v1/";
 
-/// The registry of a key of the file: its host and port, Docker Hub by one name.
+/// The registry of a key: its host and port. All names of Docker Hub give the same registry.
 pub(super) fn registry_of(key: &str) -> Option<ServiceUri> {
     let bare = ["https://", "http://"].iter().find_map(|scheme| key.strip_prefix(scheme)).unwrap_or(key);
     ServiceUri::from_stored(&format!("docker://{bare}"))
 }
 
-/// The part of its registry that a key of the file names: `/path` for `host/path`, as podman writes them; none for
-/// `host`, `https://host/v1/` and the like, which name the whole registry.
+/// The path in its registry that a key is for: `/path` for `host/path`, which Podman writes. Empty for `host`,
+/// `https://host/v1/` and the like, which are for the whole registry.
 pub(super) fn part_of(key: &str, own: &ServiceUri) -> String {
     if key.contains("://") { String::new() } else { own.path().to_string() }
 }
 
-/// Whether a key of the file names this registry, or this part of one.
+/// Whether a key is for this registry, or for this path in a registry.
 pub(super) fn names(key: &str, registry: &ServiceUri) -> bool {
     registry_of(key).is_some_and(|own| same_host(&own, registry) && part_of(key, &own) == registry.path())
 }
 
-/// `host` and `host:443` are one server, but two keys, and the real programs know only the one that the
-/// reference of an image spells.
+/// Whether both have the same key, apart from their paths. `host` and `host:443` are the same server but have different
+/// keys: the real programs use only the spelling in the image reference.
 pub(super) fn same_host(a: &ServiceUri, b: &ServiceUri) -> bool {
     a.same_server(b) && (a.is_docker_hub() || a.authority() == b.authority())
 }
 
-/// Whether a login to one is a login to the other: the same registry for docker and oras, and the same part of it.
+/// Whether both share a login: the same registry, by `docker://` or `oras://`, and the same path in it.
 pub fn is_same_login(a: &ServiceUri, b: &ServiceUri) -> bool {
     same_host(a, b) && a.path() == b.path()
 }
 
-/// The key of a registry's entry, or of a part of one.
+/// The key for a registry or for a path in one.
 pub fn key_of(registry: &ServiceUri) -> String {
     match registry.path() {
         "" if registry.is_docker_hub() => HUB_KEY.to_string(),

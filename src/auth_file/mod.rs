@@ -1,5 +1,5 @@
-//! Where logins to OCI registries are kept: the auth file that docker, podman, skopeo and Apptainer share,
-//! and the credential helpers that it names.
+//! Storage of logins to OCI registries: the auth file that Docker, Podman, Skopeo and Apptainer share, and the
+//! credential helpers configured in it.
 
 mod document;
 mod duplicates;
@@ -15,28 +15,28 @@ use crate::fsio::{self, Distrust, Identity, Role, Target, Trusted};
 use crate::message::Talk;
 use std::path::PathBuf;
 
-/// More than this is no file of logins.
+/// Maximum size of an auth file, in bytes.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
-/// An auth file, there or not.
+/// An auth file, which need not exist.
 #[derive(Clone, Debug)]
 pub struct AuthFile {
-    /// Where it is, links not yet resolved.
+    /// The path, with symlinks not yet resolved.
     pub path: PathBuf,
-    /// Who reads and writes it.
+    /// The user who reads and writes it.
     pub identity: Identity,
 }
 
-/// An auth file as read.
+/// An auth file that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Loaded {
-    /// What it says; empty where there is none.
+    /// The content. Empty if the file does not exist.
     pub document: Document,
-    /// Why nothing may be written to it.
+    /// Why the file is untrusted, so that writing to it is refused.
     pub distrust: Option<Distrust>,
-    /// It holds a secret, and others can read it.
+    /// Set if the file contains a secret and others can read it.
     pub readable: Option<Distrust>,
-    /// Why nobody could look whether it is there; it counts as empty then.
+    /// Set if a directory on the path is inaccessible: path and cause. The file counts as empty.
     pub unreachable: Option<String>,
 }
 
@@ -44,7 +44,7 @@ impl AuthFile {
     /// Reads the file. Never writes, creates or locks.
     ///
     /// # Errors
-    /// It cannot be read, or is no auth file: with the file and the place in it.
+    /// The file cannot be read, or its content is invalid. The message then has the file and the position or key.
     pub fn load(&self) -> Result<Loaded> {
         let state = fsio::read(&self.path, Role::User, self.identity, LIMIT)?;
         let document = self.parse(state.bytes.as_ref().map(|bytes| bytes.as_slice()))?;
@@ -52,19 +52,18 @@ impl AuthFile {
         Ok(Loaded { document, distrust: state.distrust, readable, unreachable: state.unreachable })
     }
 
-    /// Fails where a write would, as far as that can be seen without one.
+    /// Fails if a write would fail, as far as that can be determined without writing.
     ///
     /// # Errors
-    /// The file, or the directory that it would be made in, cannot be written.
+    /// The file, or the directory in which it would be created, is not writable.
     pub fn require_writable(&self) -> Result<()> {
         fsio::require_writable(&Target::user(&self.path, LIMIT), self.identity)
     }
 
-    /// Applies `change` to the content as it is under the lock and replaces the file. Returns whether
-    /// anything was written.
+    /// Locks the file, reads it, applies `change` and replaces the file. Returns whether anything was written.
     ///
     /// # Errors
-    /// Those of `change`, of reading, and of every step of the write: the file is then as it was.
+    /// Those of `change`, of reading and of writing. The file then keeps its old content.
     pub fn edit(&self, talk: &Talk, change: &mut dyn FnMut(&mut Document) -> Result<()>) -> Result<bool> {
         fsio::update(&Target::user(&self.path, LIMIT), self.identity, talk, &mut |bytes| {
             let before = self.parse(bytes)?;
@@ -74,23 +73,24 @@ impl AuthFile {
         })
     }
 
-    /// The helper that this file names for something, found. Root runs none that somebody else's file names.
+    /// Finds the credential helper `docker-credential-SUFFIX` that this file names. Root does not run a helper that
+    /// another user's file names.
     ///
     /// # Errors
-    /// It cannot be found or must not be run.
+    /// The helper cannot be found or must not be run.
     pub fn find_helper(&self, suffix: &str, helpers: &Helpers) -> Result<Helper> {
         let named = |failure: Failure| {
-            failure.hint(format!("correct credsStore or credHelpers in {}", self.path.display()))
+            failure.hint(format!("fix credsStore or credHelpers in {}", self.path.display()))
         };
         if self.identity.is_root() {
             let roots =
                 fsio::read(&self.path, Role::Global { trusted: Trusted::default() }, self.identity, LIMIT)?;
             if let Some(distrust) = roots.distrust {
-                // The remedy of a distrust would take the file away from its user.
+                // The usual remedy would change the owner, so the user could no longer use the file.
                 let why = distrust.sentence();
                 return Err(named(
-                    Failure::new(format!("the credential helper {suffix:?} is not run as root: {why}"))
-                        .hint("run the command as that user, or with root's own home: sudo -H"),
+                    Failure::new(format!("refusing to run the credential helper {suffix:?} as root: {why}"))
+                        .hint("run the command as that user, or with root's home directory: sudo -H"),
                 ));
             }
         }
@@ -100,7 +100,7 @@ impl AuthFile {
     fn parse(&self, bytes: Option<&[u8]>) -> Result<Document> {
         Document::parse(bytes).map_err(|problem| {
             Failure::new(format!("{}:{problem}", self.path.display()))
-                .hint(format!("correct {}; nothing in it was changed", self.path.display()))
+                .hint(format!("fix {}; it was not changed", self.path.display()))
         })
     }
 }

@@ -266,16 +266,16 @@ fn the_environment_holds_logins_too_and_a_logout_says_so() {
 fn files_that_are_none_change_nothing_and_are_named() {
     for (text, words) in [
         ("{\"auths\": {\n  canary", "config.json:2:3: key must be a string"),
-        ("[]", "config.json:1:1: this is no JSON object"),
-        ("{\"auths\": \"canary\"}", "config.json:auths: this must be an object"),
-        ("{\"auths\": {\"h\": 7}}", "auths.h: this must be an object"),
-        ("{\"credsStore\": 7}", "credsStore: this must be a text"),
+        ("[]", "config.json:1:1: expected a JSON object"),
+        ("{\"auths\": \"canary\"}", "config.json:auths: expected an object"),
+        ("{\"auths\": {\"h\": 7}}", "auths.h: expected an object"),
+        ("{\"credsStore\": 7}", "credsStore: expected a string"),
     ] {
         let world = World::new();
         let file = put(&world, ".docker/config.json", text);
         world.pipe("pw");
         for line in ["list", "login -u ada docker://127.0.0.1:1", "logout docker://h"] {
-            registry(&world, line).exits(255).says(words).says("hint:    correct").never_shows("canary");
+            registry(&world, line).exits(255).says(words).says("hint:    fix ").never_shows("canary");
         }
         assert_eq!(fs::read_to_string(file).unwrap(), text);
     }

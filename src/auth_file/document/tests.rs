@@ -1,4 +1,4 @@
-//! The auth file as docker, podman and Apptainer write it.
+//! Auth files as Docker, Podman and Apptainer write them.
 
 use super::*;
 use crate::auth_file::key::HUB_KEY;
@@ -18,7 +18,7 @@ fn secret() -> Secret {
 }
 
 #[test]
-fn what_a_login_is_not_about_stays_as_it_is() {
+fn a_login_keeps_everything_else_unchanged() {
     let text = r#"{"HttpHeaders":{"b":1.50,"a":1e+400},"auths":{"z.example":{"auth":"eDp5","email":"x"},"a.example":{"identitytoken":"t"}},"detachKeys":"é","n":123456789012345678901234567890}"#;
     let mut document = read(text);
     document.store(&uri("docker://z.example"), Some(&secret()));
@@ -32,7 +32,7 @@ fn what_a_login_is_not_about_stays_as_it_is() {
 }
 
 #[test]
-fn each_registry_is_named_once_however_many_there_are() {
+fn each_registry_is_listed_once_in_a_large_file() {
     let entry = |at: usize| format!("\"h{at}.example\":{{}},\"https://h{at}.example/v1/\":{{}}");
     let entries: Vec<String> = (0..20_000).map(entry).collect();
     let all = read(&format!("{{\"auths\":{{{}}}}}", entries.join(","))).registries();
@@ -40,17 +40,17 @@ fn each_registry_is_named_once_however_many_there_are() {
 }
 
 #[test]
-fn a_file_that_is_none_is_named_by_line_and_column() {
+fn errors_name_line_and_column_or_the_key() {
     for (text, expected) in [
         ("{\n\"auths\": {,}}", "2:11: key must be a string"),
-        ("[]", "1:1: this is no JSON object"),
-        ("{\"auths\": []}", "auths: this must be an object"),
-        ("{\"auths\": {\"h\": \"canary\"}}", "auths.h: this must be an object"),
-        ("{\"credHelpers\": {\"h\": 1}}", "credHelpers.h: this must be a text"),
-        ("{\"credsStore\": {}}", "credsStore: this must be a text"),
-        ("{\"n\": 1.5, \"auths\": {}, \"auths\": {}}", "1:36: \"auths\" stands there twice"),
-        ("{\"auths\": {\"h\": {},\n \"h\": {}}}", "2:9: \"h\" stands there twice"),
-        ("{\"auths\": {}, \"Auths\": {}}", "auths: this stands there twice, in other letters"),
+        ("[]", "1:1: expected a JSON object"),
+        ("{\"auths\": []}", "auths: expected an object"),
+        ("{\"auths\": {\"h\": \"canary\"}}", "auths.h: expected an object"),
+        ("{\"credHelpers\": {\"h\": 1}}", "credHelpers.h: expected a string"),
+        ("{\"credsStore\": {}}", "credsStore: expected a string"),
+        ("{\"n\": 1.5, \"auths\": {}, \"auths\": {}}", "1:36: duplicate key \"auths\""),
+        ("{\"auths\": {\"h\": {},\n \"h\": {}}}", "2:9: duplicate key \"h\""),
+        ("{\"auths\": {}, \"Auths\": {}}", "auths: duplicate key that differs only in case"),
         ("{\"auths\": {\"h\": {\"auth\": \"canary", "1:32: EOF while parsing a string"),
     ] {
         assert_eq!(Document::parse(Some(text.as_bytes())), Err(expected.into()), "{text}");
@@ -61,7 +61,7 @@ fn a_file_that_is_none_is_named_by_line_and_column() {
 }
 
 #[test]
-fn one_registry_in_other_words() {
+fn different_spellings_of_a_registry_are_equal() {
     let text = r#"{"auths":{"docker.io":{"auth":"eDp5"},"https://index.docker.io/v1/":{},"https://H.example/v2/":{"auth":"eDp5"},"h.example:444":{},"h.example/team":{}}}"#;
     let mut document = read(text);
     assert_eq!(document.keys_of(&uri("oras://docker.io")), ["docker.io", HUB_KEY]);
@@ -76,7 +76,7 @@ fn one_registry_in_other_words() {
 }
 
 #[test]
-fn a_port_makes_another_key_even_the_default_one() {
+fn a_port_makes_a_different_key_even_if_it_is_the_default() {
     let mut document = read(
         r#"{"auths":{"h":{"auth":"eDp5"},"h:443":{"auth":"eDp5"},"h:443/x":{},"h/y":{}},"credHelpers":{"h":"one"}}"#,
     );
@@ -89,11 +89,15 @@ fn a_port_makes_another_key_even_the_default_one() {
     assert_eq!(document.entry_of(&uri("docker://h")), Some(Entry::Secret));
     assert_eq!(document.entry_of(&uri("docker://h:443")), None);
     let hub = read(r#"{"auths":{"docker.io:443":{}}}"#);
-    assert_eq!(hub.keys_of(&uri("docker://docker.io")), ["docker.io:443"], "Docker Hub has no other port");
+    assert_eq!(
+        hub.keys_of(&uri("docker://docker.io")),
+        ["docker.io:443"],
+        "for Docker Hub, :443 makes no difference"
+    );
 }
 
 #[test]
-fn entries() {
+fn entries_are_classified_by_their_fields() {
     for (entry, expected) in [
         (r#"{"auth":"eDp5"}"#, Entry::Secret),
         (r#"{"identitytoken":"x"}"#, Entry::Secret),
@@ -103,7 +107,7 @@ fn entries() {
         ("null", Entry::Empty),
         (r#"{"username":"x"}"#, Entry::Empty),
         (r#"{"auth":null,"identitytoken":null}"#, Entry::Empty),
-        // In lines, as base64 wraps them, and with bits after the last byte, as Go takes it.
+        // With line breaks, as the base64 tool inserts them, and with trailing bits, which Go ignores.
         (r#"{"auth":"YWRh\r\nOnA=\n"}"#, Entry::Secret),
         (r#"{"auth":"YWRhOnB="}"#, Entry::Secret),
         (r#"{"Auth":"eDp5","EMAIL":"x"}"#, Entry::Secret),
@@ -127,7 +131,7 @@ fn entries() {
 }
 
 #[test]
-fn a_part_of_a_registry_is_a_login_of_its_own() {
+fn a_path_in_a_registry_has_its_own_login() {
     let text = r#"{"auths":{"h/a":{"auth":"eDp5"},"h/a/b/":{"auth":"eDp5"},"h/ab":{"auth":"eDp5"},"https://h/a":{},"docker.io/a":{"auth":"eDp5"}}}"#;
     let mut document = read(text);
     assert_eq!(document.keys_of(&uri("docker://h/a")), ["h/a"]);
@@ -146,7 +150,7 @@ fn a_part_of_a_registry_is_a_login_of_its_own() {
 }
 
 #[test]
-fn who_keeps_a_login() {
+fn a_login_is_kept_by_the_file_or_a_helper() {
     let document = read(
         r#"{"auths":{"file":{"auth":"eDp5"},"own":{},"none":{"email":"x"},"own/part":{"auth":"eDp5"}},"credHelpers":{"own":"a","alone":"b","none":null}}"#,
     );
@@ -168,7 +172,7 @@ fn who_keeps_a_login() {
 }
 
 #[test]
-fn which_helper() {
+fn the_helper_of_a_registry_is_found() {
     let document = read(r#"{"credHelpers":{"h":"own","plain":"","docker.io":"hub"},"CREDSSTORE":"all"}"#);
     let helper = |text: &str| document.helper_for(&uri(text));
     assert_eq!(helper("docker://h"), Some("own"));
@@ -186,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_login_changes_no_other(keys in proptest::collection::vec("[a-c]{1,2}(\\.d)?(:[12])?", 0..6), own in "[a-c]\\.d") {
+    fn a_login_does_not_change_others(keys in proptest::collection::vec("[a-c]{1,2}(\\.d)?(:[12])?", 0..6), own in "[a-c]\\.d") {
         let entries = keys.iter().map(|key| (key.clone(), serde_json::json!({"auth": "eDp5", "k": key})));
         let auths: Map<String, Value> = entries.collect();
         let before = read(&serde_json::json!({ "auths": auths, "x": 1 }).to_string());

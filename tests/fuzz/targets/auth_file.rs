@@ -93,14 +93,14 @@ fn refused(input: &[u8], error: &str) -> Outcome {
     // Keys are named, values are not.
     let names_a_key = error.starts_with("auths.")
         || error.starts_with("credHelpers.")
-        || error.ends_with(" stands there twice");
+        || error.contains(": duplicate key \"");
     assert!(names_a_key || !error.contains(CANARY), "{error}");
     if let Some((line, column)) = place(error) {
         let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
         assert!((1..=lines + 1).contains(&line) && column <= input.len() + 1, "{error}");
     }
     // A key may hold anything.
-    let twice = error.ends_with(" stands there twice");
+    let twice = error.contains(": duplicate key \"");
     Outcome::refused(if twice { "twice" } else { error.rsplit(": ").next().unwrap_or_default() })
 }
 
