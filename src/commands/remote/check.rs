@@ -79,7 +79,7 @@ fn path(options: &Options, session: &Session) -> Result<PathBuf> {
 /// What we can bear and the real programs cannot.
 fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result<()> {
     let unknown =
-        parsed.unknown.iter().map(|unknown| (Some(unknown.place), format!("unknown key {}", unknown.key)));
+        parsed.unknown.iter().map(|unknown| (Some(unknown.place), format!("unknown key {:?}", unknown.key)));
     let concerns = parsed.concerns.iter().map(|concern| {
         let key = concern.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
         (concern.place, format!("{key}{}", concern.message))
