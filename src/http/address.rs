@@ -1,44 +1,44 @@
-//! Addresses of servers: how they are shown, joined and told apart.
+//! URLs of servers: how they are displayed, joined and compared.
 
 use crate::message::cut;
 use url::{Host, Url};
 
-/// How the bytes to and from a server are protected.
+/// How the traffic to and from a server is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
-    /// https, whose certificate is verified: nobody on the way can read or change anything.
+    /// https with a verified certificate: nobody in between can read or change anything.
     Verified,
-    /// https with any certificate.
+    /// https that accepts any certificate.
     Unverified,
-    /// http.
+    /// Plain http.
     Plain,
 }
 
-/// Where a server is asked, and whether it may be asked without protection.
+/// The URL of a request, and whether an unprotected connection is allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Address {
-    /// `http` or `https`. User and password in it are not sent.
+    /// `http` or `https`. A user and password in the URL are not sent.
     pub url: Url,
     insecure: bool,
 }
 
 impl Address {
-    /// `insecure`: take any certificate, and let a login go over http.
+    /// `insecure`: accept any certificate, and allow a login over plain http.
     pub fn new(url: Url, insecure: bool) -> Self {
         Self { url, insecure }
     }
 
-    /// Another place that is asked by the same rules.
+    /// Another URL with the same `insecure` setting.
     pub fn at(&self, url: Url) -> Self {
         Self { url, insecure: self.insecure }
     }
 
-    /// `path` below the own path, however that ends; query and fragment are cut.
+    /// See [`below`].
     pub fn below(&self, path: &str) -> Self {
         self.at(below(&self.url, path))
     }
 
-    /// Whether any certificate is taken, and a login may go over http.
+    /// Whether any certificate is accepted and a login may be sent over plain http.
     pub fn allows_insecure(&self) -> bool {
         self.insecure
     }
@@ -52,7 +52,7 @@ impl Address {
     }
 }
 
-/// `url` without user info, query and fragment, where secrets may stand.
+/// `url` without user info, query and fragment, which may contain secrets.
 pub(crate) fn shown(url: &Url) -> String {
     let mut url = without_userinfo(url);
     url.set_query(None);
@@ -60,21 +60,21 @@ pub(crate) fn shown(url: &Url) -> String {
     url.into()
 }
 
-/// As [`shown`], cut where it is long.
+/// Like [`shown`], but truncated if it is long.
 pub(crate) fn brief(url: &Url) -> String {
     cut(&shown(url)).into_owned()
 }
 
-/// `url` without user and password.
+/// `url` without username and password.
 pub(crate) fn without_userinfo(url: &Url) -> Url {
     let mut url = url.clone();
-    // Both fail only where there can be no user info.
+    // Both fail only for URLs that cannot have user info.
     let _ = url.set_username("");
     let _ = url.set_password(None);
     url
 }
 
-/// `base` with `path` below its own path, however that ends; query and fragment are cut.
+/// Appends `path` to the path of `base`, with exactly one slash between them. Drops query and fragment.
 pub(crate) fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_query(None);
@@ -83,7 +83,7 @@ pub(crate) fn below(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Whether a server is this machine itself, so that nobody else sees what is sent to it.
+/// Whether the server runs on this machine, so that nobody else can see what is sent to it.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",

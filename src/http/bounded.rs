@@ -1,4 +1,4 @@
-//! Readers for what a server sends, which keep no more than is used, however long it is.
+//! Deserializers for data from a server. They keep a bounded amount, however long the input is.
 
 use crate::message::cut;
 use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
@@ -6,15 +6,15 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Longest text that is used as it stands (an id, an address), in bytes.
+/// The longest string that is used unchanged (an ID, a URL), in bytes.
 const EXACT: usize = 16 << 10;
 
-/// The first `MOST` entries of a list, and how many more there are.
+/// The first `MOST` entries of a list, and the number of the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct List<T, const MOST: usize> {
     /// In the server's order.
     pub kept: Vec<T>,
-    /// Those that were not kept.
+    /// The number of entries that were not kept.
     pub more: u64,
 }
 
@@ -50,12 +50,12 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for List<T, M
     }
 }
 
-/// Names of one thing, such as the tags of an image: at most 100, and 1,024 characters in all.
+/// A list of names, such as the tags of an image: at most 100 names and 1,024 characters in total.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// In the server's order, each cut where it is long.
+    /// In the server's order. Long names are truncated.
     pub kept: Vec<String>,
-    /// Those that were not kept.
+    /// The number of names that were not kept.
     pub more: u64,
 }
 
@@ -92,7 +92,7 @@ impl<'de> Deserialize<'de> for Names {
     }
 }
 
-/// Counts the entries that are left.
+/// Counts the remaining entries.
 fn rest<'de, A: SeqAccess<'de>>(entries: &mut A) -> Result<u64, A::Error> {
     let mut count = 0;
     while entries.next_element::<IgnoredAny>()?.is_some() {
@@ -101,7 +101,7 @@ fn rest<'de, A: SeqAccess<'de>>(entries: &mut A) -> Result<u64, A::Error> {
     Ok(count)
 }
 
-/// A text that is only shown: cut where it is long.
+/// A string that is only displayed. A long one is truncated.
 struct Shown(String);
 
 impl<'de> Deserialize<'de> for Shown {
@@ -110,7 +110,7 @@ impl<'de> Deserialize<'de> for Shown {
     }
 }
 
-/// A text that is used as it stands: an error where it is longer than any server's.
+/// A string that is used unchanged. A string longer than [`EXACT`] is an error.
 struct Exact(String);
 
 impl<'de> Deserialize<'de> for Exact {
@@ -120,32 +120,32 @@ impl<'de> Deserialize<'de> for Exact {
     }
 }
 
-/// Takes of a text what its function makes of it.
+/// Converts a string with its function. `None` means that the string is too long.
 struct Text(fn(&str) -> Option<String>);
 
 impl Visitor<'_> for Text {
     type Value = String;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text")
+        f.write_str("a string")
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<String, E> {
-        (self.0)(text).ok_or_else(|| E::custom("the text is too long"))
+        (self.0)(text).ok_or_else(|| E::custom("the string is too long"))
     }
 }
 
-/// For `deserialize_with`: a text that is only shown.
+/// For `deserialize_with`: a string that is only displayed.
 pub(crate) fn shown<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<Shown>::deserialize(deserializer)?.map(|text| text.0))
 }
 
-/// For `deserialize_with`: a text that is used as it stands and may lack.
+/// For `deserialize_with`: an optional string that is used unchanged.
 pub(crate) fn exact_option<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     Ok(Option::<Exact>::deserialize(deserializer)?.map(|text| text.0))
 }
 
-/// For `deserialize_with`: a text that is used as it stands.
+/// For `deserialize_with`: a string that is used unchanged.
 pub(crate) fn exact<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Exact::deserialize(deserializer).map(|text| text.0)
 }
@@ -173,14 +173,14 @@ mod tests {
         };
         assert_eq!(read(json!(vec!["v1"; 100])), (100, 0));
         assert_eq!(read(json!(vec![""; 102])), (100, 2));
-        // 257 characters each, the one for the cut included.
+        // Each name is truncated to 257 characters, including the "…".
         assert_eq!(read(json!(vec!["ä".repeat(300); 9])), (3, 6));
         assert_eq!(read(json!(vec!["x".repeat(256); 4])), (4, 0));
         assert!(from_value::<Names>(json!([1])).is_err());
     }
 
     #[test]
-    fn texts() {
+    fn displayed_strings_are_truncated_and_exact_ones_are_limited() {
         let text = |length| json!("x".repeat(length));
         assert_eq!(shown(text(300)).unwrap().unwrap().chars().count(), 257);
         assert_eq!(shown(json!(null)).unwrap(), None);

@@ -1,16 +1,16 @@
-//! How long a server may take, and how much it may say.
+//! Limits on the time that a server may take and on the size of its responses.
 
 use std::time::Duration;
 
-/// What holds for every request. What a GET may take and bring, its [`super::Get`] says.
+/// Limits for every request. The timeout and maximum size of a GET are in its [`super::Get`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For a connection, TLS included.
+    /// For setting up a connection, including TLS.
     pub connect: Duration,
-    /// Between two pieces of a body, whichever way it goes, and for the head of an answer that is a stream.
+    /// Between two chunks of a body, in either direction, and for the head of a streamed response.
     pub stall: Duration,
-    /// Longest answer to a [`super::stream::Call`], in bytes.
+    /// The longest response to a [`super::stream::Call`], in bytes.
     pub document: usize,
-    /// How much of the body of a failure is looked at for the server's message, in bytes.
+    /// How much of the body of an error response is searched for the server's message, in bytes.
     pub failure: usize,
 }

@@ -1,21 +1,28 @@
-//! The server's own message in the body of a failure.
+//! Extracts the server's own message from the body of an error response.
 
 use super::error::WANTS_OURS;
 use crate::secret::Secret;
 use serde_json::Value;
 
-/// Longest message that is shown, in characters.
+/// The longest message that is displayed, in characters.
 const LONGEST: usize = 200;
 
-/// The message of a failure's body: of the library's envelope `{"error":{"message":…}}`, of
-/// `{"message":…}`, of an OCI registry's `{"errors":[{"message":…}]}`, of an object store's
-/// `<Error><Code>…</Code><Message>…</Message></Error>`, or the first line of a text. A page of HTML has none. Where the server repeats one of the `secrets` that it was sent, a `…` stands in its place.
+/// The message in the body of an error response, from one of these forms:
+///
+/// - the library's envelope `{"error":{"message":…}}`,
+/// - `{"message":…}`,
+/// - an OCI registry's `{"errors":[{"message":…}]}`,
+/// - an object store's `<Error><Code>…</Code><Message>…</Message></Error>`,
+/// - plain text, of which the first line is used.
+///
+/// An HTML page has no message. If the server repeats one of the `secrets` that were sent to it, it is replaced by
+/// `…`.
 pub fn from_body(body: &[u8], secrets: &[Secret]) -> Option<String> {
     let text = match serde_json::from_slice::<Value>(body) {
         Ok(json) => from_json(&json)?.to_string(),
         Err(_) => from_text(&String::from_utf8_lossy(body))?,
     };
-    // Nothing shorter is a secret that a server would take, and its letters stand in every sentence.
+    // No server accepts a shorter secret, and a short string would match parts of ordinary words.
     let long = secrets.iter().filter(|secret| secret.expose().len() >= 4);
     let text = long.fold(text, |text, secret| text.replace(secret.expose(), "…"));
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -34,13 +41,13 @@ fn from_json(json: &Value) -> Option<&str> {
 
 fn from_text(text: &str) -> Option<String> {
     if text.contains("SSL certificate was sent") {
-        // The page of nginx.
+        // From nginx's error page.
         return Some(WANTS_OURS.to_string());
     }
     from_xml(text).or_else(|| first_line(text).map(String::from))
 }
 
-/// `CODE: MESSAGE` of an object store, or one of them.
+/// `CODE: MESSAGE` from an object store, or just one of the two.
 fn from_xml(text: &str) -> Option<String> {
     let (_, error) = text.split_once("<Error>")?;
     let inside = |name: &str| {
@@ -58,7 +65,7 @@ fn from_xml(text: &str) -> Option<String> {
 
 fn first_line(text: &str) -> Option<&str> {
     let text = text.trim_start_matches('\u{feff}').trim();
-    // Neither a page of HTML nor broken JSON, which a person cannot read, nor bytes of another kind.
+    // Skip HTML pages, broken JSON and binary data: they are not readable.
     if text.starts_with(['<', '{', '[']) || text.contains(['\0', '\u{fffd}']) {
         return None;
     }
@@ -71,7 +78,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn every_form_of_message() {
+    fn messages_are_found_in_every_form() {
         let table = [
             (r#"{"error":{"code":404,"message":"no such user"}}"#, Some("no such user")),
             (r#"{"message":"Not authorized"}"#, Some("Not authorized")),

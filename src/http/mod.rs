@@ -1,7 +1,8 @@
-//! HTTP for anybody: one client, bounded in time and size, careful with redirects and logins. It knows no service.
+//! A generic HTTP client. It limits the time and size of every request and is careful with redirects and logins.
+//! It knows nothing about specific services.
 //!
-//! Nothing here starts before the first request: no runtime, no TLS, no certificate is read for a
-//! command that asks nobody. The environment and the clock come in as values.
+//! Nothing here starts before the first request: a command that sends none starts no runtime and no TLS and
+//! reads no certificates. The environment and the clock are passed in as values.
 
 mod address;
 pub(crate) mod bounded;

@@ -1,35 +1,35 @@
-//! What the surroundings say about the network: proxies and certificate authorities.
+//! Network settings from the environment: proxies and certificate authorities.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
-/// Proxies and certificate authorities as the caller read them from the environment and the command line.
+/// Proxies and certificate authorities from the environment and the command line.
 ///
-/// The default has neither: every server is asked directly, and the system's certificates are trusted.
+/// By default there is no proxy, and the system's certificates are trusted.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// For `http://` addresses: a URL, or `host:port`, which means `http://host:port`.
+    /// For `http://` URLs: a URL, or `host:port`, which means `http://host:port`.
     pub http_proxy: Option<String>,
-    /// For `https://` addresses, in the same form.
+    /// For `https://` URLs, in the same form.
     pub https_proxy: Option<String>,
-    /// A list of what is asked directly, in Go's syntax (see [`crate::http::proxy`]).
+    /// The servers to connect to without a proxy, in Go's syntax (see [`crate::http::proxy`]).
     pub no_proxy: Option<String>,
-    /// Stands in for the system's certificate bundle.
+    /// Replaces the system's certificate bundle.
     pub cert_file: Option<PathBuf>,
-    /// Stand in for the system's certificate directories.
+    /// Replace the system's certificate directories.
     pub cert_dirs: Option<Vec<PathBuf>>,
-    /// Trusted besides all others (`--ca-file`).
+    /// Trusted in addition to all others (`--ca-file`).
     pub ca_files: Vec<PathBuf>,
-    /// Directories whose `*.crt` are trusted besides, as far as they exist (`certs.d/HOST`).
+    /// Directories whose `*.crt` files are also trusted, if the directories exist (`certs.d/HOST`).
     pub cert_directories: Vec<PathBuf>,
 }
 
 impl Settings {
-    /// Reads the variables that Go reads, by its rules: the capital spelling before the small one, an
-    /// empty value counts as none, and `HTTP_PROXY` is not believed in a CGI program, where it is a
-    /// header of the request. `ALL_PROXY` is not read.
+    /// Reads the same variables as Go, by the same rules. Upper-case names take precedence over lower-case ones, and an
+    /// empty value counts as unset. `HTTP_PROXY` is ignored in a CGI program, where it comes from a request header.
+    /// `ALL_PROXY` is not read.
     pub fn from_env(get: impl Fn(&str) -> Option<OsString>) -> Self {
         let set = |name: &str| get(name).filter(|value| !value.is_empty());
         let text = |names: [&str; 2]| {
@@ -48,7 +48,7 @@ impl Settings {
     }
 }
 
-/// The parts of a list joined by `:`; empty ones are left out.
+/// Splits a list at `:` and drops empty entries.
 fn split_paths(list: OsString) -> Vec<PathBuf> {
     list.into_vec()
         .split(|byte| *byte == b':')
@@ -57,7 +57,7 @@ fn split_paths(list: OsString) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A proxy's address may hold a password, so that it is not shown at all.
+/// A proxy's URL may contain a password, so it is not displayed at all.
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn capitals_come_first_and_empty_is_unset() {
+    fn upper_case_comes_first_and_empty_is_unset() {
         let read = settings(&[("HTTPS_PROXY", ""), ("https_proxy", "small"), ("ALL_PROXY", "all")]);
         assert_eq!(read.https_proxy.as_deref(), Some("small"));
         assert_eq!(read.http_proxy, None);
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cgi_program_does_not_believe_http_proxy() {
+    fn a_cgi_program_ignores_http_proxy() {
         let vars =
             [("HTTP_PROXY", "evil"), ("http_proxy", "evil"), ("HTTPS_PROXY", "p"), ("REQUEST_METHOD", "GET")];
         let read = settings(&vars);
