@@ -1,4 +1,4 @@
-//! The certificates that are trusted: the system's, and those that the surroundings name.
+//! The trusted certificates: the system's, and those configured by options and environment variables.
 
 use super::settings::Settings;
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -11,7 +11,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The bundle of the distributions, in the order in which Go looks; the first that has certificates is it.
+/// The certificate bundles of the distributions, in Go's search order. The first one with certificates is used.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -20,25 +20,25 @@ const BUNDLES: [&str; 6] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
     "/etc/ssl/cert.pem",
 ];
-/// The directories of the distributions; all of them count.
+/// The certificate directories of the distributions. All of them are used.
 const DIRECTORIES: [&str; 2] = ["/etc/ssl/certs", "/etc/pki/tls/certs"];
 
-/// A larger file holds no certificates; the bundle of a distribution has a quarter of a MiB.
+/// The largest certificate file that is read. The bundle of a distribution has about a quarter of a MiB.
 const LARGEST: u64 = 16 << 20;
 const TOO_LARGE: &str = "is larger than 16 MiB";
 
 type Certificates = Vec<CertificateDer<'static>>;
 
-/// All of them, each once. Go's rule: `SSL_CERT_FILE` stands in for the bundle, `SSL_CERT_DIR` for the
-/// directories.
+/// All trusted certificates, without duplicates. As in Go, `SSL_CERT_FILE` replaces the bundle and `SSL_CERT_DIR`
+/// replaces the directories.
 ///
 /// # Errors
 ///
-/// One line when a file that `settings` name cannot be read or holds no certificate, or when no directory of
-/// theirs can be read. What is broken in the system's own store is passed over.
+/// One line if a file from `settings` cannot be read or contains no certificate, or if none of its directories can
+/// be read. Errors in the system's own store are ignored.
 pub(super) fn trusted(settings: &Settings) -> Result<Certificates, String> {
     let mut all = match &settings.cert_file {
-        // At its word: no bundle.
+        // Explicitly no bundle.
         Some(file) if file == Path::new("/dev/null") => Vec::new(),
         Some(file) => named_file("SSL_CERT_FILE", file)?,
         None => BUNDLES.iter().map(|path| file(Path::new(path))).find(|c| !c.is_empty()).unwrap_or_default(),
@@ -58,7 +58,7 @@ pub(super) fn trusted(settings: &Settings) -> Result<Certificates, String> {
     Ok(all)
 }
 
-/// The bytes of a regular file: a device or a pipe may never end, or never begin.
+/// Reads a regular file. A device or pipe is refused, because reading it might block or never end.
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = openat(CWD, path, flags, Mode::empty()).map_err(|errno| plain(&errno.into()))?;
@@ -76,12 +76,12 @@ fn parse(bytes: &[u8]) -> Certificates {
     CertificateDer::pem_slice_iter(bytes).filter_map(Result::ok).collect()
 }
 
-/// The certificates of a file of the system; none where it cannot be read.
+/// The certificates in a file of the system's store; empty if it cannot be read.
 fn file(path: &Path) -> Certificates {
     read(path).map(|bytes| parse(&bytes)).unwrap_or_default()
 }
 
-/// What `read` makes of the regular files in a directory, each read once however many links lead to it.
+/// Calls `read` for each regular file in a directory. A file with several links is read once.
 fn directory<T>(path: &Path, read: impl Fn(&Path) -> T) -> Vec<T> {
     let mut seen = BTreeSet::new();
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -93,12 +93,12 @@ fn directory<T>(path: &Path, read: impl Fn(&Path) -> T) -> Vec<T> {
     files.iter().map(|path| read(path)).collect()
 }
 
-/// The certificates of a file that somebody names.
+/// The certificates in an explicitly configured file.
 fn named_file(by: &str, path: &Path) -> Result<Certificates, String> {
     let problem = |what: &str| format!("{by} {}: {what}", path.display());
     let mut found = parse(&read(path).map_err(|what| problem(&what))?);
     found.retain(|certificate| RootCertStore::empty().add(certificate.clone()).is_ok());
-    if found.is_empty() { Err(problem("holds no certificate in PEM form")) } else { Ok(found) }
+    if found.is_empty() { Err(problem("contains no PEM certificate")) } else { Ok(found) }
 }
 
 fn named_directories(paths: &[PathBuf]) -> Result<Certificates, String> {
@@ -110,7 +110,7 @@ fn named_directories(paths: &[PathBuf]) -> Result<Certificates, String> {
     let checked = |path: &Path| match read(path) {
         Ok(bytes) => Ok(parse(&bytes)),
         Err(what) if what == TOO_LARGE => Err(format!("{} (of SSL_CERT_DIR) {what}", path.display())),
-        // What cannot be read, and what is no certificate, is passed over as Go does.
+        // Like Go, ignore files that cannot be read or contain no certificate.
         Err(_) => Ok(Vec::new()),
     };
     for found in paths.iter().flat_map(|path| directory(path, checked)) {
@@ -119,7 +119,7 @@ fn named_directories(paths: &[PathBuf]) -> Result<Certificates, String> {
     Ok(all)
 }
 
-/// The `*.crt` of a directory in the order of their names; none where there is no such directory.
+/// The `*.crt` files in a directory, sorted by name; empty if the directory does not exist.
 fn crt_files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
@@ -128,7 +128,7 @@ fn crt_files(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// An IO error without its number.
+/// An I/O error without its error number.
 fn plain(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::NotFound => "no such file".to_string(),

@@ -1,16 +1,15 @@
-//! Which proxy a request takes, by Go's rules, which differ from those of most clients.
+//! Chooses the proxy for a request, by Go's rules, which differ from those of most clients.
 //!
-//! `localhost` and loopback addresses are always asked directly. An entry of `NO_PROXY` is `*`
-//! (everything), an address, a network (`10.0.0.0/8`), or a domain: `example.com` means it and all
-//! below it, `.example.com` and `*.example.com` only what is below; `:port` behind an address or a domain
-//! restricts it to that port.
+//! `localhost` and loopback addresses never use a proxy. An entry in `NO_PROXY` is `*` (everything), an IP address, a
+//! network (`10.0.0.0/8`), or a domain. `example.com` means the domain and its subdomains; `.example.com` and
+//! `*.example.com` mean only the subdomains. `:port` after an address or a domain restricts it to that port.
 
 use super::settings::Settings;
 use std::fmt;
 use std::net::IpAddr;
 use url::{Host, Url};
 
-/// The proxies in force.
+/// The configured proxies.
 #[derive(Clone, Default)]
 pub struct Proxies {
     http: Option<Url>,
@@ -19,12 +18,12 @@ pub struct Proxies {
 }
 
 impl Proxies {
-    /// Reads the proxies of `settings`.
+    /// Parses the proxies in `settings`.
     ///
     /// # Errors
     ///
-    /// One line that names the variable when its value is no address of an HTTP proxy. (Go goes directly
-    /// then, past a proxy that was meant to be there.) The value is not shown: it may hold a password.
+    /// One line that names the variable if its value is not the URL of an HTTP proxy. (Go silently uses no proxy
+    /// then.) The value is not included, because it may contain a password.
     pub fn new(settings: &Settings) -> Result<Self, String> {
         let parse = |variable: &str, value: &Option<String>| {
             value.as_deref().map(|text| parse_proxy(variable, text)).transpose()
@@ -36,7 +35,7 @@ impl Proxies {
         })
     }
 
-    /// The proxy for a request to `url`, with its user and password; none when it is asked directly.
+    /// The proxy for a request to `url`, with its user and password; `None` for a direct connection.
     pub fn for_url(&self, url: &Url) -> Option<&Url> {
         let proxy = if url.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() }?;
         let (host, port) = (url.host()?, url.port_or_known_default()?);
@@ -51,7 +50,7 @@ impl fmt::Debug for Proxies {
     }
 }
 
-/// A proxy's address without user and password, as it may be shown.
+/// A proxy's URL without user and password, for display.
 pub fn shown(proxy: &Url) -> String {
     match (proxy.host_str(), proxy.port()) {
         (Some(host), Some(port)) => format!("{}://{host}:{port}", proxy.scheme()),
@@ -61,14 +60,14 @@ pub fn shown(proxy: &Url) -> String {
 
 fn parse_proxy(variable: &str, text: &str) -> Result<Url, String> {
     let text = text.trim();
-    // Without a scheme, `proxy:3128` would parse as a URL of the scheme `proxy`.
+    // Without a scheme, `proxy:3128` would parse as a URL with the scheme `proxy`.
     let url = if text.contains("://") { Url::parse(text) } else { Url::parse(&format!("http://{text}")) };
     match url {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
-        // The scheme as it was typed may be a part of a password.
-        Ok(url) if url.scheme().starts_with("socks") => Err(format!(
-            "{variable} names a SOCKS proxy, which this program cannot use: name an http or https proxy"
-        )),
+        // Do not include the scheme: it may be part of a password.
+        Ok(url) if url.scheme().starts_with("socks") => {
+            Err(format!("{variable} is a SOCKS proxy, which is not supported: use an http or https proxy"))
+        }
         _ => Err(format!("{variable} is not the address of a proxy (http://host:port)")),
     }
 }
@@ -88,7 +87,7 @@ enum Rule {
         address: IpAddr,
         port: Option<u16>,
     },
-    /// `suffix` begins with a dot; `itself`: the domain without it counts too.
+    /// `suffix` starts with a dot. `itself`: the domain itself matches too, not only its subdomains.
     Domain {
         suffix: String,
         itself: bool,
@@ -97,12 +96,12 @@ enum Rule {
 }
 
 impl NoProxy {
-    /// Reads a list; what makes no sense is left out, as in Go.
+    /// Parses a list. Invalid entries are ignored, as in Go.
     pub fn parse(list: &str) -> Self {
         Self(list.split(',').filter_map(|item| parse_rule(&item.trim().to_lowercase())).collect())
     }
 
-    /// Whether a server is asked directly.
+    /// Whether a connection to this server uses no proxy.
     pub fn covers(&self, host: &Host<&str>, port: u16) -> bool {
         let address = match host {
             Host::Ipv4(address) => Some(IpAddr::V4(*address)),
@@ -147,14 +146,14 @@ fn parse_rule(item: &str) -> Option<Rule> {
         None => (true, host),
     };
     let name = match Host::parse(name) {
-        // An international name is compared in the form in which a URL holds it.
+        // Compare an internationalized name in the ASCII form that a URL uses.
         Ok(Host::Domain(ascii)) => ascii,
         _ => name.to_string(),
     };
     (!name.is_empty()).then(|| Rule::Domain { suffix: format!(".{name}"), itself, port })
 }
 
-/// `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address; none where a port makes no sense.
+/// Splits `host`, `host:port`, `[v6]`, `[v6]:port` or a bare IPv6 address. `None` if the port is invalid.
 fn split_port(item: &str) -> Option<(&str, Option<u16>)> {
     match item.rsplit_once(':') {
         Some((host, _)) if host.contains(':') && !host.ends_with(']') => Some((item, None)),
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_proxy_is_an_error_without_the_value() {
+    fn an_invalid_proxy_is_an_error_without_the_value() {
         let error = proxies("socks5://u:canary@h:1080", "h:1", "").unwrap_err();
         assert!(
             error.contains("HTTP_PROXY") && error.contains("SOCKS") && !error.contains("canary"),

@@ -1,6 +1,6 @@
-//! Names to addresses: the system looks them up, in a thread for each name. One that cannot be made is an error,
-//! where the client's own resolver would panic. `localhost` is this machine, whatever a name server says (RFC 6761):
-//! a server there is trusted as no other is.
+//! Resolves host names with the system's resolver, in one thread per name. If the thread cannot be created, that is an
+//! error; the client's own resolver would panic. `localhost` always means this machine, whatever DNS says (RFC 6761),
+//! because a server on this machine is trusted more than any other.
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::fmt;
@@ -9,10 +9,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 use std::thread;
 use tokio::sync::oneshot;
 
-/// The system's resolver.
 pub(super) struct Resolver;
 
-/// No thread can be made for a lookup.
+/// The thread for a lookup could not be created.
 #[derive(Debug)]
 pub(super) struct NoThread(io::Error);
 
@@ -20,7 +19,7 @@ impl std::error::Error for NoThread {}
 
 impl fmt::Display for NoThread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot look up the host name, since no thread can be created: {}", self.0)
+        write!(f, "cannot look up the host name: cannot create a thread: {}", self.0)
     }
 }
 
@@ -33,7 +32,7 @@ impl Resolve for Resolver {
         }
         let (answer, answered) = oneshot::channel();
         let look_up = move || drop(answer.send((name.as_str(), 0).to_socket_addrs()));
-        // It cannot be stopped, and nobody waits for it longer than for the request.
+        // The lookup cannot be cancelled. If the request ends first, its result is ignored.
         let started = thread::Builder::new().name("resolver".into()).spawn(look_up);
         Box::pin(async move {
             started.map_err(NoThread)?;
@@ -48,10 +47,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn localhost_is_this_machine_without_a_lookup() {
+    fn localhost_needs_no_lookup() {
         for name in ["localhost", "LocalHost"] {
             let addresses = futures_util::FutureExt::now_or_never(Resolver.resolve(name.parse().unwrap()));
-            let addresses: Vec<_> = addresses.expect("nobody is waited for").unwrap().collect();
+            let addresses: Vec<_> = addresses.expect("there is no lookup to wait for").unwrap().collect();
             assert_eq!(addresses.len(), 2);
             assert!(addresses.iter().all(|address| address.ip().is_loopback()), "{addresses:?}");
         }

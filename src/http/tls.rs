@@ -1,5 +1,5 @@
-//! Whose certificates are believed: the system's, those that the surroundings name, and no less than
-//! TLS 1.2.
+//! TLS 1.2 or later, and which server certificates are accepted: those verified with the system's certificates or with
+//! the configured ones.
 
 use super::certificates;
 use super::settings::Settings;
@@ -11,32 +11,31 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::sync::Arc;
 
-/// A configuration that verifies the server. Reads the certificates: some milliseconds.
+/// A configuration that verifies the server. Reads the certificates, which takes some milliseconds.
 ///
 /// # Errors
 ///
-/// One line when a file that `settings` name cannot be read or holds no certificate, or when no directory
-/// of theirs can be read. What is broken in the system's own store is passed over.
+/// Those of [`certificates::trusted`].
 pub(super) fn verified(settings: &Settings) -> Result<ClientConfig, String> {
     let trusted = certificates::trusted(settings)?;
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted.iter().cloned());
     if roots.is_empty() {
-        // Without any root every server is refused, with a better word than for an empty store.
+        // Without trusted certificates every server is rejected. This gives a clearer error than an empty store.
         return Ok(finish(Judge::Nobody));
     }
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider())
         .build()
-        .map_err(|error| format!("no certificate can be verified: {error}"))?;
+        .map_err(|error| format!("cannot set up certificate verification: {error}"))?;
     Ok(finish(Judge::Webpki { verifier, trusted }))
 }
 
-/// A configuration that takes any certificate, for `--insecure`.
+/// A configuration that accepts any certificate, for `--insecure`.
 pub(super) fn unverified() -> ClientConfig {
     finish(Judge::Anybody)
 }
 
-/// A configuration that refuses every server, for requests that use no TLS at all: it reads nothing.
+/// A configuration that rejects every server, for requests without TLS. It reads no certificates.
 pub(super) fn none() -> ClientConfig {
     finish(Judge::Nobody)
 }
@@ -57,16 +56,15 @@ fn finish(judge: Judge) -> ClientConfig {
     config
 }
 
-/// Whose certificates are taken.
+/// Which certificates are accepted.
 #[derive(Debug)]
 enum Judge {
-    /// The verification of webpki, and one case that it refuses and Go and OpenSSL accept: a server whose
-    /// certificate is itself among the trusted ones and is marked as an authority, as the self-signed ones
-    /// of `openssl req -x509` are.
+    /// Those that webpki accepts, and one case that webpki rejects but Go and OpenSSL accept: a server certificate
+    /// that is itself trusted and is marked as an authority, like the self-signed ones of `openssl req -x509`.
     Webpki { verifier: Arc<WebPkiServerVerifier>, trusted: Vec<CertificateDer<'static>> },
-    /// Everybody's, also one too old in form to be parsed, whose signatures could not be checked.
+    /// Any certificate, even one in an old format that cannot be parsed, whose signatures cannot be checked.
     Anybody,
-    /// Nobody's, since nothing is there to verify it with.
+    /// None, because there is nothing to verify them with.
     Nobody,
 }
 
@@ -77,7 +75,7 @@ struct Verifier {
 }
 
 impl Verifier {
-    /// The word of webpki about a signature; without it there is nothing to check.
+    /// Checks a signature with webpki. The other judges check nothing.
     fn signature(
         &self,
         check: impl FnOnce(&WebPkiServerVerifier) -> Result<HandshakeSignatureValid, rustls::Error>,
@@ -104,7 +102,7 @@ impl ServerCertVerifier for Verifier {
             Judge::Nobody => return Err(CertificateError::UnknownIssuer.into()),
         };
         match verifier.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
-            // webpki looks at this after the dates and before the name.
+            // webpki checks this after the dates and before the name, so the name must still be checked.
             Err(error) if is_authority(&error) && trusted.iter().any(|trusted| trusted == end_entity) => {
                 rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, name)?;
                 Ok(ServerCertVerified::assertion())
@@ -136,8 +134,8 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Whether a certificate was refused because it is marked as an authority. rustls passes webpki's word on
-/// as a value without a name of its own.
+/// Whether a certificate was rejected because it is marked as an authority. rustls has no error variant for this and
+/// passes on webpki's error as `Other`.
 pub(super) fn is_authority(error: &rustls::Error) -> bool {
     matches!(error, rustls::Error::InvalidCertificate(CertificateError::Other(other))
         if format!("{other:?}").contains("CaUsedAsEndEntity"))

@@ -13,7 +13,7 @@ fn through(proxy: &str, settings: Settings) -> Http {
 }
 
 #[test]
-fn http_asks_the_proxy_for_the_whole_address() {
+fn http_sends_the_whole_url_to_the_proxy() {
     let endpoint = Endpoint::http();
     let proxy = Proxy::start(endpoint.address(), Some(BASIC));
     let http = through(&format!("user:canary@{}", proxy.host()), settings());
@@ -46,7 +46,7 @@ fn https_goes_through_a_tunnel_that_sees_no_token() {
 }
 
 #[test]
-fn loopback_and_exceptions_go_directly() {
+fn loopback_and_exceptions_use_no_proxy() {
     let endpoint = Endpoint::http();
     let proxy = Proxy::start(endpoint.address(), None);
     let http = through(&proxy.host(), Settings { no_proxy: Some("*.test".into()), ..settings() });
@@ -69,7 +69,7 @@ fn a_proxy_that_refuses_is_named_without_its_password() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_or_no_proxy() {
+fn an_unreachable_or_unsupported_proxy_is_an_error() {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let http = through(&format!("user:canary@127.0.0.1:{port}"), settings());
     for scheme in ["http", "https"] {
@@ -78,5 +78,5 @@ fn a_proxy_that_is_not_there_or_no_proxy() {
         assert!(text.ends_with(&expected), "{text}");
     }
     let text = error_of(get(&through("socks5://u:canary@h:1", settings()), "http://endpoint.test", "/x"));
-    assert!(text.contains("HTTP_PROXY names a SOCKS proxy"), "{text}");
+    assert!(text.contains("HTTP_PROXY is a SOCKS proxy"), "{text}");
 }
