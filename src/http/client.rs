@@ -1,4 +1,4 @@
-//! The one HTTP client: bounded in time and size, careful with redirects and tokens.
+//! The HTTP client. It limits the time and size of every request and is careful with redirects and tokens.
 
 use super::address::{Address, brief, shown, without_userinfo};
 use super::error::{HttpError, HttpErrorKind};
@@ -20,41 +20,42 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use url::Url;
 
-/// One GET.
+/// A GET request.
 #[derive(Clone, Copy, Debug)]
 pub struct Get<'a> {
     pub to: &'a Address,
-    /// Sent to this address's origin alone. An empty secret sends no header.
+    /// Sent only to the origin of `to`. If the secret is empty, no header is sent.
     pub login: Option<Login<'a>>,
-    /// The `Accept` header, where the server should know.
+    /// The `Accept` header, if any.
     pub accept: Option<&'static str>,
-    /// For everything from the name lookup to the last byte, redirects included.
+    /// For everything from the name lookup to the last byte, including redirects.
     pub timeout: Duration,
-    /// Longest body of a success, in bytes.
+    /// The longest body of a successful response, in bytes.
     pub limit: usize,
 }
 
-/// A GET as it is sent again after each redirect.
+/// A GET request that is sent again after each redirect.
 pub(super) struct Asked<'a> {
     pub to: &'a Address,
     pub login: Option<Login<'a>>,
-    /// Besides the login.
+    /// One more header, in addition to the login.
     pub header: Option<(HeaderName, String)>,
-    /// Follow a redirect from https to http, too: what comes is compared with a hash that came over https.
+    /// Also follow a redirect from https to http. This is safe if the caller checks the body against a hash that it
+    /// received over https.
     pub downgrade: bool,
 }
 
-/// The head of a final answer.
+/// The head of the final response.
 pub(super) struct Arrived {
     pub response: reqwest::Response,
     pub url: Url,
     pub left_origin: bool,
 }
 
-/// Longest `ETag` that is taken, in bytes: an upload keeps one for each of its parts.
+/// The longest `ETag` that is accepted, in bytes. An upload keeps one for each of its parts.
 const LONGEST_ETAG: usize = 1024;
 
-/// The client. Cheap to make and to clone; certificates are read at the first https request.
+/// The HTTP client. Cheap to create and to clone. Certificates are read at the first https request.
 #[derive(Clone)]
 pub struct Http(Arc<Inner>);
 
@@ -65,7 +66,7 @@ struct Inner {
     clients: [OnceLock<Result<reqwest::Client, String>>; 3],
 }
 
-/// Which certificates a client takes; the index of its place in [`Inner::clients`].
+/// Which certificates a client accepts. The value is an index into [`Inner::clients`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trust {
     Nobody,
@@ -74,7 +75,6 @@ enum Trust {
 }
 
 impl Http {
-    /// A client for these surroundings.
     pub fn new(settings: Settings, limits: Limits) -> Self {
         Self(Arc::new(Inner { settings, limits, proxies: OnceLock::new(), clients: Default::default() }))
     }
@@ -83,13 +83,13 @@ impl Http {
         &self.0.limits
     }
 
-    /// Asks and follows redirects: at most ten, never from https to http, the token only as long as the
-    /// origin (scheme, host, port) is the first one's, and never again after it was left.
+    /// Sends the request and follows up to ten redirects, but none from https to http. The token is sent only while
+    /// all requests have the origin (scheme, host, port) of the first one. Once a redirect has left that origin, the
+    /// token is not sent again.
     ///
     /// # Errors
     ///
-    /// When there is no whole answer within its bounds. A status that means failure is no error here: see
-    /// [`Response::ok`].
+    /// No complete response within the limits. An error status is not an error here: see [`Response::ok`].
     pub async fn get(&self, get: Get<'_>) -> Result<Response, HttpError> {
         let header = get.accept.map(|accept| (ACCEPT, accept.to_string()));
         let asked = Asked { to: get.to, login: get.login, header, downgrade: false };
@@ -106,7 +106,7 @@ impl Http {
         }
     }
 
-    /// Follows redirects up to the head of the final answer.
+    /// Follows redirects and returns the head of the final response.
     pub(super) async fn follow(&self, asked: &Asked<'_>) -> Result<Arrived, HttpError> {
         const MOST: usize = 10;
         let mut url = without_userinfo(&asked.to.url);
@@ -126,29 +126,29 @@ impl Http {
                 Err(HttpError::new(&url, HttpErrorKind::Redirect(format!("{text} {}", brief(&next)))))
             };
             if asked.login.is_some_and(|login| login.secrets().iter().any(|secret| holds(&next, secret))) {
-                // Every message names the address.
-                let text = "the server sends requests on to an address with the token in it";
+                // Do not include the URL, because it contains the token.
+                let text = "the server redirects to a URL that contains the token";
                 return Err(HttpError::new(&url, HttpErrorKind::Redirect(text.to_string())));
             }
             if !matches!(next.scheme(), "http" | "https") {
-                return wrong("the server sends requests on to");
+                return wrong("the server redirects to an unsupported address:");
             }
             if url.scheme() == "https" && next.scheme() != "https" && !asked.downgrade {
                 return Err(HttpError::new(&url, HttpErrorKind::Downgrade(shown(&next))));
             }
             seen.push(url.clone());
             if seen.contains(&next) {
-                return wrong("the server sends requests round in a circle, back to");
+                return wrong("the server redirects in a loop, back to");
             }
             if seen.len() > MOST {
-                return wrong("the server sends requests on more than 10 times, now to");
+                return wrong("the server redirects more than 10 times, now to");
             }
             left_origin |= next.origin() != asked.to.url.origin();
             url = next;
         }
     }
 
-    /// A request to `url`, with its login but where there is none to send.
+    /// A request to `url`, with the `login` if there is one with a secret.
     pub(super) fn request(
         &self,
         method: Method,
@@ -161,15 +161,15 @@ impl Http {
         let request = self.client(url, proxy, insecure)?.request(method, url.clone());
         let Some(login) = login.filter(|login| !login.secret().is_empty()) else { return Ok(request) };
         if url.scheme() == "http" && !insecure {
-            return Err(setup("a token is not sent over http, where others can read it"));
+            return Err(setup("refusing to send the token over plain http"));
         }
         let mut value = HeaderValue::try_from(login.header().expose())
-            .map_err(|_| setup("the token holds characters that cannot be sent"))?;
+            .map_err(|_| setup("the token contains characters that cannot be sent"))?;
         value.set_sensitive(true);
         Ok(request.header(AUTHORIZATION, value))
     }
 
-    /// The body of an answer: of a success at most `limit` bytes.
+    /// Reads the body of a response. `limit` is the maximum for a successful one, in bytes.
     pub(super) async fn receive(
         &self,
         mut response: reqwest::Response,
@@ -183,7 +183,7 @@ impl Http {
         let content_type = header(&response, CONTENT_TYPE).unwrap_or_default();
         let etag = header(&response, ETAG);
         if etag.as_ref().is_some_and(|etag| etag.len() > LONGEST_ETAG) {
-            let text = format!("the answer's ETag is longer than {LONGEST_ETAG} bytes");
+            let text = format!("the response's ETag is longer than {LONGEST_ETAG} bytes");
             return Err(HttpError::new(&url, HttpErrorKind::Unexpected(text)));
         }
         let date = header(&response, DATE).unwrap_or_default();
@@ -196,7 +196,8 @@ impl Http {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break,
                 Err(error) if status.is_success() => return Err(self.failed(&url, &error)),
-                // A server that says no may hang up while a request is still on its way. The no counts.
+                // A server that refuses a request may close the connection before it has read it all. The status
+                // is still valid.
                 Err(_) => break,
             };
             let room = limit - body.len();
@@ -251,7 +252,7 @@ impl Http {
             .connect_timeout(self.limits().connect)
             .proxy(reqwest::Proxy::custom(move |url| proxies.for_url(url).cloned()))
             .build()
-            .map_err(|error| format!("cannot prepare requests: {}", error.without_url()))
+            .map_err(|error| format!("cannot set up the HTTP client: {}", error.without_url()))
     }
 }
 
@@ -260,13 +261,13 @@ fn user_agent() -> String {
     format!("Apptainer-Remote/{} (Linux {})", env!("CARGO_PKG_VERSION"), crate::arch::go_arch())
 }
 
-/// Whether the token stands in the address; hosts come in small letters.
+/// Whether `url` contains the token. Ignores case, because the host of a URL is converted to lower case.
 fn holds(url: &Url, token: &Secret) -> bool {
     let token = zeroize::Zeroizing::new(token.expose().to_ascii_lowercase());
     token.len() >= 4 && url.as_str().to_ascii_lowercase().contains(&*token)
 }
 
-/// Where a redirect leads; none for every other answer, and for one that does not say where.
+/// The target of a redirect. `None` if the response is not a redirect or has no `Location`.
 fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpError> {
     if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
@@ -276,7 +277,7 @@ fn redirect_target(response: &reqwest::Response) -> Result<Option<Url>, HttpErro
     match target {
         Some(target) => Ok(Some(without_userinfo(&target))),
         None => {
-            let text = "the server sends requests on to what is no address".to_string();
+            let text = "the server redirects to an invalid address".to_string();
             Err(HttpError::new(response.url(), HttpErrorKind::Redirect(text)))
         }
     }

@@ -1,105 +1,101 @@
-//! Why a request failed, in the words of a person: the URL, what happened, and what the server said.
+//! Why a request failed: the URL, what happened, and the server's message, in words that a person understands.
 
 use super::address::brief;
 use super::resolver::NoThread;
-use crate::message::cut;
+use crate::message::{cut, quoted};
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 use std::time::Duration;
 use url::Url;
 
-/// A request that did not bring what was asked for.
+/// A failed request.
 ///
-/// Displayed in one line. It never holds a token, the user or password of a URL, or the body of an answer
-/// beyond the server's own message, which comes from outside: escape it before printing.
+/// Displayed as one line. It never contains a token or the user and password of a URL. From the body of a response it
+/// contains only the server's own message. That message is untrusted: escape it before printing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpError {
-    /// What was asked, without user info, query and fragment, cut where it is long.
+    /// Without user info, query and fragment; truncated if it is long.
     pub url: Box<str>,
-    /// The proxy it was asked through, without user and password.
+    /// The proxy of the request, without user and password.
     pub proxy: Option<Box<str>>,
-    /// Whether there was a connection, TLS included: what went wrong came after it.
+    /// Whether the connection, including TLS, was established before the request failed.
     pub connected: bool,
-    /// How long the server says to wait before it is asked again.
+    /// How long the server asks to wait before the next request.
     pub retry_after: Option<Duration>,
-    /// What named this address, such as a library, where the user did not.
+    /// Who gave this URL, such as a library, if it was not the user.
     pub named_by: Option<&'static str>,
-    /// What else a person should know, in our words.
+    /// An additional explanation from this program.
     pub note: Option<Box<str>>,
-    /// What happened.
     pub kind: HttpErrorKind,
 }
 
-/// What happened to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HttpErrorKind {
-    /// Nobody listens there.
+    /// Nothing listens on that port.
     Refused,
-    /// The name has no address.
+    /// The host name has no IP address.
     UnknownHost,
-    /// No connection within the time.
+    /// No connection within this time.
     ConnectTimeout(Duration),
-    /// Connected, but the answer was not whole within the time.
+    /// Connected, but the response was not complete within this time.
     Timeout(Duration),
-    /// Connected, but nothing moved for this long.
+    /// Connected, but no data was transferred for this long.
     Stalled(Duration),
-    /// Fewer bytes moved over this long than so many a second.
+    /// The transfer was slower than `rate` over a whole `window`.
     Crawls {
-        /// The least, in bytes a second.
+        /// The minimum, in bytes per second.
         rate: u64,
-        /// Over this time.
         window: Duration,
     },
-    /// The network said no, in its words.
+    /// Another network error, with its message.
     Network(String),
-    /// The server's certificate, or the talk about it, did not pass.
+    /// The TLS handshake failed, or the server's certificate was rejected.
     Tls(Tls),
-    /// The answer was longer than this many bytes.
+    /// The response was longer than this many bytes.
     TooLarge(usize),
-    /// The server sent the client round in a circle, too far, or from https to http.
+    /// A redirect that is not followed: a loop, too many redirects, or a target that is not allowed.
     Redirect(String),
-    /// The server, asked over https, sent the client on to this address, which is an http one.
+    /// An https server redirected to this http URL.
     Downgrade(String),
-    /// A server, asked over https, names an http address for what is wanted; says which, in the words of the service.
+    /// An https server gave an http URL for the data. The message says which, in terms of the service.
     PlainAddress(String),
-    /// An answer that means failure.
+    /// A response with an error status.
     Status {
-        /// The status code.
         status: u16,
-        /// The server's own message, in one line of bounded length.
+        /// The server's own message, as one line of bounded length.
         message: Option<String>,
     },
-    /// The answer arrived but is not what was asked for; says what it is instead.
+    /// The response has unexpected content. The message says what it is.
     Unexpected(String),
-    /// The request could not be made: a proxy, certificate file or token that cannot be used.
+    /// The request could not be created: the proxy, a certificate file or the token is unusable.
     Setup(String),
 }
 
 /// What is wrong with a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tls {
-    /// Its time is over.
+    /// The certificate has expired.
     Expired,
-    /// Its time has not begun, or this machine's clock is slow.
+    /// The certificate is not valid yet, or the local clock is behind.
     NotYetValid,
-    /// Self-signed, or by an authority that is not known here.
+    /// The certificate is self-signed or from an unknown authority.
     UnknownIssuer,
-    /// It belongs to another name.
+    /// The certificate is for a different host name.
     WrongName,
-    /// The server wants to see a certificate of ours.
+    /// The server requires a client certificate.
     WantsOurs,
-    /// The other side does not talk TLS, or no version that is still safe.
+    /// The server does not support TLS, or no version of it that is still secure.
     Other(String),
 }
 
 impl HttpError {
-    /// `kind` at `url`, asked directly.
+    /// An error of this `kind` for a request to `url` without a proxy.
     pub fn new(url: &Url, kind: HttpErrorKind) -> Self {
         Self::at(brief(url), kind)
     }
 
-    /// `kind` at what is shown as `url`.
+    /// An error of this `kind` for a URL that is displayed as `url`.
     pub(crate) fn at(url: String, kind: HttpErrorKind) -> Self {
         Self {
             url: url.into(),
@@ -112,20 +108,20 @@ impl HttpError {
         }
     }
 
-    /// Says that `who`, and not the user, chose the address.
+    /// Notes that `who`, and not the user, gave the URL.
     #[must_use]
     pub fn named_by(self, who: &'static str) -> Self {
         Self { named_by: Some(who), ..self }
     }
 
-    /// Adds what else a person should know.
+    /// Adds an explanation to the message.
     #[must_use]
     pub fn noting(self, note: impl Into<String>) -> Self {
         Self { note: Some(note.into().into()), ..self }
     }
 
-    /// Whether nobody answered: then a copy of an earlier answer may serve. A server whose certificate does
-    /// not pass *has* answered.
+    /// Whether the server did not respond, so that a cached copy of an earlier response may be used. A server whose
+    /// certificate is rejected *has* responded.
     pub fn is_no_answer(&self) -> bool {
         match &self.kind {
             HttpErrorKind::Refused
@@ -139,7 +135,6 @@ impl HttpError {
         }
     }
 
-    /// The status code, where the server gave one.
     pub fn status(&self) -> Option<u16> {
         match self.kind {
             HttpErrorKind::Status { status, .. } => Some(status),
@@ -147,59 +142,65 @@ impl HttpError {
         }
     }
 
-    /// What to do about it, where that is not plain from the message.
+    /// What the user can do, if the message does not make that obvious.
     pub fn hint(&self) -> Option<String> {
         let unreachable = matches!(
             self.kind,
             HttpErrorKind::Refused | HttpErrorKind::UnknownHost | HttpErrorKind::ConnectTimeout(_)
         );
         let Some(who) = self.named_by.filter(|_| unreachable) else {
-            return self.plain_hint().map(String::from);
+            return self.plain_hint();
         };
         Some(format!(
-            "the {who} named this address: its administrator has to correct it, or to make it reachable from here"
+            "the {who} gave this address: ask its administrator to correct it or to make it reachable from here"
         ))
     }
 
-    fn plain_hint(&self) -> Option<&'static str> {
-        match &self.kind {
-            HttpErrorKind::Tls(Tls::UnknownIssuer) => Some(
-                "if you trust this server, name its certificate authority: export SSL_CERT_FILE=FILE (a login: --ca-file FILE)",
-            ),
-            HttpErrorKind::Tls(Tls::NotYetValid) => Some("check this machine's clock: date"),
+    fn plain_hint(&self) -> Option<String> {
+        let text = match &self.kind {
+            HttpErrorKind::Tls(Tls::UnknownIssuer) => {
+                "if you trust this server, pass its CA: --ca-file FILE (login commands), or export SSL_CERT_FILE=FILE"
+            }
+            HttpErrorKind::Tls(Tls::NotYetValid) => "check this machine's clock: date",
             HttpErrorKind::Tls(Tls::Expired) => {
-                Some("check this machine's clock: date; else the server needs a new certificate")
+                "check this machine's clock: date; if it is right, the server needs a new certificate"
             }
             HttpErrorKind::UnknownHost => {
-                Some("check the spelling of the address, and the name server: getent hosts HOST")
+                let host = self.host().unwrap_or_else(|| "HOST".into());
+                return Some(format!("check the spelling, or test DNS with: getent hosts {}", quoted(&host)));
             }
             HttpErrorKind::Refused | HttpErrorKind::ConnectTimeout(_) => {
-                Some("check the address and its port, and whether a proxy is needed: env | grep -i _proxy")
+                "check the address and its port, and whether a proxy is needed: env | grep -i _proxy"
             }
             HttpErrorKind::Status { status: 429, .. } => {
-                Some("the server has had too many requests: wait, then repeat the command")
+                "the server has received too many requests: wait, then repeat the command"
             }
-            HttpErrorKind::Status { .. } if self.retry_after.is_some() => {
-                Some("wait, then repeat the command")
-            }
-            _ => None,
-        }
+            HttpErrorKind::Status { .. } if self.retry_after.is_some() => "wait, then repeat the command",
+            _ => return None,
+        };
+        Some(text.to_string())
     }
 
-    /// Reads what the client says about a failed request; `connect` is the time it had for a connection.
+    /// The host that the client connects to: the proxy's, if there is one.
+    fn host(&self) -> Option<String> {
+        let url = Url::parse(self.proxy.as_ref().unwrap_or(&self.url)).ok()?;
+        url.host_str().map(String::from)
+    }
+
+    /// Classifies an error of the client. `connect` is the timeout for setting up a connection.
     pub(super) fn from_reqwest(url: &Url, error: &reqwest::Error, connect: Duration) -> Self {
         Self { connected: !error.is_connect(), ..Self::new(url, classify(error, connect)) }
     }
 
-    /// Adds the proxy through which the request went.
+    /// Adds the proxy of the request.
     pub(super) fn through(mut self, proxy: Option<&Url>) -> Self {
         self.proxy = proxy.map(|proxy| super::proxy::shown(proxy).into());
         self
     }
 }
 
-/// What is said where a server, or another one in front of it, wants a client certificate.
-pub(super) const WANTS_OURS: &str = "the server demands a client certificate, which is not supported yet";
+/// The message if a server, or a reverse proxy in front of it, requires a client certificate.
+pub(super) const WANTS_OURS: &str = "the server requires a client certificate, which is not supported yet";
 
 impl StdError for HttpError {}
 
@@ -207,7 +208,7 @@ impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.url, self.kind)?;
         if let Some(wait) = self.retry_after {
-            write!(f, " (the server says to wait {} s)", wait.as_secs())?;
+            write!(f, " (the server asks to wait {} s)", wait.as_secs())?;
         }
         if let Some(note) = &self.note {
             write!(f, "; {note}")?;
@@ -223,24 +224,24 @@ impl fmt::Display for HttpErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused => f.write_str("connection refused"),
-            Self::UnknownHost => f.write_str("the host name is not known"),
-            Self::ConnectTimeout(time) => write!(f, "no connection within {}", seconds(*time)),
-            Self::Timeout(time) => write!(f, "no whole answer within {}", seconds(*time)),
-            Self::Stalled(time) => write!(f, "nothing came or went for {}", seconds(*time)),
+            Self::UnknownHost => f.write_str("host not found"),
+            Self::ConnectTimeout(time) => write!(f, "connection timed out after {}", seconds(*time)),
+            Self::Timeout(time) => write!(f, "timed out after {}", seconds(*time)),
+            Self::Stalled(time) => write!(f, "stalled for {}", seconds(*time)),
             Self::Crawls { rate, window } => write!(
                 f,
-                "the transfer is too slow: fewer than {rate} bytes a second for {}",
+                "the transfer is too slow: less than {rate} bytes per second for {}",
                 seconds(*window)
             ),
             Self::Tls(problem) => write!(f, "{problem}"),
-            Self::TooLarge(limit) => write!(f, "the answer is longer than {limit} bytes"),
+            Self::TooLarge(limit) => write!(f, "the response is longer than {limit} bytes"),
             Self::Status { status, message } => {
                 write!(f, "{status}")?;
                 let name = reqwest::StatusCode::from_u16(*status).ok().and_then(|s| s.canonical_reason());
                 name.map_or(Ok(()), |name| write!(f, " {name}"))?;
                 message.as_ref().map_or(Ok(()), |message| write!(f, ": {message}"))
             }
-            Self::Downgrade(to) => write!(f, "the server sends requests on from https to {}", cut(to)),
+            Self::Downgrade(to) => write!(f, "the server redirects from https to {}", cut(to)),
             Self::PlainAddress(text)
             | Self::Network(text)
             | Self::Redirect(text)
@@ -255,10 +256,10 @@ impl fmt::Display for Tls {
         match self {
             Self::Expired => f.write_str("the server's certificate has expired"),
             Self::NotYetValid => f.write_str("the server's certificate is not valid yet"),
-            Self::UnknownIssuer => f.write_str(
-                "the server's certificate is self-signed or by an authority that is not known here",
-            ),
-            Self::WrongName => f.write_str("the server's certificate belongs to another name"),
+            Self::UnknownIssuer => {
+                f.write_str("the server's certificate is self-signed or from an unknown authority")
+            }
+            Self::WrongName => f.write_str("the server's certificate is for a different host name"),
             Self::WantsOurs => f.write_str(WANTS_OURS),
             Self::Other(text) => write!(f, "TLS failed: {text}"),
         }
@@ -272,8 +273,8 @@ fn seconds(time: Duration) -> String {
     }
 }
 
-/// All causes of an error. Of an IO error that wraps another one `source` gives the cause of the inner one,
-/// so that the inner one, which is TLS's, would be passed over.
+/// An error and all of its causes. For an I/O error that wraps another error, `source` returns the cause of the
+/// wrapped error. That would skip the wrapped error, which may be the TLS error, so it is read with `get_ref`.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 'static)> {
     let mut all = Vec::new();
     let mut next = Some(error);
@@ -287,7 +288,7 @@ fn causes<'a>(error: &'a (dyn StdError + 'static)) -> Vec<&'a (dyn StdError + 's
     all
 }
 
-/// How the client's words about a proxy begin; its type for them is not within reach.
+/// The prefix of the client's messages about a proxy. Its error type for them is not public.
 const TUNNEL: &str = "tunnel error: ";
 
 fn classify(error: &reqwest::Error, connect: Duration) -> HttpErrorKind {
@@ -321,7 +322,7 @@ fn io_words(error: &io::Error) -> String {
             "the server closed the connection".to_string()
         }
         _ if error.to_string().contains("close_notify") => {
-            "the server closed the connection before the answer was whole".to_string()
+            "the server closed the connection before the response was complete".to_string()
         }
         io::ErrorKind::NetworkUnreachable => "the network is unreachable".to_string(),
         io::ErrorKind::HostUnreachable => "the host is unreachable".to_string(),
@@ -329,18 +330,18 @@ fn io_words(error: &io::Error) -> String {
     }
 }
 
-/// What the innermost cause says, in words for the common case of a server that hangs up.
+/// The message of the innermost cause, reworded if the server closed the connection.
 fn last_words(causes: &[&(dyn StdError + 'static)]) -> String {
     let text = causes.last().map(ToString::to_string).unwrap_or_default();
     match text.as_str() {
         "connection closed before message completed" | "end of file before message length reached" => {
-            "the server closed the connection before the answer was whole".to_string()
+            "the server closed the connection before the response was complete".to_string()
         }
         _ if text.starts_with("peer closed connection without sending TLS close_notify") => {
-            "the server closed the connection before the answer was whole".to_string()
+            "the server closed the connection before the response was complete".to_string()
         }
-        "invalid dns name" => "the host name is not known".to_string(),
-        _ if text.starts_with("invalid HTTP") => "the answer is not HTTP".to_string(),
+        "invalid dns name" => "host not found".to_string(),
+        _ if text.starts_with("invalid HTTP") => "the response is not HTTP".to_string(),
         _ => text,
     }
 }
@@ -359,7 +360,7 @@ fn classify_tls(error: &rustls::Error) -> Tls {
             other => Tls::Other(cut(&other.to_string()).into_owned()),
         },
         rustls::Error::AlertReceived(rustls::AlertDescription::CertificateRequired) => Tls::WantsOurs,
-        rustls::Error::InvalidMessage(_) => Tls::Other("the server does not talk https".to_string()),
+        rustls::Error::InvalidMessage(_) => Tls::Other("the server does not support https".to_string()),
         other => Tls::Other(cut(&other.to_string()).into_owned()),
     }
 }

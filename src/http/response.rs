@@ -1,83 +1,82 @@
-//! An answer that has arrived.
+//! A complete HTTP response.
 
 use super::error::{HttpError, HttpErrorKind};
 use std::time::{Duration, SystemTime};
 use url::Url;
 
-/// The final answer to a request: any status but a redirect that could be followed.
+/// The final response to a request, with any status except a redirect that can be followed.
 pub struct Response {
-    /// Where the answer came from, after redirects.
+    /// The final URL, after redirects.
     pub url: Url,
-    /// The status code.
     pub status: u16,
-    /// Another origin than the first answered, which got no token.
+    /// Whether a redirect led to another origin. From then on no token was sent.
     pub left_origin: bool,
     /// The values of `WWW-Authenticate`.
     pub challenges: Vec<String>,
-    /// The value of `Content-Type`, empty where there is none.
+    /// The value of `Content-Type`; empty if missing.
     pub content_type: String,
-    /// The value of `ETag`, where there is one.
+    /// The value of `ETag`.
     pub etag: Option<String>,
-    /// How long the server says to wait.
+    /// How long the server asks to wait.
     pub retry_after: Option<Duration>,
-    /// The body; of a failure only its beginning. May hold secrets.
+    /// The body; only its beginning for an error status. May contain secrets.
     pub body: Vec<u8>,
-    /// The server's own message for a failure, without the token that was sent.
+    /// The server's own message for an error status, without the token that was sent.
     pub message: Option<String>,
 }
 
 impl Response {
-    /// This response as the failure that its status means.
+    /// An error with this response's status and message.
     pub fn failure(&self) -> HttpError {
         let kind = HttpErrorKind::Status { status: self.status, message: self.message.clone() };
         HttpError { retry_after: self.retry_after, ..HttpError::new(&self.url, kind) }
     }
 
-    /// This response as something else than was asked for.
+    /// An error saying that this response has unexpected content.
     pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
         HttpError::new(&self.url, HttpErrorKind::Unexpected(what.into()))
     }
 
-    /// Itself, if the status is 200.
+    /// Returns the response if its status is 200.
     ///
     /// # Errors
     ///
-    /// [`Response::failure`] for every other status.
+    /// [`Response::refusal`] for every other status.
     pub fn ok(self) -> Result<Self, HttpError> {
         if self.status == 200 { Ok(self) } else { Err(self.refusal()) }
     }
 
-    /// As [`Response::failure`], for a server that takes a token: a note says where something in front of it
-    /// asks for a name and a password.
+    /// Like [`Response::failure`], for a server that accepts tokens. Adds a note if the response (for example from a
+    /// reverse proxy) asks for a username and password instead.
     pub fn refusal(&self) -> HttpError {
         let wants = |scheme: &str| {
             let schemes = self.challenges.iter().filter_map(|value| value.split_whitespace().next());
             schemes.into_iter().any(|found| found.eq_ignore_ascii_case(scheme))
         };
         if self.status == 401 && wants("basic") && !wants("bearer") {
-            let note = "it asks for a user name and password (Basic), which this program does not send to endpoints and libraries";
+            let note = "it asks for a username and password (Basic), which this program does not send to endpoints and libraries";
             return self.failure().noting(note);
         }
         self.failure()
     }
 
-    /// Itself, if it comes from the origin that was asked: what another one says about a token, which it
-    /// has not got, means nothing.
+    /// Returns the response if no redirect led to another origin. That server never received the token, so its
+    /// response says nothing about it.
     ///
     /// # Errors
     ///
-    /// [`HttpErrorKind::Redirect`] with the address that answered.
+    /// [`HttpErrorKind::Redirect`] with the URL of the other server.
     pub fn at_home(self) -> Result<Self, HttpError> {
         if !self.left_origin {
             return Ok(self);
         }
-        let text = "the server sends requests on to here, which is another server and gets no token";
+        let text = "the request was redirected here, to another server, which is not sent the token";
         Err(HttpError::new(&self.url, HttpErrorKind::Redirect(text.to_string())))
     }
 }
 
-/// Reads `Retry-After`: seconds, or a date, which counts from the `Date` of the same answer: the two clocks may
-/// differ. The past is no wait.
+/// Parses `Retry-After`: a number of seconds or a date. A date is compared with the `Date` of the same response,
+/// because the server's clock may differ from the local one. A date in the past means no wait.
 pub fn parse_retry_after(text: &str, date: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -86,7 +85,7 @@ pub fn parse_retry_after(text: &str, date: &str) -> Option<Duration> {
     Some(then.duration_since(now).unwrap_or_default())
 }
 
-/// Reads `Sun, 06 Nov 1994 08:49:37 GMT`, the one form in which dates are sent today.
+/// Parses `Sun, 06 Nov 1994 08:49:37 GMT`, the only date format in use today.
 fn parse_date(text: &str) -> Option<SystemTime> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -102,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn how_long_to_wait() {
+    fn retry_after_is_parsed() {
         const NOW: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
         for (text, date, expected) in [
             ("120", "", Some(120)),

@@ -1,5 +1,5 @@
-//! Requests whose bodies are not held in memory: pieces of an image on their way down, files on their way
-//! up. And those with JSON in them, which ask the server to change something.
+//! Requests whose bodies are streamed instead of being kept in memory: chunks of a downloaded image and uploaded files.
+//! Also requests with a JSON body, which change something on the server.
 
 use super::address::Address;
 use super::client::{Arrived, Asked, Http, header};
@@ -21,35 +21,34 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use url::Url;
 
-/// How much of a file is read at once on its way up, in bytes: what the slowest line has to move while a server
-/// may be silent.
+/// How much of an uploaded file is read at once, in bytes. The slowest connection must be able to send this much within
+/// the stall timeout.
 const PIECE: u64 = 64 << 10;
 
-/// A GET whose answer is taken piece by piece.
+/// A GET request whose response is read in chunks.
 #[derive(Clone)]
 pub struct Fetch<'a> {
     pub to: &'a Address,
-    /// Sent to this address's origin alone.
+    /// Sent only to the origin of `to`.
     pub login: Option<Login<'a>>,
-    /// The bytes that are asked for; the server may send others.
+    /// The requested bytes; the server may send others.
     pub range: Range<u64>,
-    /// Follow a redirect from https to http, too.
+    /// Also follow a redirect from https to http.
     pub downgrade: bool,
 }
 
-/// Which bytes a server says it sends.
+/// The bytes that a server says it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ContentRange {
-    /// The first one.
     pub first: u64,
-    /// The last one.
+    /// Inclusive.
     pub last: u64,
-    /// How many there are in all, where it tells.
+    /// The length of the whole file, if the server gives it.
     pub total: Option<u64>,
 }
 
 impl ContentRange {
-    /// Reads `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
+    /// Parses `bytes FIRST-LAST/TOTAL`, where TOTAL may be `*`.
     pub fn parse(text: &str) -> Option<Self> {
         let number =
             |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok()).flatten();
@@ -61,26 +60,26 @@ impl ContentRange {
     }
 }
 
-/// An answer of success whose body is still on its way.
+/// A successful response whose body has not been read yet.
 pub struct Stream {
-    /// Where it comes from, after redirects.
+    /// The final URL, after redirects.
     pub url: Url,
-    /// 200, 206 or another status of success.
+    /// 200, 206 or another 2xx.
     pub status: u16,
-    /// Of a 206.
+    /// Only for a 206.
     pub content_range: Option<ContentRange>,
-    /// How long the body will be, where the server tells.
+    /// The length of the body in bytes, if the server gives it.
     pub length: Option<u64>,
     response: reqwest::Response,
     http: Http,
 }
 
 impl Stream {
-    /// The next piece; `None` at the end.
+    /// The next chunk; `None` at the end.
     ///
     /// # Errors
     ///
-    /// When the connection breaks, or nothing comes for too long.
+    /// The connection breaks, or no data arrives within the stall timeout.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, HttpError> {
         let patience = self.http.limits().stall;
         match tokio::time::timeout(patience, self.response.chunk()).await {
@@ -89,60 +88,55 @@ impl Stream {
         }
     }
 
-    /// This answer as one that broke off, or that is wrong in a way that another try may mend.
+    /// An error saying that this response was interrupted, or is wrong in a way that may go away on a retry.
     pub fn broken(&self, what: impl Into<String>) -> HttpError {
         HttpError::new(&self.url, HttpErrorKind::Network(what.into()))
     }
 
-    /// This answer as something else than was asked for.
+    /// An error saying that this response has unexpected content.
     pub fn unexpected(&self, what: impl Into<String>) -> HttpError {
         HttpError::new(&self.url, HttpErrorKind::Unexpected(what.into()))
     }
 }
 
-/// What a request carries.
+/// The body of a request.
 pub enum Content<'a> {
-    /// Nothing.
     Nothing,
-    /// A JSON document, without a `Content-Type`: the real clients send none to a library, and some libraries
-    /// refuse every one.
+    /// A JSON document. It is sent without a `Content-Type`: the real clients send none to a library, and some
+    /// libraries reject any.
     Json(Vec<u8>),
-    /// Bytes of a file.
     File(FilePart<'a>),
 }
 
-/// Bytes of a file, and how many of them are on their way already.
+/// A range of bytes of a file, and how many of them have been sent.
 #[derive(Clone)]
 pub struct FilePart<'a> {
-    /// Open for reading; its position does not matter.
+    /// Open for reading. Its file position does not matter.
     pub file: &'a Arc<File>,
-    /// Which bytes.
     pub range: Range<u64>,
-    /// Grows by each byte that is handed to the network.
+    /// Counts the bytes that were handed to the network.
     pub moved: &'a Arc<AtomicU64>,
-    /// Headers that the address is made for.
+    /// Headers that the presigned URL requires.
     pub headers: &'a [(&'static str, String)],
 }
 
-/// One request that may change something. No redirect is followed.
+/// A request that may change something on the server. Redirects are not followed.
 pub struct Call<'a> {
-    /// Any method.
     pub method: Method,
     pub to: &'a Address,
-    /// An empty secret sends no header.
+    /// If the secret is empty, no header is sent.
     pub login: Option<Login<'a>>,
-    /// What is sent.
     pub content: Content<'a>,
-    /// For the answer, from the last byte sent.
+    /// The time to wait for the response after the last byte has been sent.
     pub timeout: Duration,
 }
 
 impl Http {
-    /// Asks for bytes of what lies at a URL, and follows redirects by the rules of [`Http::get`].
+    /// Requests a range of bytes of a file. Follows redirects by the rules of [`Http::get`].
     ///
     /// # Errors
     ///
-    /// When no answer begins in time, or its status means failure.
+    /// No response starts in time, or it has an error status.
     pub async fn open(&self, fetch: &Fetch<'_>) -> Result<Stream, HttpError> {
         let patience = self.limits().stall;
         let range = format!("bytes={}-{}", fetch.range.start, fetch.range.end.saturating_sub(1));
@@ -167,12 +161,12 @@ impl Http {
         }
     }
 
-    /// Sends a request as it stands and takes the answer, bounded by [`super::Limits`].
+    /// Sends a request and reads the response, within [`super::Limits`].
     ///
     /// # Errors
     ///
-    /// When there is no whole answer within its time, or nothing moves for too long.
-    /// A status of failure is none; a redirect is.
+    /// No complete response within the timeout, no data is transferred for too long, or a redirect. An error status is
+    /// not an error here.
     pub async fn call(&self, call: Call<'_>) -> Result<Response, HttpError> {
         let mut request = self.request(call.method, &call.to.url, call.login, call.to.allows_insecure())?;
         let (mut length, mut moved) = (0, Arc::default());
@@ -192,7 +186,7 @@ impl Http {
         let answer = async {
             let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
             if response.status().is_redirection() {
-                let text = "the server sends this request on to elsewhere, which is not followed";
+                let text = "the server redirects this request, which is not allowed";
                 return Err(HttpError::new(&url, HttpErrorKind::Redirect(text.to_string())));
             }
             self.receive(response, url.clone(), false, call.login, self.limits().document).await
@@ -204,7 +198,7 @@ impl Http {
         }
     }
 
-    /// Waits until nothing has moved for too long, or, once all has, no answer came in `timeout`.
+    /// Returns when no data has been sent for too long, or when all has been sent and `timeout` has passed.
     async fn stalled(&self, moved: &AtomicU64, goal: u64, timeout: Duration) -> HttpErrorKind {
         let patience = self.limits().stall;
         let mut before = moved.load(Ordering::Relaxed);
@@ -231,7 +225,7 @@ impl FilePart<'_> {
     }
 }
 
-/// A file read while it is sent. Reading blocks, which does no harm: one thread does nothing else meanwhile.
+/// A file that is read while it is sent. The reads block, which is fine: the only thread has nothing else to do then.
 struct FileBody {
     file: Arc<File>,
     range: Range<u64>,
@@ -272,7 +266,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn ranges_of_content() {
+    fn content_ranges_are_parsed() {
         let range = |first, last, total| Some(ContentRange { first, last, total });
         let table = [
             ("bytes 0-4/10", range(0, 4, Some(10))),

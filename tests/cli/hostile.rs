@@ -118,15 +118,15 @@ fn rows() -> Vec<(&'static str, Behaviour, &'static str)> {
     bomb.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0x4b]);
     vec![
         ("an answer without end", Behaviour::Endless, "longer than"),
-        ("no answer", Behaviour::Silent, "no whole answer within"),
-        ("a byte now and then", Behaviour::Drip(Duration::from_millis(300)), "no whole answer within"),
-        ("a redirect to itself", Behaviour::Redirect(302, "?".into()), "the server sends requests"),
+        ("no answer", Behaviour::Silent, "timed out after"),
+        ("a byte now and then", Behaviour::Drip(Duration::from_millis(300)), "timed out after"),
+        ("a redirect to itself", Behaviour::Redirect(302, "?".into()), "the server redirects"),
         (
             "a redirect to a file",
             Behaviour::Redirect(302, "file:///etc/passwd".into()),
-            "sends requests on to",
+            "the server redirects to an unsupported address",
         ),
-        ("a redirect to nowhere", Behaviour::Redirect(302, "http://[".into()), "no address"),
+        ("a redirect to nowhere", Behaviour::Redirect(302, "http://[".into()), "invalid address"),
         ("a redirect with a line break in it", raw("HTTP/1.1 302 X\r\nLocation: /a\rX: b\r\n\r\n"), ""),
         ("a redirect with an escaped line break", Behaviour::Redirect(302, "/a%0d%0aX:%20b".into()), ""),
         ("10,000 headers", raw(&format!("{head}{headers}\r\n{{}}")), ""),
@@ -220,10 +220,10 @@ fn tls_that_does_not_pass() {
     let table = [
         ("expired", ca.expired(), "has expired"),
         ("not valid yet", ca.not_yet_valid(), "not valid yet"),
-        ("for another name", ca.identity_for("other.example"), "belongs to another name"),
+        ("for another name", ca.identity_for("other.example"), "is for a different host name"),
         ("self-signed", Identity::self_signed(false), "self-signed"),
         ("self-signed and expired", Identity::expired_authority(), "the server's certificate"),
-        ("and a wish for ours", ca.identity().for_clients_of(&ca), "demands a client certificate"),
+        ("and a wish for ours", ca.identity().for_clients_of(&ca), "requires a client certificate"),
         ("of an unknown authority", Ca::generate().identity(), "not known here"),
     ];
     for (name, identity, words) in table {

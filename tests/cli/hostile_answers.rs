@@ -134,7 +134,7 @@ fn an_answer_that_is_too_long() {
     let endpoint = library("GET", "/v1/search", odd);
     judge("search: too long", &world(&endpoint), &["search", "blast"])
         .exits(255)
-        .says("the answer is longer than 16777216 bytes");
+        .says("the response is longer than 16777216 bytes");
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn no_thread_can_be_created() {
             assert!(!shown.stderr.contains("panicked"), "{what}");
             nothing_is_left(&world, &what);
             if threads == 1 && by_name {
-                shown.exits(255).says("cannot look up the host name, since no thread can be created: ");
+                shown.exits(255).says("cannot look up the host name: cannot create a thread: ");
             } else if threads == 1 && command[0] == "pull" {
                 shown.exits(255).says("no thread can be created to hash the image: ");
             }

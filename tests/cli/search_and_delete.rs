@@ -61,10 +61,10 @@ fn queries_that_are_none_and_libraries_that_fail() {
     for (fault, words) in [
         (Fault::error(401, "who"), "401 Unauthorized: who"),
         (Fault::error(500, "oops"), "500 Internal Server Error: oops"),
-        (Fault::retry_after(429, 7), "the server says to wait 7 s"),
+        (Fault::retry_after(429, 7), "the server asks to wait 7 s"),
         (Fault::json(200, "[]"), "the answer is no list of images"),
         (Fault::json(200, r#"{"data":{"image":7}}"#), "the answer is no list of images"),
-        (Fault::Mute, "no whole answer within"),
+        (Fault::Mute, "timed out after"),
         (Fault::Close, "closed the connection"),
     ] {
         library.clear_faults();
@@ -153,7 +153,7 @@ fn a_deletion_that_is_refused() {
     for (fault, words) in [
         (Fault::error(403, "not yours"), "403 Forbidden: not yours"),
         (Fault::error(500, "oops"), "500 Internal Server Error: oops"),
-        (Fault::redirect(307, "/elsewhere"), "sends this request on"),
+        (Fault::redirect(307, "/elsewhere"), "the server redirects this request"),
         (Fault::Close, "closed the connection"),
     ] {
         library.clear_faults();

@@ -52,10 +52,10 @@ fn a_server_says_when_to_come_back() {
         ("Retry-After", "Sun, 06 Nov 1994 09:49:37 GMT".to_string()),
     ];
     for (fault, words) in [
-        (Fault::retry_after(503, 90), "503 Service Unavailable: later (the server says to wait 90 s)\n"),
+        (Fault::retry_after(503, 90), "503 Service Unavailable: later (the server asks to wait 90 s)\n"),
         (
             Fault::Answer(503, dated.into(), Vec::new()),
-            "503 Service Unavailable (the server says to wait 3600 s)\n",
+            "503 Service Unavailable (the server asks to wait 3600 s)\n",
         ),
     ] {
         library.clear_faults();
@@ -69,7 +69,7 @@ fn a_server_says_when_to_come_back() {
 fn a_login_by_password_in_front_of_an_endpoint_is_named() {
     let (world, endpoint) = endpoint();
     let head = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
-    let words = "401 Unauthorized; it asks for a user name and password (Basic)";
+    let words = "401 Unauthorized; it asks for a username and password (Basic)";
     endpoint.set(IDENTITY, Behaviour::Raw(head.into()));
     world.remote("get-login-password").exits(255).says(words);
     endpoint.set(DISCOVERY, Behaviour::Raw(head.into()));
@@ -83,8 +83,8 @@ fn a_login_by_password_in_front_of_an_endpoint_is_named() {
 #[test]
 fn an_unreachable_address_is_for_whoever_named_it() {
     let (world, library) = lab();
-    let library_named = "hint:    the library named this address: its administrator has to";
-    let endpoint_named = "hint:    the endpoint named this address: its administrator has to";
+    let library_named = "hint:    the library gave this address: ask its administrator to";
+    let endpoint_named = "hint:    the endpoint gave this address: ask its administrator to";
     let answer = format!(r#"{{"data":{{"uploadURL":"{NOWHERE}/put"}}}}"#);
     library.fault(When::post("/library/v2/imagefile"), Fault::json(200, &answer));
     push(&world).exits(255).says("http://127.0.0.1:1/put: connection refused").says(library_named);

@@ -113,7 +113,7 @@ fn many_services_with_long_names_are_shown_in_bounds() {
     assert_eq!(
         warnings[0],
         format!(
-            "WARNING: 000{name}…: {}: the server closed the connection before the answer was whole",
+            "WARNING: 000{name}…: {}: the server closed the connection before the response was complete",
             cut(0)
         )
     );

@@ -1,4 +1,4 @@
-//! Requests with a body, to servers that say no before they have all of it, and close.
+//! Requests with a body, to servers that refuse them before they have read everything and then close the connection.
 
 use super::*;
 use crate::http::HttpErrorKind;
@@ -8,10 +8,11 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 
-/// Longer than what the sockets of both sides hold.
+/// More than the socket buffers of both sides can hold.
 const LENGTH: u64 = 64 << 20;
 
-/// A server of one connection that reads little and answers. What it leaves unread makes a reset of its end.
+/// A server for one connection that reads a little and responds. Because data is left unread, closing the connection
+/// resets it.
 fn refusing(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -40,11 +41,11 @@ fn send(address: &str) -> HttpError {
 }
 
 #[test]
-fn the_no_is_heard_though_the_connection_ends() {
+fn a_refusal_is_reported_even_if_the_connection_is_reset() {
     for (answer, message) in [
         ("HTTP/1.1 413 X\r\nContent-Length: 8\r\n\r\ntoo big\n", Some("too big")),
         ("HTTP/1.1 413 X\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo big\n", Some("too big")),
-        // The end of its words is lost with the connection.
+        // The end of the message is lost with the connection.
         ("HTTP/1.1 413 X\r\nContent-Length: 100\r\n\r\ntoo big\n", Some("too big")),
         ("HTTP/1.1 413 X\r\nContent-Length: 100\r\n\r\n", None),
         ("HTTP/1.1 413 X\r\nTransfer-Encoding: chunked\r\n\r\n8\r\ntoo b", Some("too b")),
@@ -56,7 +57,7 @@ fn the_no_is_heard_though_the_connection_ends() {
 }
 
 #[test]
-fn a_broken_yes_is_none() {
+fn an_incomplete_success_is_an_error() {
     let error = send(&refusing("HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\n{"));
     assert!(matches!(error.kind, HttpErrorKind::Network(_)), "{error}");
 }

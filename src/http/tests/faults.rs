@@ -1,4 +1,4 @@
-//! Servers that do not answer, answer slowly, too much, or nonsense.
+//! Servers that do not respond, respond slowly, send too much, or send garbage.
 
 use super::*;
 use crate::http::HttpErrorKind;
@@ -12,7 +12,7 @@ fn misbehaving(behaviour: Behaviour) -> Endpoint {
 }
 
 #[test]
-fn nobody_listens() {
+fn a_port_without_a_server_refuses_the_connection() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let error =
         get(&http(), &format!("http://u:canary@127.0.0.1:{port}"), "/x?q=canary#canary").err().unwrap();
@@ -22,26 +22,27 @@ fn nobody_listens() {
 }
 
 #[test]
-fn nobody_has_the_name() {
-    // A name that no resolver may ever know; without any resolver the lookup fails as well.
+fn an_unknown_host_is_named_in_the_hint() {
+    // A name that no resolver can ever know. Without any resolver the lookup fails too.
     let error = get(&http(), &format!("http://{UNRESOLVABLE}"), "/x").err().unwrap();
     assert_eq!(error.kind, HttpErrorKind::UnknownHost, "{error}");
-    assert_eq!(error.to_string(), format!("http://{UNRESOLVABLE}/x: the host name is not known"));
+    assert_eq!(error.to_string(), format!("http://{UNRESOLVABLE}/x: host not found"));
+    assert!(error.hint().unwrap().ends_with(&format!(": getent hosts {UNRESOLVABLE}")));
 }
 
 #[test]
-fn silence_and_dripping_end_in_time() {
+fn silent_and_dripping_servers_time_out() {
     for behaviour in [Behaviour::Silent, Behaviour::Drip(Duration::from_millis(20))] {
         let endpoint = misbehaving(behaviour);
         let error = get(&impatient(), &endpoint.url(), "/x").err().unwrap();
         assert_eq!(error.kind, HttpErrorKind::Timeout(SHORT));
-        assert_eq!(error.to_string(), format!("{}/x: no whole answer within 0.3 s", endpoint.url()));
+        assert_eq!(error.to_string(), format!("{}/x: timed out after 0.3 s", endpoint.url()));
     }
 }
 
 #[test]
-fn a_server_that_takes_no_connection() {
-    // The queue of a listener that never accepts fills up; then connecting hangs.
+fn a_connection_that_is_not_accepted_times_out() {
+    // The backlog of a listener that never accepts fills up. After that, connecting hangs.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let filling = (0..5000).map_while(|_| std::net::TcpStream::connect_timeout(&address, SHORT / 6).ok());
@@ -52,7 +53,7 @@ fn a_server_that_takes_no_connection() {
 }
 
 #[test]
-fn an_endless_answer_is_cut() {
+fn an_endless_response_is_an_error() {
     let endpoint = misbehaving(Behaviour::Endless);
     let error = get(&http(), &endpoint.url(), "/x").err().unwrap();
     assert_eq!(error.kind, HttpErrorKind::TooLarge(10_000));
@@ -60,7 +61,7 @@ fn an_endless_answer_is_cut() {
 }
 
 #[test]
-fn an_answer_of_just_the_limit_is_whole() {
+fn a_response_of_exactly_the_limit_is_accepted() {
     let endpoint = misbehaving(Behaviour::Body(200, "text/plain", "x".repeat(10_000)));
     assert_eq!(get(&http(), &endpoint.url(), "/x").unwrap().body.len(), 10_000);
     endpoint.set("/x", Behaviour::Body(200, "text/plain", "x".repeat(10_001)));
@@ -68,7 +69,7 @@ fn an_answer_of_just_the_limit_is_whole() {
 }
 
 #[test]
-fn an_endless_failure_is_read_in_part() {
+fn an_endless_error_response_is_read_in_part() {
     let endless = format!("HTTP/1.1 500 X\r\nConnection: close\r\n\r\n{}", "words ".repeat(100_000));
     let endpoint = misbehaving(Behaviour::Raw(endless.into_bytes()));
     let response = get(&http(), &endpoint.url(), "/x").unwrap();
@@ -77,13 +78,13 @@ fn an_endless_failure_is_read_in_part() {
 }
 
 #[test]
-fn hanging_up_and_nonsense() {
+fn closed_connections_and_garbage_are_errors() {
     let table = [
-        (Behaviour::Close, "the server closed the connection before the answer was whole"),
-        (Behaviour::Raw(b"SSH-2.0-OpenSSH_9\r\n".to_vec()), "the answer is not HTTP"),
+        (Behaviour::Close, "the server closed the connection before the response was complete"),
+        (Behaviour::Raw(b"SSH-2.0-OpenSSH_9\r\n".to_vec()), "the response is not HTTP"),
         (
             Behaviour::Raw(b"HTTP/1.1 200 X\r\nContent-Length: 9\r\n\r\nx".to_vec()),
-            "the server closed the connection before the answer was whole",
+            "the server closed the connection before the response was complete",
         ),
     ];
     for (behaviour, expected) in table {
@@ -96,7 +97,7 @@ fn hanging_up_and_nonsense() {
 }
 
 #[test]
-fn the_server_has_its_say_but_not_the_token() {
+fn the_servers_message_is_reported_without_the_token() {
     let endpoint =
         misbehaving(Behaviour::Json(403, r#"{"message":"canary-token is no good\u001b[31m"}"#.into()));
     let response = get_with_token(&http(), &endpoint.url(), "/x", &token()).unwrap();
@@ -105,7 +106,7 @@ fn the_server_has_its_say_but_not_the_token() {
 }
 
 #[test]
-fn what_is_sent() {
+fn only_the_needed_headers_are_sent() {
     let endpoint = Endpoint::http();
     let empty = Secret::new(String::new());
     get_with_token(&http(), &endpoint.url().replace("//", "//user:canary@"), "/x", &empty).unwrap();
@@ -120,14 +121,14 @@ fn what_is_sent() {
 }
 
 #[test]
-fn a_token_that_cannot_or_must_not_be_sent() {
+fn a_token_that_cannot_or_must_not_be_sent_is_an_error() {
     let endpoint = Endpoint::http();
     let broken = Secret::new("canary\r\nX-Evil: 1".into());
     let text = error_of(get_with_token(&http(), &endpoint.url(), "/x", &broken));
-    assert!(text.ends_with("the token holds characters that cannot be sent"), "{text}");
+    assert!(text.ends_with("the token contains characters that cannot be sent"), "{text}");
     let token = token();
     let secure = Ask { base: &endpoint.url(), path: "/x", token: Some(&token), insecure: false };
-    assert!(error_of(secure.by(&http())).contains("a token is not sent over http"));
+    assert!(error_of(secure.by(&http())).contains("refusing to send the token over plain http"));
     assert!(endpoint.requests().is_empty());
 }
 

@@ -1,4 +1,4 @@
-//! The client against servers that really listen.
+//! Tests of the client with real local servers.
 
 mod early;
 mod faults;
@@ -13,16 +13,16 @@ use crate::secret::Secret;
 use std::time::Duration;
 use url::Url;
 
-/// Enough for every server that answers, even when the machine is busy.
+/// Enough for every server that responds, even on a busy machine.
 pub(crate) const PATIENT: Duration = Duration::from_secs(10);
-/// For servers that do not.
+/// For servers that do not respond.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
 pub(crate) fn limits(time: Duration) -> Limits {
     Limits { connect: PATIENT, stall: time, document: 100_000, failure: 2_000 }
 }
 
-/// A client of no proxy that trusts nobody: not even this machine's own certificates are read.
+/// A client without a proxy that trusts no certificates: even the system's are not read.
 pub(crate) fn http() -> Http {
     with(settings(), PATIENT)
 }
@@ -47,7 +47,7 @@ pub(crate) fn token() -> Secret {
     Secret::new("canary-token".into())
 }
 
-/// One GET of a path of `base`.
+/// A GET request for a path below `base`.
 pub(crate) struct Ask<'a> {
     pub(crate) base: &'a str,
     pub(crate) path: &'a str,
@@ -70,12 +70,12 @@ impl Ask<'_> {
     }
 }
 
-/// A GET without token.
+/// A GET request without a token.
 pub(crate) fn get(http: &Http, base: &str, path: &str) -> Result<Response, HttpError> {
     Ask { base, path, token: None, insecure: false }.by(http)
 }
 
-/// A GET with the token, allowed over http.
+/// A GET request with the token, which may be sent over http.
 pub(crate) fn get_with_token(
     http: &Http,
     base: &str,
@@ -85,7 +85,7 @@ pub(crate) fn get_with_token(
     Ask { base, path, token: Some(token), insecure: true }.by(http)
 }
 
-/// The whole error of a request, in which the token must not be.
+/// The error of a request. Checks that it does not contain the token.
 pub(crate) fn error_of<T>(result: Result<T, HttpError>) -> String {
     let error = result.err().expect("this must fail");
     let text = error.to_string();
@@ -93,11 +93,11 @@ pub(crate) fn error_of<T>(result: Result<T, HttpError>) -> String {
     text
 }
 
-/// `Authorization` of every request that an endpoint got for a path.
+/// The `Authorization` header of every request that an endpoint received for a path.
 pub(crate) fn tokens_seen(endpoint: &Endpoint, path: &str) -> Vec<Option<String>> {
     let requests = endpoint.requests_for(path);
     requests.iter().map(|request| request.header("authorization").map(str::to_string)).collect()
 }
 
-/// A label of more than 63 characters fails in the resolver itself: no name server is ever asked.
+/// A label of more than 63 characters fails in the resolver itself, so no name server is queried.
 pub(crate) const UNRESOLVABLE: &str = "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx.test";

@@ -1,4 +1,4 @@
-//! Where redirects may lead, and what goes with them.
+//! Which redirects are followed, and what is sent along.
 
 use super::*;
 use crate::peers::ca::{Ca, Identity};
@@ -20,14 +20,14 @@ fn redirects_are_followed() {
 }
 
 #[test]
-fn circles_and_endless_ways_end() {
+fn redirect_loops_and_endless_redirects_are_errors() {
     let endpoint = Endpoint::http();
     endpoint.set("/a", Behaviour::Redirect(301, "/b".into()));
     endpoint.set("/b", Behaviour::Redirect(301, "/a".into()));
     let text = error_of(get(&http(), &endpoint.url(), "/a"));
-    assert!(text.contains("round in a circle, back to") && text.ends_with("/a"), "{text}");
+    assert!(text.contains("redirects in a loop, back to") && text.ends_with("/a"), "{text}");
     endpoint.set("/self", Behaviour::Redirect(302, "/self".into()));
-    assert!(error_of(get(&http(), &endpoint.url(), "/self")).contains("round in a circle"));
+    assert!(error_of(get(&http(), &endpoint.url(), "/self")).contains("redirects in a loop"));
     for n in 0..20 {
         endpoint.set(&format!("/{n}"), Behaviour::Redirect(302, format!("/{}", n + 1)));
     }
@@ -38,7 +38,7 @@ fn circles_and_endless_ways_end() {
 }
 
 #[test]
-fn never_from_https_to_http_and_only_to_the_web() {
+fn redirects_from_https_to_http_or_to_other_schemes_are_errors() {
     let (ca, http_endpoint) = (Ca::generate(), Endpoint::http());
     let endpoint = Endpoint::https(ca.identity());
     endpoint.set(
@@ -50,11 +50,15 @@ fn never_from_https_to_http_and_only_to_the_web() {
     );
     let ask = Ask { base: &endpoint.url(), path: "/a", token: None, insecure: true };
     let text = ask.by(&http()).err().unwrap().to_string();
-    assert!(text.contains("on from https to http://127.0.0.1:") && !text.contains("u:canary"), "{text}");
+    assert!(
+        text.contains("redirects from https to http://127.0.0.1:") && !text.contains("u:canary"),
+        "{text}"
+    );
     assert!(http_endpoint.requests().is_empty());
-    for (to, expected) in
-        [("file:///etc/passwd", "on to file:///etc/passwd"), ("http://", "to what is no address")]
-    {
+    for (to, expected) in [
+        ("file:///etc/passwd", "redirects to an unsupported address: file:///etc/passwd"),
+        ("http://", "redirects to an invalid address"),
+    ] {
         http_endpoint.set("/a", Behaviour::Redirect(302, to.into()));
         let text = error_of(get(&http(), &http_endpoint.url(), "/a"));
         assert!(text.contains(expected), "{text}");
@@ -62,14 +66,14 @@ fn never_from_https_to_http_and_only_to_the_web() {
 }
 
 #[test]
-fn from_http_to_https_the_certificate_counts() {
+fn a_redirect_from_http_to_https_verifies_the_certificate() {
     let (endpoint, stranger) = (Endpoint::http(), Endpoint::https(Identity::self_signed(false)));
     endpoint.set("/a", Behaviour::Redirect(302, format!("{}/library/version", stranger.url())));
     assert!(error_of(get(&http(), &endpoint.url(), "/a")).contains("self-signed"));
 }
 
 #[test]
-fn the_token_stays_with_its_origin() {
+fn the_token_is_sent_only_to_its_origin() {
     let (home, abroad, token) = (Endpoint::http(), Endpoint::http(), token());
     home.set("/a", Behaviour::Redirect(307, "/b".into()));
     home.set("/b", Behaviour::Redirect(307, format!("{}/c", abroad.url())));
@@ -80,20 +84,20 @@ fn the_token_stays_with_its_origin() {
         assert_eq!(tokens_seen(&home, path), [Some("Bearer canary-token".to_string())]);
     }
     assert_eq!(tokens_seen(&abroad, "/c"), [None]);
-    // Back at home it is not sent any more either: the way there was somebody else's.
+    // After a redirect back to the first origin it is not sent either: another server chose that URL.
     assert_eq!(tokens_seen(&home, "/d"), [None]);
-    assert!(error_of(response.at_home()).contains("another server and gets no token"));
+    assert!(error_of(response.at_home()).contains("another server, which is not sent the token"));
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_an_answer() {
+fn a_redirect_without_a_location_is_a_response() {
     let endpoint = Endpoint::http();
     endpoint.set("/a", Behaviour::Body(302, "text/plain", "somewhere else".into()));
     assert_eq!(get(&http(), &endpoint.url(), "/a").unwrap().failure().status(), Some(302));
 }
 
 #[test]
-fn a_long_location_is_cut() {
+fn a_long_location_is_truncated() {
     let endpoint = Endpoint::http();
     let long = format!("/{}", "x".repeat(5000));
     for to in [format!("ftp://elsewhere.test{long}"), format!("http://127.0.0.1:1{long}"), long.clone()] {

@@ -1,4 +1,4 @@
-//! TLS: whose certificates are believed, and what is said about the others.
+//! TLS: which certificates are accepted, and the errors for the others.
 
 use super::*;
 use crate::http::{HttpErrorKind, error::Tls};
@@ -17,7 +17,7 @@ fn problem(http: &Http, endpoint: &Endpoint) -> Tls {
 }
 
 #[test]
-fn a_private_authority_by_all_three_ways() {
+fn a_private_authority_can_be_configured_in_three_ways() {
     let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
     let endpoint = Endpoint::https(ca.identity());
     let file = dir.path().join("ca.pem");
@@ -36,7 +36,7 @@ fn a_private_authority_by_all_three_ways() {
 }
 
 #[test]
-fn the_systems_certificates_do_not_help_a_stranger() {
+fn an_authority_that_is_not_in_the_system_is_unknown() {
     let endpoint = Endpoint::https(Ca::generate().identity());
     let system = with(Settings::default(), PATIENT);
     assert_eq!(problem(&system, &endpoint), Tls::UnknownIssuer);
@@ -47,7 +47,7 @@ fn the_systems_certificates_do_not_help_a_stranger() {
 }
 
 #[test]
-fn certificates_out_of_time_or_for_others() {
+fn expired_future_and_misnamed_certificates_are_rejected() {
     let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
     let file = dir.path().join("ca.pem");
     ca.write(&file);
@@ -58,7 +58,7 @@ fn certificates_out_of_time_or_for_others() {
         (
             ca.identity_for("other.example"),
             Tls::WrongName,
-            "the server's certificate belongs to another name",
+            "the server's certificate is for a different host name",
         ),
     ];
     for (identity, expected, words) in table {
@@ -71,7 +71,7 @@ fn certificates_out_of_time_or_for_others() {
 }
 
 #[test]
-fn self_signed_certificates() {
+fn self_signed_certificates_are_accepted_only_if_trusted() {
     let dir = tempfile::tempdir().unwrap();
     for authority in [false, true] {
         let (identity, file) = (Identity::self_signed(authority), dir.path().join("own.pem"));
@@ -89,7 +89,7 @@ fn self_signed_certificates() {
 }
 
 #[test]
-fn an_authority_of_its_own_that_has_expired() {
+fn a_trusted_self_signed_certificate_can_expire() {
     let (identity, dir) = (Identity::expired_authority(), tempfile::tempdir().unwrap());
     let file = dir.path().join("own.pem");
     identity.write(&file);
@@ -99,21 +99,21 @@ fn an_authority_of_its_own_that_has_expired() {
 }
 
 #[test]
-fn a_server_that_wants_a_certificate_of_ours() {
+fn a_server_that_requires_a_client_certificate_is_an_error() {
     let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
     let file = dir.path().join("ca.pem");
     ca.write(&file);
     let endpoint = Endpoint::https(ca.identity().for_clients_of(&ca));
     let text = error_of(get(&trusting(&file), &endpoint.url(), "/x"));
     assert!(
-        text.ends_with("/x: the server demands a client certificate, which is not supported yet"),
+        text.ends_with("/x: the server requires a client certificate, which is not supported yet"),
         "{text}"
     );
     assert!(endpoint.requests().is_empty());
 }
 
 #[test]
-fn files_that_are_no_certificates() {
+fn invalid_certificate_files_are_errors() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("junk.pem");
     std::fs::write(&file, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n").unwrap();
@@ -125,12 +125,12 @@ fn files_that_are_no_certificates() {
     let too_large = large.join("zeros.crt");
     std::fs::File::create(&too_large).unwrap().set_len((16 << 20) + 1).unwrap();
     let table = [
+        (Settings { ca_files: vec![file.clone()], ..settings() }, "--ca-file", "contains no PEM certificate"),
         (
-            Settings { ca_files: vec![file.clone()], ..settings() },
-            "--ca-file",
-            "holds no certificate in PEM form",
+            Settings { cert_file: Some(file.clone()), ..settings() },
+            "SSL_CERT_FILE",
+            "contains no PEM certificate",
         ),
-        (Settings { cert_file: Some(file.clone()), ..settings() }, "SSL_CERT_FILE", "holds no certificate"),
         (Settings { ca_files: vec![missing.clone()], ..settings() }, "--ca-file", "no such file"),
         (Settings { cert_file: Some(dir.path().into()), ..settings() }, "SSL_CERT_FILE", "is a directory"),
         (Settings { cert_dirs: Some(vec![missing]), ..settings() }, "SSL_CERT_DIR", "no such directory"),
@@ -152,22 +152,22 @@ fn files_that_are_no_certificates() {
         let http = with(settings, PATIENT);
         let text = error_of(get(&http, &endpoint.url(), "/x"));
         assert!(text.contains(by) && text.contains(what), "{text}");
-        // Without TLS nothing of it is read.
+        // Without TLS none of the files is read.
         assert_eq!(get(&http, &Endpoint::http().url(), "/library/version").unwrap().status, 200);
     }
 }
 
 #[test]
-fn https_of_a_server_without_it_and_the_other_way_round() {
+fn https_to_an_http_server_and_the_reverse_are_errors() {
     let plain = Endpoint::http();
     let text = error_of(get(&http(), &plain.url().replace("http", "https"), "/x"));
-    assert!(text.contains("the server does not talk https"), "{text}");
+    assert!(text.contains("the server does not support https"), "{text}");
     let tls = Endpoint::https(Ca::generate().identity());
     assert!(get(&http(), &tls.url().replace("https", "http"), "/x").is_err());
 }
 
 #[test]
-fn an_address_of_the_new_kind() {
+fn ipv6_works() {
     if Endpoint::has_ipv6() {
         let (ca, dir) = (Ca::generate(), tempfile::tempdir().unwrap());
         let file = dir.path().join("ca.pem");

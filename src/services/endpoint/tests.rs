@@ -212,7 +212,7 @@ fn services_that_are_down_have_a_reason() {
     assert_eq!(problems[1], ("N/A", "the answer names no version".into()));
     assert!(problems[2].1.contains("neither http nor https"));
     assert_eq!(problems[3], ("OK", String::new()));
-    assert_eq!(problems[4], ("N/A", "no whole answer within 1.5 s".into()));
+    assert_eq!(problems[4], ("N/A", "timed out after 1.5 s".into()));
     // The slash at the end of an address is not doubled.
     assert_eq!(endpoint.requests_for("/ok/version").len(), 1);
     assert_eq!(rows[3].uri, uri("ok/").uri);

@@ -125,7 +125,7 @@ fn a_token_service_that_fails_otherwise_is_named_as_such() {
         ),
         (Behaviour::Json(429, "{}".into()), "429"),
         (Behaviour::Silent, "1.5"),
-        (Behaviour::Drip(std::time::Duration::from_millis(100)), "no whole answer within"),
+        (Behaviour::Drip(std::time::Duration::from_millis(100)), "timed out after"),
         (Behaviour::Endless, "longer than"),
         (Behaviour::Close, "connection"),
         (Behaviour::Redirect(302, TOKEN_STATUS.into()), "circle"),

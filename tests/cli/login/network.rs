@@ -42,7 +42,7 @@ fn nobody_listens_and_nobody_is_known() {
     // A label of more than 63 characters fails in the resolver itself: no name server is asked.
     let unknown = format!("{}.test", "x".repeat(64));
     world.remote(&format!("add --no-login -i far {unknown}")).exits(0);
-    world.pipe(TOKEN).remote("login far").exits(255).says("xxxx.test").says("the host name is not known");
+    world.pipe(TOKEN).remote("login far").exits(255).says("xxxx.test").says("host not found");
 }
 
 #[test]

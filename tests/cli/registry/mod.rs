@@ -116,7 +116,7 @@ fn https_with_a_private_authority() {
     ca.write(&file);
     login(&world, "-u ada", &host)
         .exits(255)
-        .says("self-signed or by an authority that is not known here")
+        .says("self-signed or from an unknown authority")
         .says("--ca-file FILE")
         .says("--insecure");
     assert_eq!(server.requests(), [""; 0], "a certificate that does not pass is no reason to try http");
