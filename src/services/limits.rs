@@ -1,17 +1,17 @@
-//! How long each server may take and how much it may say, and the client that knows it.
+//! Limits on the time and the response size of each service, and the client that applies them.
 
 use crate::http::{self, Http, Settings};
 use std::ops::Deref;
 use std::time::Duration;
 
-/// Times and sizes. [`Limits::default`] is what the program uses; tests have less patience.
+/// Timeouts and size limits. The program uses [`Limits::default`]; tests use shorter timeouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For a connection, TLS included.
+    /// For setting up a connection, including TLS.
     pub connect: Duration,
-    /// For a discovery document, redirects and body included, as all times below.
+    /// For a discovery document. This and all times below include redirects and the body.
     pub discovery: Duration,
-    /// For the check of a token.
+    /// For checking a token.
     pub token: Duration,
     /// For the identity of a user.
     pub identity: Duration,
@@ -19,25 +19,25 @@ pub struct Limits {
     pub version: Duration,
     /// For a request to a keyserver.
     pub keyserver: Duration,
-    /// For the endpoints that are asked for their keyserver while they are listed.
+    /// For the discovery request with which a listing looks up an endpoint's keyserver.
     pub listing: Duration,
-    /// For an answer of a credential helper.
+    /// For a response from a credential helper.
     pub helper: Duration,
-    /// For a library's answer; and between two pieces of an image, whichever way it goes.
+    /// For a library's response, and between two chunks of an image in either direction.
     pub library: Duration,
-    /// The time over which the speed of a transfer is looked at.
+    /// The window over which the speed of a transfer is measured.
     pub pace: Duration,
-    /// Before something of an image is tried again for the first time; twice as long before the next.
+    /// Before the first retry of a part of an image. It doubles with each retry.
     pub pause: Duration,
-    /// Longest discovery document, in bytes.
+    /// The longest discovery document, in bytes.
     pub discovery_bytes: usize,
-    /// Longest answer to the question for a version, in bytes: many services are asked at once.
+    /// The longest response to a version request, in bytes. It is small because many services are queried at once.
     pub version_bytes: usize,
-    /// Longest other JSON document, in bytes.
+    /// The longest other JSON document, in bytes.
     pub json_bytes: usize,
-    /// Longest JSON document of a library, in bytes.
+    /// The longest JSON document from a library, in bytes.
     pub library_bytes: usize,
-    /// How much of the body of a failure is looked at for the server's message, in bytes.
+    /// How much of the body of an error response is searched for the server's message, in bytes.
     pub error_bytes: usize,
 }
 
@@ -65,7 +65,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// What the client itself keeps to.
+    /// The limits that the HTTP client itself applies.
     fn http(&self) -> http::Limits {
         http::Limits {
             connect: self.connect,
@@ -76,7 +76,7 @@ impl Limits {
     }
 }
 
-/// The HTTP client, with the times and sizes of each service.
+/// The HTTP client, with the limits of each service.
 #[derive(Clone)]
 pub struct Client {
     http: Http,
@@ -84,17 +84,15 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client for these surroundings.
     pub fn new(settings: Settings, limits: Limits) -> Self {
         Self { http: Http::new(settings, limits.http()), limits }
     }
 
-    /// The client alone.
+    /// The client without the limits.
     pub fn http(&self) -> &Http {
         &self.http
     }
 
-    /// The times and sizes that services are asked with.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }

@@ -1,4 +1,4 @@
-//! The servers that the program asks: one module each, with what stands on the wire and the questions.
+//! The servers that the program talks to. Each has a module with its requests and wire formats.
 
 pub mod endpoint;
 pub(crate) mod keyserver;
