@@ -1,28 +1,26 @@
-//! Whether a keyserver takes a login.
+//! Checks whether a keyserver accepts a login.
 
 use crate::http::{Address, Get, HttpError, HttpErrorKind, Login};
 use crate::services::Client;
 
-/// What a keyserver said about a login.
+/// The result of checking a login with a keyserver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It takes it.
     Accepted,
-    /// It answers everybody alike, so that nothing is known about the login.
+    /// The server gives the same response without a login, so the login could not be checked.
     AsksNobody,
-    /// It says no.
     Rejected(HttpError),
 }
 
-/// A key that nobody has: every keyserver answers this without much ado.
+/// A query for a key ID that does not exist, so the lookup is cheap for the server.
 const LOOKUP: &str = "op=index&options=mr&search=0x0000000000000000";
 
-/// Asks the keyserver at `base` whether it takes this login: its front page, which is all that Apptainer
-/// looks at and which many do not have, and a lookup. Both are asked again without the login as far as that
-/// is needed to know whether it made a difference.
+/// Checks a login with the keyserver at `base`. Requests the front page, which is all that Apptainer checks but which
+/// many keyservers do not have, and a key lookup. Then repeats them without the login, until a response differs, to see
+/// whether the login made a difference.
 ///
 /// # Errors
-/// It says neither yes nor no.
+/// The server neither accepts nor rejects the login.
 pub(crate) async fn check(http: &Client, base: &Address, login: Login<'_>) -> Result<Verdict, HttpError> {
     let mut lookup = base.below("pks/lookup");
     lookup.url.set_query(Some(LOOKUP));
@@ -33,7 +31,7 @@ pub(crate) async fn check(http: &Client, base: &Address, login: Login<'_>) -> Re
         match status(http, page, Some(login)).await {
             Ok(Answer::Rejected(answer)) => return Ok(Verdict::Rejected(answer)),
             Ok(Answer::Status(status)) => with.push((page, status)),
-            // What another server says about a login that it did not get means nothing.
+            // The other server did not receive the login, so its response says nothing about it.
             Err(error @ HttpError { kind: HttpErrorKind::Redirect(_) | HttpErrorKind::Downgrade(_), .. }) => {
                 elsewhere = Some(error)
             }
@@ -64,7 +62,7 @@ async fn status(http: &Client, to: &Address, login: Option<Login<'_>>) -> Result
     let limits = http.limits();
     let get = Get { to, login, accept: None, timeout: limits.keyserver, limit: limits.json_bytes };
     let response = match http.get(get).await {
-        // The page itself does not matter, nor how long it is.
+        // The content and the length of the page do not matter.
         Err(HttpError { kind: HttpErrorKind::TooLarge(_), .. }) => return Ok(Answer::Status(200)),
         answer => answer?.at_home()?,
     };

@@ -1,3 +1,3 @@
-//! A keyserver: whether it takes a login.
+//! Keyservers: checks a login.
 
 pub(crate) mod check;

@@ -1,28 +1,28 @@
-//! `WWW-Authenticate`: how a server wants to be logged in to (RFC 9110, section 11).
+//! Parser for `WWW-Authenticate`, with which a server says which login it requires (RFC 9110, section 11).
 
-/// More challenges, or parameters of one, than any server has: a header of many would take long to read.
+/// The maximum number of challenges, and of parameters per challenge. No real server has more, and a header with many
+/// would be slow to parse.
 const MOST: usize = 64;
 
-/// One challenge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Challenge {
-    /// `basic`, `bearer` …, in small letters.
+    /// `basic`, `bearer` …, in lower case.
     pub scheme: String,
-    /// Names in small letters, values without their quotes, in the order in which they stand there.
+    /// Names in lower case and values without quotes, in the order of the header.
     params: Vec<(String, String)>,
 }
 
 impl Challenge {
-    /// The value of a parameter.
+    /// The value of a parameter. `name` must be in lower case.
     pub fn param(&self, name: &str) -> Option<&str> {
         self.params.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// Reads one value of the header, which may hold several challenges.
+/// Parses one value of the header, which may contain several challenges.
 ///
 /// # Errors
-/// What is wrong with it, without repeating any of it.
+/// What is wrong with the value, without quoting any of it.
 pub fn parse(header: &str) -> Result<Vec<Challenge>, &'static str> {
     let mut rest = Cursor(header);
     let mut challenges: Vec<Challenge> = Vec::new();
@@ -35,30 +35,30 @@ pub fn parse(header: &str) -> Result<Vec<Challenge>, &'static str> {
         let blanks = rest.eat_blanks();
         if !rest.0.starts_with('=') || challenges.is_empty() {
             if !(blanks || rest.0.is_empty() || rest.0.starts_with(',')) {
-                return Err("a scheme is not followed by a blank");
+                return Err("a scheme is not followed by a space");
             }
             if challenges.len() == MOST {
-                return Err("there are too many challenges");
+                return Err("too many challenges");
             }
             challenges.push(Challenge { scheme: word.to_ascii_lowercase(), params: Vec::new() });
-            // `Negotiate TOKEN==`: a scheme of ours has no such form, so that it is passed over.
+            // Skip the token of `Negotiate TOKEN==`. The supported schemes do not have this form.
             rest.token68();
             continue;
         }
         let challenge = challenges.last_mut().expect("looked at above");
         let name = word.to_ascii_lowercase();
         if challenge.param(&name).is_some() {
-            return Err("a parameter stands there twice");
+            return Err("a parameter is repeated");
         }
         if challenge.params.len() == MOST {
-            return Err("there are too many parameters");
+            return Err("too many parameters");
         }
         rest.eat('=');
         rest.eat_blanks();
         let value = rest.value()?;
         rest.eat_blanks();
         if !(rest.0.is_empty() || rest.0.starts_with(',')) {
-            return Err("there is no comma between two parameters");
+            return Err("a comma is missing between two parameters");
         }
         challenge.params.push((name, value));
     }
@@ -87,7 +87,7 @@ impl<'a> Cursor<'a> {
         (!token.is_empty()).then_some(token)
     }
 
-    /// Passes over a token68 that is all there is of a challenge.
+    /// Skips a token68 if it is the whole rest of a challenge.
     fn token68(&mut self) {
         let is_inside = |c: char| c.is_ascii_alphanumeric() || "-._~+/".contains(c);
         let body = self.0.trim_start_matches(is_inside);
@@ -116,7 +116,7 @@ impl<'a> Cursor<'a> {
                 c => value.push(c),
             }
         }
-        Err("a quoted value does not end")
+        Err("a quoted value is not terminated")
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// `scheme name=value …` for each challenge.
+    /// Formats each challenge as `scheme name=value …`.
     fn read(header: &str) -> Result<Vec<String>, &'static str> {
         let text = |challenge: &Challenge| {
             let params = challenge.params.iter().map(|(name, value)| format!(" {name}={value}"));
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_registries_send() {
+    fn challenges_of_real_registries_are_parsed() {
         for (header, expected) in [
             (r#"Basic realm="lab-realm""#, vec!["basic realm=lab-realm"]),
             (
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_ones_are_refused() {
+    fn malformed_challenges_are_refused() {
         for header in [
             r#"Bearer realm="x"#,
             r#"Bearer realm="x" service="y""#,
@@ -174,8 +174,8 @@ mod tests {
         }
         let many = |count: usize| (0..count).map(|n| format!("p{n}=x")).collect::<Vec<_>>().join(",");
         assert!(read(&format!("Bearer {}", many(MOST))).is_ok());
-        assert_eq!(read(&format!("Bearer {}", many(MOST + 1))), Err("there are too many parameters"));
-        assert_eq!(read(&"Basic,".repeat(MOST + 1)), Err("there are too many challenges"));
+        assert_eq!(read(&format!("Bearer {}", many(MOST + 1))), Err("too many parameters"));
+        assert_eq!(read(&"Basic,".repeat(MOST + 1)), Err("too many challenges"));
     }
 
     proptest! {

@@ -1,5 +1,5 @@
-//! Whether an OCI registry takes a login: the question that the registry itself asks is answered, and only
-//! its yes counts.
+//! Checks whether an OCI registry accepts a login. Follows the registry's own challenge; the login counts as accepted
+//! only if the registry itself accepts it.
 
 use super::challenge::{self, Challenge};
 use crate::http::error::Tls;
@@ -13,22 +13,22 @@ use std::time::Duration;
 use url::{Host, Url};
 use zeroize::Zeroize;
 
-/// What a registry said about a login.
+/// The result of checking a login with a registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It takes it.
     Accepted,
-    /// It asks nobody for a login, so that nothing was sent and nothing is known.
+    /// The registry requires no login, so the login was not sent and could not be checked.
     Open,
-    /// It, or its token server, says no.
+    /// By the registry or by its token server.
     Rejected(HttpError),
 }
 
-/// Asks the registry whether it takes this login: one request to learn how it wants to be asked, one with
-/// the password (Basic), or two, to its token server and back (Bearer).
+/// Checks a login with the registry. The first request, without the login, gets the challenge. Then one request sends
+/// the password (Basic), or two requests get a token from the token server and use it (Bearer).
 ///
 /// # Errors
-/// It says neither yes nor no, asks in a way that is not known, or sends the password where it must not go.
+/// The registry neither accepts nor rejects the login, its challenge is not supported, or its challenge would send the
+/// password to a server that must not get it.
 pub async fn check(
     http: &Client,
     uri: &ServiceUri,
@@ -50,7 +50,7 @@ pub async fn check(
         return registry.ask(&greeting.url, login).await;
     }
     let url = token_url(&challenge, &greeting.url, insecure, username)
-        .map_err(|why| greeting.unexpected(format!("the registry cannot be logged in to: {why}")))?;
+        .map_err(|why| greeting.unexpected(format!("cannot log in to the registry: {why}")))?;
     let answer = registry.get(&url, Some(login)).await?;
     if matches!(answer.status, 401 | 403) {
         return Ok(Verdict::Rejected(answer.failure()));
@@ -59,7 +59,7 @@ pub async fn check(
     registry.ask(&greeting.url, Login::Bearer(&token)).await
 }
 
-/// How long https has before http is tried besides.
+/// How long to wait for https before also trying http.
 const HEAD_START: Duration = Duration::from_millis(300);
 
 struct Registry<'a> {
@@ -68,7 +68,8 @@ struct Registry<'a> {
 }
 
 impl Registry<'_> {
-    /// The answer at `/v2/` without a login: over https, and over http where https is not there.
+    /// The response from `/v2/` without a login: over https, or over http if https is not available and http is
+    /// allowed.
     async fn greet(&self, uri: &ServiceUri) -> Result<Response, HttpError> {
         let at = |http: bool| uri.url(http).join("v2/").expect("a path below the root");
         let (secure, plain) = (at(false), at(true));
@@ -77,9 +78,9 @@ impl Registry<'_> {
         }
         let mut first = std::pin::pin!(self.get(&secure, None));
         let mut second = std::pin::pin!(self.get(&plain, None));
-        // Where both are one port, a server without TLS may say nothing at all to its greeting: it is asked
-        // besides after a moment, and what a registry says in the clear shows that there is no TLS. What a
-        // TLS server says to that is an error, and its own slow answer is waited for.
+        // With an explicit port, https and http use the same port. A plain http server may hang on a TLS ClientHello,
+        // so after HEAD_START we also try http. A response from a registry proves that the port speaks plain http.
+        // Any other response may be the error of a TLS server, so we keep waiting for the https request.
         let mut pause = std::pin::pin!(tokio::time::sleep(HEAD_START));
         let (mut besides, mut in_the_clear) = (false, None);
         let answer = loop {
@@ -112,7 +113,7 @@ impl Registry<'_> {
         }
     }
 
-    /// The registry's word about a login that it asked for.
+    /// Sends a login that the registry asked for.
     async fn ask(&self, url: &Url, login: Login<'_>) -> Result<Verdict, HttpError> {
         let answer = no_page(self.get(url, Some(login)).await?)?;
         match answer.status {
@@ -124,29 +125,29 @@ impl Registry<'_> {
 
     async fn get(&self, url: &Url, login: Option<Login<'_>>) -> Result<Response, HttpError> {
         let limits = self.http.limits();
-        // Only addresses over http that may get a login come here with one.
+        // The callers pass a login only for http URLs that may get one.
         let to = Address::new(url.clone(), self.insecure || url.scheme() == "http");
         let get = Get { to: &to, login, accept: None, timeout: limits.token, limit: limits.json_bytes };
         self.http.get(get).await?.at_home()
     }
 }
 
-/// A page for people says yes to everybody: it is no registry's word.
+/// Rejects a successful HTML page: it returns 200 for any login, so it does not come from a registry.
 fn no_page(answer: Response) -> Result<Response, HttpError> {
     match is_success(&answer) && answer.content_type.starts_with("text/html") {
-        true => Err(answer.unexpected("the answer is a web page and no registry's")),
+        true => Err(answer.unexpected("the response is a web page, not a registry's")),
         false => Ok(answer),
     }
 }
 
-/// What only a registry says at `/v2/` to somebody without a login.
+/// Whether the response from `/v2/` without a login can only come from a registry.
 fn is_registrys(answer: &Response) -> bool {
     let asks = answer.status == 401 && !answer.challenges.is_empty();
     asks || is_success(answer) && !answer.content_type.starts_with("text/html")
 }
 
-/// Nobody there, or somebody who does not talk TLS. A certificate that does not pass is no reason, and
-/// neither is what went wrong once TLS was there.
+/// Whether https is not available: nothing listens there, or the server does not speak TLS. A rejected certificate or
+/// an error after the TLS handshake is not a reason to try http.
 fn may_try_http(error: &HttpError) -> bool {
     !error.connected
         && matches!(
@@ -162,7 +163,7 @@ fn is_success(response: &Response) -> bool {
     (200..300).contains(&response.status)
 }
 
-/// The first challenge of a form that we can answer.
+/// The first challenge with a supported scheme.
 fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
     let read: Vec<_> = response.challenges.iter().map(|header| challenge::parse(header)).collect();
     let all = read.iter().flatten().flatten();
@@ -171,27 +172,29 @@ fn known_challenge(response: &Response) -> Result<Challenge, HttpError> {
     }
     let schemes: Vec<&str> = all.map(|one| one.scheme.as_str()).collect();
     let why = match read.iter().find_map(|one| one.as_ref().err()) {
-        Some(malformed) => format!("its WWW-Authenticate is malformed: {malformed}"),
-        None if schemes.is_empty() => "it does not say how (there is no WWW-Authenticate)".to_string(),
-        None => format!("it wants {}, and only Basic and Bearer are known here", cut(&schemes.join(", "))),
+        Some(malformed) => format!("its WWW-Authenticate header is malformed: {malformed}"),
+        None if schemes.is_empty() => "it does not say how (no WWW-Authenticate header)".to_string(),
+        None => format!("it requires {}, and only Basic and Bearer are supported", cut(&schemes.join(", "))),
     };
     Err(response.unexpected(format!("the registry asks for a login, but {why}")))
 }
 
-/// The address of the token server that a `Bearer` challenge of `registry` names, with what it is to be asked.
+/// The URL of the token request for a `Bearer` challenge of `registry`, including the query.
 ///
 /// # Errors
 ///
-/// The challenge names none, or one that a password must not go to.
+/// The challenge has no valid realm, or its realm must not get a password.
 pub fn token_url(
     challenge: &Challenge,
     registry: &Url,
     insecure: bool,
     username: &str,
 ) -> Result<Url, String> {
-    let realm = challenge.param("realm").ok_or("its challenge names no realm")?;
-    let mut url =
-        Url::parse(realm).ok().filter(Url::has_host).ok_or("the realm of its challenge is no address")?;
+    let realm = challenge.param("realm").ok_or("its challenge has no realm")?;
+    let mut url = Url::parse(realm)
+        .ok()
+        .filter(Url::has_host)
+        .ok_or("the realm in its challenge is not a valid address")?;
     let named = |why: &str| Err(format!("its realm {} {why}", crate::http::brief(&url)));
     let same_place =
         url.host() == registry.host() && url.port_or_known_default() == registry.port_or_known_default();
@@ -199,13 +202,13 @@ pub fn token_url(
     match url.scheme() {
         _ if is_inner(&url) && !same_place && !(both_here && is_name(&url)) => {
             return named(
-                "is an address of this machine or of a private network, and not the registry's own",
+                "is on this machine or in a private network, and is not the registry's own address",
             );
         }
         "https" => {}
         "http" if insecure || both_here => {}
-        "http" => return named("is not https: others could read the password on its way there"),
-        _ => return named("is neither an http nor an https address"),
+        "http" => return named("is not https: others could read the password"),
+        _ => return named("is neither an http nor an https URL"),
     }
     url.set_fragment(None);
     let asked = ["service", "scope"].iter().filter_map(|name| Some((*name, challenge.param(name)?)));
@@ -213,7 +216,8 @@ pub fn token_url(
     Ok(url)
 }
 
-/// An IP address that means something else, or somebody else, on every machine and network; `localhost` too.
+/// Whether the host is a loopback, private, link-local or unspecified IP address, or `localhost`. Such an address means
+/// a different server on every machine or network.
 fn is_inner(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => {
@@ -237,15 +241,15 @@ fn is_name(url: &Url) -> bool {
     matches!(url.host(), Some(Host::Domain(_)))
 }
 
-/// The token of a token server's answer. No error holds anything of it.
+/// The token in a token server's response. No error quotes the response.
 fn read_token(answer: Response) -> Result<Secret, HttpError> {
     let mut answer = if is_success(&answer) { answer } else { return Err(answer.failure()) };
     let token = parse_token(&answer.body);
     answer.body.zeroize();
-    token.ok_or_else(|| answer.unexpected("the token server's answer holds no token"))
+    token.ok_or_else(|| answer.unexpected("the token server's response contains no token"))
 }
 
-/// Reads `{"access_token":…}` or `{"token":…}`, in this order where both are there and not empty.
+/// Parses `{"access_token":…}` or `{"token":…}`. Prefers `access_token` if both are set. Ignores empty tokens.
 pub fn parse_token(body: &[u8]) -> Option<Secret> {
     #[derive(Deserialize)]
     struct Wire {
@@ -267,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_password_may_go() {
+    fn passwords_are_sent_only_to_safe_token_servers() {
         for (realm, registry, insecure, good) in [
             ("https://auth.example.com/token", "https://r.example.com/v2/", false, true),
             ("https://auth.example.com:8443/token", "https://r.example.com/v2/", false, true),
@@ -313,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_shows_no_password() {
+    fn errors_contain_no_password() {
         let why = asked("http://u:canary@a.example/t?canary", "https://r.example/v2/", false).unwrap_err();
         assert!(why.contains("http://a.example/t ") && !why.contains("canary"), "{why}");
     }

@@ -1,4 +1,4 @@
-//! An OCI registry: how it wants to be asked, and whether it takes a login.
+//! OCI registries: parses authentication challenges and checks a login.
 
 pub mod challenge;
 pub mod check;

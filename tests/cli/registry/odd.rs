@@ -29,9 +29,9 @@ fn a_token_server_must_take_the_password_and_the_registry_its_token() {
         .says("/v2/: 401")
         .never_shows(&other);
     for (behaviour, words) in [
-        (Behaviour::Json(200, "{}".into()), "holds no token"),
-        (Behaviour::Json(200, r#"{"token":"","access_token":null}"#.into()), "holds no token"),
-        (Behaviour::Body(200, "text/html", "<html>canary".into()), "holds no token"),
+        (Behaviour::Json(200, "{}".into()), "contains no token"),
+        (Behaviour::Json(200, r#"{"token":"","access_token":null}"#.into()), "contains no token"),
+        (Behaviour::Body(200, "text/html", "<html>canary".into()), "contains no token"),
         (Behaviour::Json(200, r#"{"token":"a\nb"}"#.into()), "characters that cannot be sent"),
         (Behaviour::Json(500, r#"{"details":"x"}"#.into()), "500 Internal Server Error"),
         (Behaviour::Endless, "longer than"),
@@ -65,15 +65,15 @@ fn challenge(headers: &[&str]) -> Behaviour {
 fn what_is_no_registry_gets_no_password() {
     let world = World::new();
     for (behaviour, words) in [
-        (challenge(&[]), "does not say how (there is no WWW-Authenticate)"),
-        (challenge(&["Negotiate", "Digest realm=\"x\""]), "it wants negotiate, digest"),
-        (challenge(&["Bearer realm=\"x"]), "malformed: a quoted value does not end"),
-        (challenge(&["Bearer service=x"]), "its challenge names no realm"),
+        (challenge(&[]), "does not say how (no WWW-Authenticate header)"),
+        (challenge(&["Negotiate", "Digest realm=\"x\""]), "it requires negotiate, digest"),
+        (challenge(&["Bearer realm=\"x"]), "malformed: a quoted value is not terminated"),
+        (challenge(&["Bearer service=x"]), "its challenge has no realm"),
         (challenge(&["Bearer realm=\"https://10.0.0.1/t\""]), "private network"),
         (challenge(&["Bearer realm=\"http://auth.example.com/t\""]), "is not https"),
-        (challenge(&["Bearer realm=\"file:///etc/passwd\""]), "is no address"),
-        (challenge(&["Bearer realm=\"https://127.0.0.1:1/t\",realm=\"x\""]), "stands there twice"),
-        (Behaviour::Body(200, "text/html; charset=utf-8", "<html>".into()), "a web page and no registry's"),
+        (challenge(&["Bearer realm=\"file:///etc/passwd\""]), "is not a valid address"),
+        (challenge(&["Bearer realm=\"https://127.0.0.1:1/t\",realm=\"x\""]), "a parameter is repeated"),
+        (Behaviour::Body(200, "text/html; charset=utf-8", "<html>".into()), "a web page, not a registry's"),
         (Behaviour::Json(404, "{}".into()), "404 Not Found"),
         (Behaviour::Json(403, "{}".into()), "403 Forbidden"),
         (Behaviour::Json(429, "{}".into()), "429 Too Many Requests"),
@@ -122,7 +122,7 @@ fn a_page_for_people_is_no_yes() {
     server.set("/v2/", Behaviour::Redirect(302, "/login".into()));
     login(&world, "-u ada", &server.host())
         .exits(255)
-        .says("a web page and no registry's")
+        .says("a web page, not a registry's")
         .says("curl -si http://");
     assert_eq!(auth(&world), "");
 }
