@@ -62,8 +62,8 @@ fn queries_that_are_none_and_libraries_that_fail() {
         (Fault::error(401, "who"), "401 Unauthorized: who"),
         (Fault::error(500, "oops"), "500 Internal Server Error: oops"),
         (Fault::retry_after(429, 7), "the server asks to wait 7 s"),
-        (Fault::json(200, "[]"), "the answer is no list of images"),
-        (Fault::json(200, r#"{"data":{"image":7}}"#), "the answer is no list of images"),
+        (Fault::json(200, "[]"), "the response is not a list of images"),
+        (Fault::json(200, r#"{"data":{"image":7}}"#), "the response is not a list of images"),
         (Fault::Mute, "timed out after"),
         (Fault::Close, "closed the connection"),
     ] {

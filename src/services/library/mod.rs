@@ -1,7 +1,7 @@
-//! The Library API: what a library tells of its images, and the changes that it takes.
+//! The Library API: queries and changes images in a library.
 //!
-//! What stands on the wire is apart from what the rest of the program sees; see [`upload`] for the bytes of
-//! an image on their way up, and [`crate::image::transfer`] for those on their way down.
+//! The wire formats are separate from the types that the rest of the program uses. See [`upload`] for uploading the
+//! bytes of an image, and [`crate::image::transfer`] for downloading them.
 
 pub(crate) mod send;
 pub mod upload;
@@ -24,34 +24,33 @@ use wire::{Created, Envelope, Level, SearchData, TagByArch, TagOnly, VersionData
 
 pub use wire::{Found, Image};
 
-/// A library, and how it is spoken to.
+/// A library and the settings for requests to it.
 #[derive(Clone)]
 pub struct Library {
-    /// The client.
     pub http: Client,
-    /// Everything lies below this address.
+    /// The base URL of all requests.
     pub base: Address,
-    /// Sent to the origin of `base` alone.
+    /// Sent only to the origin of `base`.
     pub token: Option<Secret>,
-    /// Let the bytes of an image go over http where a library that is asked over https names such an address.
+    /// Allow an https library to give an http URL for the bytes of an image.
     pub http_storage: bool,
 }
 
-/// What a library can do beyond the first version of its API.
+/// The features of a library beyond version 1 of the API.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Abilities {
-    /// Uploads to an address that it makes for them, also in parts.
+    /// Uploads to a presigned URL, also in parts.
     pub v2_upload: bool,
-    /// One tag for images of several architectures.
+    /// The same tag for images of several architectures.
     pub arch_tags: bool,
 }
 
 impl Library {
-    /// Images that match `value`, of one architecture.
+    /// The images of one architecture that match `value`.
     ///
     /// # Errors
     ///
-    /// No answer, one that means failure, or no list of images.
+    /// No response, an error status, or a response that is not a list of images.
     pub async fn search(&self, value: &str, arch: Arch, signed: bool) -> Result<Found, HttpError> {
         let mut url = self.url("v1/search");
         url.query_pairs_mut().append_pair("arch", arch.name());
@@ -63,11 +62,11 @@ impl Library {
         found_images(&response)
     }
 
-    /// What the library knows of `image` (`path:tag`); `None` where it has none for this architecture.
+    /// The description of `image` (`path:tag`); `None` if the library has none for this architecture.
     ///
     /// # Errors
     ///
-    /// No answer, one that means failure, or no description of an image.
+    /// No response, an error status, or a response that does not describe an image.
     pub async fn image(&self, image: &str, arch: Arch) -> Result<Option<Image>, HttpError> {
         let response = self.get(&self.image_url("v1/images", image, arch)).await?;
         if response.status == 404 {
@@ -76,7 +75,7 @@ impl Library {
         described_image(&response.ok()?).map(Some)
     }
 
-    /// Where the bytes of `image` (`path:tag`) come from.
+    /// The source from which to download `image` (`path:tag`).
     pub fn source(&self, image: &str, arch: Arch, sha256: Digest, size: Option<u64>) -> Source {
         let limits = self.http.limits();
         Source {
@@ -86,18 +85,18 @@ impl Library {
             http_storage: self.http_storage,
             server: "library",
             sha256,
-            // A size of 0 is none.
+            // A size of 0 means unknown.
             size: size.filter(|size| *size > 0),
             pause: limits.pause,
             pace: limits.pace,
         }
     }
 
-    /// Deletes `image` (`path:tag`); says whether it was there.
+    /// Deletes `image` (`path:tag`). Returns whether it existed.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn delete(&self, image: &str, arch: Arch) -> Result<bool, HttpError> {
         let url = self.image_url("v1/images", image, arch);
         let response = self.call(Method::DELETE, &url, Content::Nothing).await?;
@@ -108,7 +107,7 @@ impl Library {
         }
     }
 
-    /// What it can do; a library that does not tell can do what the first version could.
+    /// The features of the library. If it does not report its version, only those of version 1.
     pub async fn abilities(&self) -> Abilities {
         let told = async {
             let response = self.get(&self.url("version")).await.ok()?.ok().ok()?;
@@ -117,12 +116,12 @@ impl Library {
         told.await.unwrap_or_default()
     }
 
-    /// The id of a container, which is made where it lacks, with everything above it. `made` hears of each
-    /// that was made.
+    /// The ID of a container. Creates the container, its collection and its entity if they do not exist, and calls
+    /// `made` with the path of each one that it created.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn container(
         &self,
         [entity, collection, container]: [&str; 3],
@@ -160,12 +159,12 @@ impl Library {
         id(&response)
     }
 
-    /// The image with this hash in a container, made where it lacks: its id, and whether
-    /// the library has its bytes.
+    /// The image with this hash in a container. Creates it if it does not exist. Returns its ID, and whether the
+    /// library has its bytes.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn image_by_hash(
         &self,
         path: &str,
@@ -179,20 +178,20 @@ impl Library {
         let response = self.get(&url).await?;
         if response.status != 404 {
             let response = response.ok()?;
-            let found: Created = read(&response, "the answer describes no image")?;
+            let found: Created = read(&response, "the response does not describe an image")?;
             return Ok((wire::require_id(&response, found.id)?, found.uploaded.unwrap_or(false)));
         }
         let document = wire::NewImage { hash: &hash, description, container };
         let response = self.post("v1/images", &document).await?;
-        let made: Created = read(&response, "the answer describes no image")?;
+        let made: Created = read(&response, "the response does not describe an image")?;
         Ok((wire::require_id(&response, made.id)?, made.uploaded.unwrap_or(false)))
     }
 
-    /// Puts a tag on an image, whose bytes the library has; one of that name on another image is moved.
+    /// Tags an image whose bytes the library has. If another image has the tag, the tag is moved.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn tag(
         &self,
         container: &str,
@@ -209,7 +208,7 @@ impl Library {
         answer.map(drop)
     }
 
-    /// Makes something; any 2xx will do.
+    /// Creates something. Any 2xx status is accepted.
     async fn post(&self, path: &str, document: &impl Serialize) -> Result<Response, HttpError> {
         self.change(Method::POST, path, document).await
     }
@@ -264,33 +263,33 @@ impl Library {
     }
 }
 
-/// The `data` of an answer.
+/// Parses the `data` of a response. `otherwise` is the error message if that fails.
 fn read<T: DeserializeOwned>(response: &Response, otherwise: &str) -> Result<T, HttpError> {
     serde_json::from_slice::<Envelope<T>>(&response.body)
         .map(|envelope| envelope.data)
         .map_err(|_| response.unexpected(otherwise))
 }
 
-/// The images of the answer to a search.
+/// The images in the response to a search.
 ///
 /// # Errors
 ///
-/// It is no list of images.
+/// The response is not a list of images.
 pub fn found_images(response: &Response) -> Result<Found, HttpError> {
-    let data: SearchData = read(response, "the answer is no list of images")?;
+    let data: SearchData = read(response, "the response is not a list of images")?;
     Ok(data.image.unwrap_or_default())
 }
 
-/// The image that an answer describes.
+/// The image that a response describes.
 ///
 /// # Errors
 ///
-/// It describes none.
+/// The response does not describe an image.
 pub fn described_image(response: &Response) -> Result<Image, HttpError> {
-    read(response, "the answer describes no image")
+    read(response, "the response does not describe an image")
 }
 
-/// What the version in an answer stands for; none, and one that is no version, for the first one.
+/// The features of the API version in a response. A missing or invalid version counts as version 1.
 pub fn told_abilities(response: &Response) -> Abilities {
     let data: Option<VersionData> = read(response, "").ok();
     let version = data.and_then(|data| Version::parse(&data.api_version?).ok());
@@ -300,23 +299,23 @@ pub fn told_abilities(response: &Response) -> Abilities {
     Abilities { v2_upload: at_least("2.0.0-alpha.1"), arch_tags: at_least("2.0.0-alpha.2") }
 }
 
-/// The id of what an answer says was made or found: letters, digits, `_` and `-`, 255 at most.
+/// The ID of the created or found object in a response: at most 255 letters, digits, `_` and `-`.
 ///
 /// # Errors
 ///
-/// There is none in it, or one that could be another part of a path.
+/// The response has no ID, or one with other characters, which might change the path of a request.
 pub fn id(response: &Response) -> Result<String, HttpError> {
-    let found: Created = read(response, "the answer has no id in it")?;
+    let found: Created = read(response, "the response contains no valid ID")?;
     wire::require_id(response, found.id)
 }
 
-/// An address that a library made for one transfer.
+/// A URL that the library created for one transfer.
 fn made_address(text: &str, response: &Response) -> Result<Url, HttpError> {
     match Url::parse(text) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(url),
         _ => Err(HttpError::new(
             &response.url,
-            HttpErrorKind::Unexpected("the answer names no address to send the image to".to_string()),
+            HttpErrorKind::Unexpected("the response contains no valid upload URL".to_string()),
         )),
     }
 }

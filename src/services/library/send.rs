@@ -1,4 +1,4 @@
-//! From a file to a library, in the best way that it offers.
+//! Uploads a file to a library, in the best way that the library supports.
 
 use crate::digest::Digest;
 use crate::http::HttpError;
@@ -18,46 +18,45 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use url::Url;
 
-/// Smaller images are not sent in parts.
+/// Only larger images are uploaded in parts, in bytes.
 const PARTS_FROM: u64 = 64 << 20;
-/// A server that has all of an image reads it once more before it answers: a second more for so many bytes.
+/// A server that has received a whole image may read it again before it responds. Allow one more second per this many
+/// bytes.
 const READ_AGAIN: u64 = 64 << 20;
-/// How long and how often the server is told to forget an upload.
+/// The maximum time and number of requests for aborting an upload.
 const FAREWELL: Duration = Duration::from_secs(10);
 const ABORTS: u32 = 5;
-/// How often the bar is drawn anew, and looked for a signal.
+/// How often the progress bar is redrawn and signals are checked.
 const TICK: Duration = Duration::from_millis(100);
 
-/// An image on its way up.
+/// The upload of an image.
 pub(crate) struct Upload<'a> {
-    /// Where it goes.
     pub library: &'a Library,
-    /// The library's id for it.
+    /// The library's ID of the image.
     pub image: &'a str,
     /// Open for reading.
     pub file: &'a Arc<File>,
-    /// Its length.
+    /// The length of the image in bytes.
     pub length: u64,
     /// Of the whole image.
     pub sha256: Digest,
-    /// Whether the library has the second way, or only the first.
+    /// Whether the library supports version 2 uploads.
     pub v2: bool,
-    /// How fast it has to go.
+    /// Measures the speed and enforces the minimum.
     pub speed: Speed,
-    /// Hears how far it is.
     pub progress: &'a Progress,
-    /// Hears of what is tried again.
+    /// For messages about retries.
     pub talk: &'a Talk,
-    /// What has been said of where the bytes go.
+    /// For a warning if the storage uses http.
     pub storage: Storage,
 }
 
 impl Upload<'_> {
-    /// Sends the image. Returns what the library says of it at the end.
+    /// Uploads the image. Returns the details that the library gives at the end.
     ///
     /// # Errors
     ///
-    /// The library does not take it, tries and all, or the file cannot be read.
+    /// The upload fails, even after retries, or the file cannot be read.
     pub(crate) async fn run(&self) -> Result<Option<FinishedUpload>, TransferError> {
         if !self.v2 {
             let send =
@@ -86,7 +85,7 @@ impl Upload<'_> {
         self.library.put(url, part, sha256, always, patience).await
     }
 
-    /// How long the server may take for its answer once it has everything.
+    /// How long the server may take to respond after it has received everything.
     fn at_end(&self) -> Duration {
         self.library.http.limits().library + Duration::from_secs(self.length / READ_AGAIN)
     }
@@ -95,7 +94,7 @@ impl Upload<'_> {
         let (md5, sha256) = (self.md5()?, self.sha256.to_string());
         let library = self.library;
         let send = async |part: FilePart<'_>| {
-            // A new address for each try: an address may be good for one request.
+            // Request a new URL for each try: a URL may be valid for only one request.
             let url = library.single_address(self.image, self.length, &sha256, &md5).await?;
             self.put(&url, &part, &sha256, false, self.at_end()).await
         };
@@ -103,7 +102,7 @@ impl Upload<'_> {
         Ok(library.complete_single(self.image, self.at_end()).await?)
     }
 
-    /// The other checksum that the address of a whole image is made for.
+    /// The MD5 of the image, which the request for the upload URL of a whole image must include.
     fn md5(&self) -> io::Result<String> {
         let mut md5 = Md5::new();
         hash_file(self.file, 0, self.length, &mut |block| md5.update(block))?;
@@ -122,25 +121,28 @@ impl Upload<'_> {
         result
     }
 
-    /// Ends the upload on the server: its parts would stay there, and count. No part is sent any more.
+    /// Aborts the upload on the server, because its parts would stay there and use up the quota. No part is being sent
+    /// at this point.
     async fn forget(&self, parts: &Parts, farewell: &Farewell) {
         if farewell.asked() > 0 {
-            let text = "Stopped: the library is told to forget the parts that it has; Ctrl-C ends at once";
+            let text =
+                "Stopped: telling the library to discard the uploaded parts; press Ctrl-C to quit at once";
             self.progress.aside(|| self.talk.info(text));
         }
         let failed = tokio::select! {
             failed = self.abort(parts) => failed,
             () = asked(farewell, 2) => Some("interrupted again".to_string()),
-            () = tokio::time::sleep(FAREWELL) => Some(format!("no answer within {} s", FAREWELL.as_secs())),
+            () = tokio::time::sleep(FAREWELL) => Some(format!("timed out after {} s", FAREWELL.as_secs())),
         };
         if let Some(why) = failed {
-            let text = format!("parts of the upload may remain in the library, and count there: {why}");
+            let text =
+                format!("uploaded parts may remain in the library and count against your quota: {why}");
             self.progress.aside(|| self.talk.warning(text));
         }
     }
 
-    /// Aborts until the library no longer knows the upload: a part in flight may arrive after the first time.
-    /// Returns what went wrong the last time.
+    /// Repeats the abort request until the library no longer knows the upload, because a part in flight may arrive
+    /// after the first one. Returns the error of the last request.
     async fn abort(&self, parts: &Parts) -> Option<String> {
         let mut pause = self.library.http.limits().pause;
         let mut failed = None;
@@ -178,7 +180,7 @@ impl Upload<'_> {
         Ok(self.library.complete_parts(self.image, parts, &received, self.at_end()).await?)
     }
 
-    /// Sends bytes of the file by `once`, and again where that is worth it.
+    /// Sends a range of the file with `once`, and retries temporary errors.
     async fn send<T>(
         &self,
         range: Range<u64>,
@@ -205,7 +207,8 @@ impl Upload<'_> {
         }
     }
 
-    /// Draws the bar, measures the speed, and never ends. A server that has everything may take its time.
+    /// Updates the progress bar and the speed; never returns. The minimum speed does not apply before the first and
+    /// after the last byte of the range.
     async fn show<T>(&self, range: &Range<u64>, moved: &AtomicU64) -> T {
         loop {
             let moved = moved.load(Ordering::Relaxed);
@@ -219,7 +222,7 @@ impl Upload<'_> {
     }
 }
 
-/// Waits until the user has asked for the end so often.
+/// Waits until the user has interrupted the program this many times.
 async fn asked(farewell: &Farewell, times: usize) {
     while farewell.asked() < times {
         tokio::time::sleep(TICK).await;

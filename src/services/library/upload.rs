@@ -1,4 +1,4 @@
-//! The three ways in which a library takes the bytes of an image, each step a request.
+//! The three ways to upload the bytes of an image to a library. Each function sends one request.
 
 use super::wire::{CompletedPart, Finished, PartStart, PartStarted, PartsAbort, PartsEnd, PartsStart};
 use super::wire::{PartsStarted, SingleStart, SingleStarted};
@@ -12,33 +12,33 @@ use url::Url;
 
 pub use super::wire::{Finished as FinishedUpload, Quota as UploadQuota};
 
-/// An image may have as many parts as object stores allow.
+/// The maximum number of parts of an image, which is the limit of object stores.
 const MOST_PARTS: u64 = 10_000;
-/// Signed into the address by stores that check it.
+/// Stores that check this header include it in the signature of the URL.
 const CONTENT_SHA256: &str = "x-amz-content-sha256";
 
-/// An upload in parts that the library has begun.
+/// A multipart upload that the library has started.
 #[derive(Clone, Debug)]
 pub struct Parts {
     id: String,
-    /// How many there are to be.
+    /// The number of parts.
     pub total: u64,
-    /// Bytes in each but the last.
+    /// The size of each part in bytes. The last one may be smaller.
     pub size: u64,
-    /// Whether the SHA-256 of each part is wanted.
+    /// Whether the library requires the SHA-256 of each part.
     pub hashed: bool,
 }
 
-/// The parts that are there, by what the store said of each.
+/// The uploaded parts, each with the ETag that the store returned.
 #[derive(Clone, Default)]
 pub struct Received(Vec<CompletedPart>);
 
 impl Library {
-    /// Sends the whole image in one request, as the first version of the API has it.
+    /// Sends the whole image in one request, as in version 1 of the API.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn upload_v1(
         &self,
         image: &str,
@@ -50,11 +50,11 @@ impl Library {
         accepted(response).map(|response| finished(&response))
     }
 
-    /// Asks for an address that takes the whole image.
+    /// Requests a URL for uploading the whole image.
     ///
     /// # Errors
     ///
-    /// No answer, one that means failure, or no address in it.
+    /// No response, an error status, or a response without a valid URL.
     pub async fn single_address(
         &self,
         image: &str,
@@ -67,12 +67,12 @@ impl Library {
         named_address(&response)
     }
 
-    /// Sends bytes to an address that the library made for them; the token does not go there. Returns what
-    /// the store calls them, empty where it does not say.
+    /// Uploads bytes to a URL that the library created. The token is not sent. Returns the ETag of the uploaded data;
+    /// empty if the store returns none.
     ///
     /// # Errors
     ///
-    /// No answer, or another status than 200; an http address that a library asked over https must not name.
+    /// No response, a status other than 200, or an http URL from an https library if that is not allowed.
     pub async fn put(
         &self,
         url: &Url,
@@ -100,11 +100,11 @@ impl Library {
         Ok(response.etag.unwrap_or_default())
     }
 
-    /// Says that all of the image is at the address of [`Library::single_address`].
+    /// Tells the library that the image has been uploaded to the URL from [`Library::single_address`].
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn complete_single(
         &self,
         image: &str,
@@ -116,11 +116,11 @@ impl Library {
         accepted(response).map(|response| finished(&response))
     }
 
-    /// Begins an upload in parts; `None` where the library has no such thing.
+    /// Starts a multipart upload; `None` if the library does not support it.
     ///
     /// # Errors
     ///
-    /// No answer, one that means failure, or parts that do not make `filesize` bytes.
+    /// No response, an error status, or parts that do not add up to `filesize` bytes.
     pub async fn start_parts(&self, image: &str, filesize: u64) -> Result<Option<Parts>, HttpError> {
         let response =
             match self.post(&format!("v2/imagefile/{image}/_multipart"), &PartsStart { filesize }).await {
@@ -130,11 +130,11 @@ impl Library {
         begun_parts(&response, filesize).map(Some)
     }
 
-    /// Asks for an address that takes one part, counted from 1.
+    /// Requests a URL for uploading one part. Parts are numbered from 1.
     ///
     /// # Errors
     ///
-    /// No answer, one that means failure, or no address in it.
+    /// No response, an error status, or a response without a valid URL.
     pub async fn part_address(
         &self,
         image: &str,
@@ -146,15 +146,15 @@ impl Library {
         let document = PartStart { part_size: size, upload_id: &parts.id, part_number: number, sha256 };
         let path = format!("v2/imagefile/{image}/_multipart");
         let response = self.change(Method::PUT, &path, &document).await?;
-        let started: PartStarted = read(&response, "the answer names no address to send the part to")?;
+        let started: PartStarted = read(&response, "the response contains no upload URL for the part")?;
         made_address(&started.presigned_url, &response)
     }
 
-    /// Says that all parts are there.
+    /// Tells the library that all parts have been uploaded.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn complete_parts(
         &self,
         image: &str,
@@ -169,11 +169,11 @@ impl Library {
         accepted(response).map(|response| finished(&response))
     }
 
-    /// Tells the library to forget the parts that it has.
+    /// Tells the library to discard the uploaded parts.
     ///
     /// # Errors
     ///
-    /// No answer, or one that means failure.
+    /// No response, or an error status.
     pub async fn abort_parts(&self, image: &str, parts: &Parts) -> Result<(), HttpError> {
         let document = PartsAbort { upload_id: &parts.id };
         self.change(Method::PUT, &format!("v2/imagefile/{image}/_multipart_abort"), &document).await?;
@@ -182,35 +182,35 @@ impl Library {
 }
 
 impl Received {
-    /// Notes that a part, counted from 1, is there under this name.
+    /// Records that a part, numbered from 1, was uploaded and got this ETag.
     pub fn add(&mut self, number: u64, token: String) {
         self.0.push(CompletedPart { part_number: number, token });
     }
 }
 
-/// The address for a whole image in an answer.
+/// The upload URL for a whole image in a response.
 ///
 /// # Errors
 ///
-/// There is none in it, or one that is neither http nor https.
+/// The response has no URL, or one that is neither http nor https.
 pub fn named_address(response: &Response) -> Result<Url, HttpError> {
-    let started: SingleStarted = read(response, "the answer names no address to send the image to")?;
+    let started: SingleStarted = read(response, "the response contains no valid upload URL")?;
     made_address(&started.upload_url, response)
 }
 
-/// The parts in which an answer wants an image of `filesize` bytes.
+/// The parts that a response requests for an image of `filesize` bytes.
 ///
 /// # Errors
 ///
-/// It wants none, or some that do not make `filesize` bytes.
+/// The response requests no parts, or parts that do not add up to `filesize` bytes.
 pub fn begun_parts(response: &Response, filesize: u64) -> Result<Parts, HttpError> {
-    let started: PartsStarted = read(response, "the answer begins no upload in parts")?;
+    let started: PartsStarted = read(response, "the response does not start a multipart upload")?;
     let fits = started.part_size > 0
         && started.total_parts <= MOST_PARTS
         && started.total_parts == filesize.div_ceil(started.part_size);
     if !fits || started.upload_id.is_empty() {
         let text = format!(
-            "the library wants {} parts of {} bytes, which do not make an image of {filesize}",
+            "the library requests {} parts of {} bytes, which do not add up to the image's {filesize} bytes",
             started.total_parts, started.part_size
         );
         return Err(response.unexpected(text));
@@ -224,12 +224,12 @@ fn accepted(response: Response) -> Result<Response, HttpError> {
     if (200..300).contains(&response.status) { Ok(response) } else { Err(response.failure()) }
 }
 
-/// What a library says of a finished upload. It may say nothing, and what it says is not worth a failure.
+/// The details of a finished upload. They are optional, so an invalid response is not an error.
 pub fn finished(response: &Response) -> Option<Finished> {
     read(response, "").ok()
 }
 
-/// Whether an address is made for a request that names the SHA-256 of its content.
+/// Whether the signature of a presigned URL includes the SHA-256 header.
 fn signs_sha256(url: &Url) -> bool {
     let signed = url.query_pairs().find(|(name, _)| name == "X-Amz-SignedHeaders");
     signed.is_some_and(|(_, names)| names.split(';').any(|name| name == CONTENT_SHA256))

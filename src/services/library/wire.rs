@@ -1,53 +1,52 @@
-//! The library's documents as they stand on the wire.
+//! The wire formats of the Library API.
 
 use crate::http::bounded::{self, List, Names};
 use crate::http::{HttpError, Response};
 use serde::{Deserialize, Serialize};
 
-/// What every document stands in.
+/// The envelope of every document.
 #[derive(Deserialize)]
 pub(super) struct Envelope<T> {
     pub data: T,
 }
 
-/// The images that a search found, as far as they are shown.
+/// The images that a search found. Only the first 1,000 are kept.
 pub type Found = List<Image, 1000>;
 
-/// An image as the library describes it; all text is the library's own, cut where it is long.
+/// An image as the library describes it. All strings are the library's own; long ones are truncated.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Image {
-    /// `sha256.<hex>` of its bytes.
+    /// `sha256.<hex>`.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub hash: Option<String>,
-    /// Its length in bytes.
+    /// In bytes.
     #[serde(default)]
     pub size: Option<u64>,
-    /// By Go's name.
+    /// In Go's notation.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub arch: Option<String>,
     /// In the library's order.
     #[serde(default)]
     pub tags: Option<Names>,
-    /// Of the keys that signed it.
+    /// The fingerprints of the keys that signed the image.
     #[serde(default)]
     pub fingerprints: Option<Names>,
-    /// Whether it is signed.
     #[serde(default)]
     pub signed: Option<bool>,
-    /// The first part of its path.
+    /// The first part of the path.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub entity_name: Option<String>,
-    /// The second part of its path.
+    /// The second part of the path.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub collection_name: Option<String>,
-    /// The third part of its path.
+    /// The third part of the path.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub container_name: Option<String>,
-    /// In somebody's words.
+    /// As written by the user who pushed it.
     #[serde(default, deserialize_with = "bounded::shown")]
     pub description: Option<String>,
-    /// Whether its bytes are there.
+    /// Whether the library has the bytes of the image.
     #[serde(default)]
     pub uploaded: Option<bool>,
 }
@@ -65,7 +64,7 @@ pub(super) struct VersionData {
     pub api_version: Option<String>,
 }
 
-/// What was made, or found.
+/// An object that was created or found.
 #[derive(Deserialize)]
 pub(super) struct Created {
     #[serde(default, deserialize_with = "bounded::shown")]
@@ -74,17 +73,17 @@ pub(super) struct Created {
     pub uploaded: Option<bool>,
 }
 
-/// An id becomes part of a path.
+/// Checks an ID, because it becomes part of a path.
 pub(super) fn require_id(response: &Response, id: Option<String>) -> Result<String, HttpError> {
     let plain = |id: &String| {
         !id.is_empty()
             && id.len() <= 255
             && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
     };
-    id.filter(plain).ok_or_else(|| response.unexpected("the answer has no id in it"))
+    id.filter(plain).ok_or_else(|| response.unexpected("the response contains no valid ID"))
 }
 
-/// What is created where it is not there yet.
+/// The levels above an image. A push creates the missing ones.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Level {
     Entity,
@@ -101,7 +100,7 @@ impl Level {
         }
     }
 
-    /// The part of the path.
+    /// The path of the API for this level.
     pub(super) fn plural(self) -> &'static str {
         match self {
             Self::Entity => "v1/entities",
@@ -111,7 +110,7 @@ impl Level {
     }
 }
 
-/// An entity, collection or container to be made.
+/// The request to create an entity, collection or container.
 #[derive(Serialize)]
 pub(super) struct NewLevel<'a> {
     name: &'a str,
@@ -140,7 +139,7 @@ pub(super) struct NewImage<'a> {
     pub container: &'a str,
 }
 
-/// With capitals, as the API has it.
+/// The API uses capitalized keys here.
 #[derive(Serialize)]
 pub(super) struct TagOnly<'a> {
     #[serde(rename = "Tag")]
@@ -191,7 +190,7 @@ pub(super) struct PartsStarted {
     pub options: Option<PartsOptions>,
 }
 
-/// The one option that matters here.
+/// Only the option that this program uses.
 #[derive(Deserialize)]
 pub(super) struct PartsOptions {
     #[serde(default, deserialize_with = "bounded::shown")]
@@ -239,14 +238,14 @@ pub(super) struct PartsAbort<'a> {
     pub upload_id: &'a str,
 }
 
-/// What a library may say of a finished upload.
+/// The optional details in the response to a finished upload.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Finished {
-    /// Of everything that the user keeps there.
+    /// The user's quota in this library.
     #[serde(default)]
     pub quota: Option<Quota>,
-    /// The container's page, below the endpoint's address.
+    /// The path of the container's web page on the endpoint.
     #[serde(rename = "containerUrl", default, deserialize_with = "bounded::shown")]
     pub container_url: Option<String>,
 }
@@ -255,10 +254,9 @@ pub struct Finished {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Quota {
-    /// 0: without a limit.
+    /// 0 means unlimited.
     #[serde(rename = "quotaTotal", default)]
     pub total: u64,
-    /// What is used of it.
     #[serde(rename = "quotaUsage", default)]
     pub used: u64,
 }

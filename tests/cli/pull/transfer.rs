@@ -156,7 +156,7 @@ fn what_is_not_the_image_never_gets_its_name() {
             "500 Internal Server Error: oops\\x1b[2J",
         ),
         ("a busy library", meta(), Fault::retry_after(503, 9), "503 Service Unavailable"),
-        ("no fields", meta(), Fault::json(200, "{}"), "the answer describes no image"),
+        ("no fields", meta(), Fault::json(200, "{}"), "the response does not describe an image"),
         ("fields without values", meta(), Fault::json(200, r#"{"data":{}}"#), "gives no SHA-256"),
         (
             "a hash of another kind",

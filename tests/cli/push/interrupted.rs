@@ -61,7 +61,7 @@ fn a_part_that_arrives_after_the_abort_does_not_stay() {
     large(&world, &library);
     library.set(|settings| settings.late_parts = true);
     world.patience.set(SHORT);
-    push(&world, &["IMAGE", REFERENCE]).exits(255).says("within 1.5 s").never_shows("may remain");
+    push(&world, &["IMAGE", REFERENCE]).exits(255).says("after 1.5 s").never_shows("may remain");
     assert_eq!((library.uploads()[0].kept(), aborts(&library).len()), (0, 3));
 }
 
@@ -84,7 +84,8 @@ fn another_signal_ends_at_once_and_says_what_may_remain() {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.signal(), Some(Signal::INT.as_raw()), "{said}");
-    let text = "WARNING: parts of the upload may remain in the library, and count there: interrupted again\n";
+    let text =
+        "WARNING: uploaded parts may remain in the library and count against your quota: interrupted again\n";
     assert!(said.contains(text), "{said}");
 }
 
@@ -99,7 +100,8 @@ fn a_library_that_cannot_forget_is_told_so_a_few_times() {
         library.fault(When::put("/data"), Fault::status(400));
         library.fault(When::put("/library/v2/imagefile").nth(3).times(99), Fault::json(status, "{}"));
         let shown = push(&world, &["IMAGE", REFERENCE]).exits(255);
-        let found = shown.stderr.contains("parts of the upload may remain in the library, and count there: ");
+        let found =
+            shown.stderr.contains("uploaded parts may remain in the library and count against your quota: ");
         assert_eq!((aborts(&library).len(), found), (5, says), "{shown:#?}");
     }
 }
