@@ -1,6 +1,6 @@
-//! A discovery document as it lies in `remote-cache/`: which file, and what is in it.
+//! The file format of a cached discovery document in `remote-cache/`, and the name of its file.
 //!
-//! Pure: the caller reads and writes the file, and says what time it is.
+//! No I/O: the caller reads and writes the file and passes in the time.
 
 use super::discovery::{Service, Services};
 use crate::http::Address;
@@ -9,18 +9,18 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use url::Url;
 
-/// The version of the format; a file of another one counts as none.
+/// The version of the format. A file with another version is ignored.
 const VERSION: u32 = 1;
-/// Longest slug, so that every file system takes the name.
+/// The maximum length of the slug, so that the name is valid on every file system.
 const SLUG: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 struct Stored {
     version: u32,
-    /// Compared when reading: the file's name alone proves nothing.
+    /// Compared when reading, because the file name alone proves nothing.
     url: String,
-    /// The document came over http or unverified https: it must not serve when the endpoint has since become
-    /// a verified one.
+    /// The document was received over http or unverified https. It must not be used if the endpoint is no longer
+    /// insecure.
     insecure: bool,
     /// Seconds since 1970.
     time: u64,
@@ -37,7 +37,7 @@ struct StoredService {
 
 /// `<slug>-<16 hex digits of SHA-256 of the canonical URL>.services.json`.
 ///
-/// Apptainer reads `<slug>.json` in the same directory; this name keeps out of its way.
+/// Apptainer reads `<slug>.json` in the same directory. This name does not conflict with it.
 pub fn file_name(endpoint: &Url) -> String {
     let url = canonical(endpoint);
     let hash = digest::digest(&digest::SHA256, url.as_bytes());
@@ -45,7 +45,7 @@ pub fn file_name(endpoint: &Url) -> String {
     format!("{}-{hash}.services.json", slug(&url))
 }
 
-/// The bytes to store for `services` of `endpoint`, fetched at `now` (seconds since 1970).
+/// The content of the file for the `services` of `endpoint`, fetched at `now` (seconds since 1970).
 pub fn encode(endpoint: &Address, services: &Services, now: u64) -> Vec<u8> {
     let services = services.iter().map(|(name, service)| StoredService {
         name: name.to_string(),
@@ -64,9 +64,9 @@ pub fn encode(endpoint: &Address, services: &Services, now: u64) -> Vec<u8> {
     bytes
 }
 
-/// What `bytes` hold for `endpoint`, and how old it is at `now`. None when it belongs to another endpoint,
-/// was fetched in another way, or is no such file. What comes from the future has an unknown age,
-/// [`Duration::MAX`]: a clock was wrong then or is now.
+/// The cached services of `endpoint` in `bytes`, and their age at `now`. `None` if the file is for another endpoint,
+/// was fetched with another `insecure` setting, or is invalid. If the file's time is in the future, a clock was or is
+/// wrong, and the age is [`Duration::MAX`].
 pub fn decode(bytes: &[u8], endpoint: &Address, now: u64) -> Option<(Services, Duration)> {
     let stored: Stored = serde_json::from_slice(bytes).ok()?;
     let asked = (VERSION, canonical(&endpoint.url), endpoint.allows_insecure());
@@ -81,13 +81,13 @@ pub fn decode(bytes: &[u8], endpoint: &Address, now: u64) -> Option<(Services, D
     Some((services.collect(), age))
 }
 
-/// One spelling of an endpoint's address: no user info, query, fragment, or slash at the end. The URL type
-/// has already put host and port into one form.
+/// The canonical form of an endpoint's URL: without user info, query, fragment, and trailing slash. The URL type has
+/// already normalized host and port.
 fn canonical(endpoint: &Url) -> String {
     crate::http::shown(endpoint).trim_end_matches('/').to_string()
 }
 
-/// Host, port and path in characters that every file system takes.
+/// Host, port and path in characters that are valid on every file system.
 fn slug(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let mut slug = String::new();
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn names() {
+    fn file_names_are_short_and_unique() {
         let name = file_name(&url("https://cloud.sylabs.io"));
         assert!(name.starts_with("cloud.sylabs.io-") && name.ends_with(".services.json"), "{name}");
         assert_eq!(name.len(), "cloud.sylabs.io-0123456789abcdef.services.json".len());
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_in_comes_out() {
+    fn stored_services_are_read_back() {
         let here = url("https://h:8443/x");
         let bytes = encode(&address(&here, false), &services(), 1000);
         assert_eq!(decode(&bytes, &address(&here, false), 1060), Some((services(), Duration::from_secs(60))));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_belongs_elsewhere_is_not_used() {
+    fn files_of_other_endpoints_are_ignored() {
         let here = url("https://h");
         let bytes = encode(&address(&here, true), &services(), 1000);
         assert_eq!(decode(&bytes, &address(&here, false), 1000), None);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_future_has_no_age() {
+    fn a_file_from_the_future_has_the_maximum_age() {
         let here = url("https://h");
         let bytes = encode(&address(&here, false), &services(), 1000);
         assert_eq!(decode(&bytes, &address(&here, false), 999).unwrap().1, Duration::MAX);

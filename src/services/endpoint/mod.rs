@@ -1,4 +1,4 @@
-//! An endpoint: the services that it names, and what those of them say that every endpoint has.
+//! Endpoints: discovery of their services, and the requests to services that every endpoint has.
 
 pub mod account;
 pub mod cache;
