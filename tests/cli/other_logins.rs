@@ -241,6 +241,6 @@ fn a_login_over_verified_https_does_not_go_over_http() {
     let second = format!("    second: {{URI: {}, Token: canary-2}}\n", endpoint.host());
     remotes(&world, &[entry("lab", &own, "canary-1"), second]);
     look_up(&world, "second");
-    pull(&world, &other, &[]).exits(255).says("WARNING: no token is sent to http://").says("401");
+    pull(&world, &other, &[]).exits(255).says("WARNING: refusing to send the token to http://").says("401");
     assert!(tokens(&other).is_empty());
 }

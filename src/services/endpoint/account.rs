@@ -1,4 +1,4 @@
-//! Who a token belongs to, whether it is valid, and how long.
+//! The user of a token, and whether and how long the token is valid.
 
 use super::discovery::service_url;
 use crate::http::{Address, Get, HttpError, Login, Response, bounded};
@@ -10,20 +10,19 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::Deserialize;
 use zeroize::Zeroize;
 
-/// What a token service says about a token.
+/// The result of checking a token with the token service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TokenVerdict {
-    /// It is valid.
     Valid,
-    /// It is not: 401, 403, 404 or 406.
+    /// The service returned 401, 403, 404 or 406.
     Invalid(HttpError),
 }
 
-/// Asks the token service at `uri`.
+/// Checks a token with the token service at `uri`.
 ///
 /// # Errors
 ///
-/// When it says neither valid nor invalid: no answer, another status, or an answer of another server.
+/// The result is neither valid nor invalid: no response, another status, or a redirect to another server.
 pub async fn token_status(
     http: &Client,
     uri: &str,
@@ -47,20 +46,17 @@ pub async fn token_status(
     }
 }
 
-/// The user to whom a token belongs, as the library knows it; all text is the library's own.
+/// The user of a token, as the library describes it. All strings are the library's own; missing ones are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Account {
-    /// Empty where the library does not tell.
     pub username: String,
-    /// Empty where the library does not tell.
     pub email: String,
-    /// Empty where the library does not tell.
     pub realname: String,
-    /// The password for the OCI registry behind the library.
+    /// The password for the library's OCI registry.
     pub oci_secret: Option<Secret>,
 }
 
-/// The wire form: bare JSON without an envelope.
+/// The wire format: JSON without an envelope.
 #[derive(Deserialize)]
 struct Wire {
     #[serde(default, deserialize_with = "bounded::shown")]
@@ -78,12 +74,12 @@ struct WireMeta {
     secret: Option<String>,
 }
 
-/// Asks the library at `uri` who is logged in.
+/// Asks the library at `uri` for the user of the token.
 ///
 /// # Errors
 ///
-/// When there is no answer, its status is not 200, it is of another server, or no user document. No error
-/// holds anything of the document.
+/// No response, a status other than 200, a redirect to another server, or a response that does not describe a user. No
+/// error quotes the response.
 pub async fn identity(
     http: &Client,
     uri: &str,
@@ -105,14 +101,14 @@ pub async fn identity(
 
 fn read_account(mut response: Response) -> Result<Account, HttpError> {
     let account = Account::parse(&response.body);
-    // The body holds the secret too.
+    // The body contains the secret too.
     response.body.zeroize();
-    account.ok_or_else(|| response.unexpected("the answer is no user document"))
+    account.ok_or_else(|| response.unexpected("the response does not describe a user"))
 }
 
 impl Account {
-    /// Reads a user document. The words of the JSON library are dropped: they quote the text, which may be the
-    /// secret.
+    /// Parses the description of a user. Drops the JSON library's error message, because it quotes the input, which may
+    /// contain the secret.
     pub fn parse(body: &[u8]) -> Option<Self> {
         let wire: Wire = serde_json::from_slice(body).ok()?;
         Some(Self {
@@ -124,14 +120,14 @@ impl Account {
     }
 }
 
-/// When a token ends, in seconds since 1970, if it is a JWT that says so. Nothing is verified: this is for
-/// a person to read.
+/// When a token expires, in seconds since 1970, if it is a JWT with an expiry date. The token is not verified: this is
+/// only for display.
 pub fn jwt_expiry(token: &Secret) -> Option<u64> {
     #[derive(Deserialize)]
     struct Claims {
         exp: serde_json::Number,
     }
-    /// The first second of the year 10000, behind which no calendar goes.
+    /// The first second of the year 10000. Later dates cannot be displayed.
     const END: u64 = 253_402_300_800;
 
     let mut parts = token.expose().split('.');
@@ -148,7 +144,7 @@ pub fn jwt_expiry(token: &Secret) -> Option<u64> {
     let claims: Claims = serde_json::from_slice(&engine.decode(payload).ok()?).ok()?;
     let seconds = claims.exp.as_u64().or_else(|| {
         let seconds = claims.exp.as_f64()?;
-        // Before 1970 is as long ago as 1970 is.
+        // Treat a date before 1970 as 1970: it has expired either way.
         (seconds < END as f64).then_some(seconds.max(0.0) as u64)
     })?;
     (seconds < END).then_some(seconds)
@@ -165,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_jwt() {
+    fn the_expiry_of_a_jwt_is_read() {
         let table = [
             (r#"{"exp":1700000000,"sub":"x"}"#, Some(1_700_000_000)),
             (r#"{"exp":1700000000.9}"#, Some(1_700_000_000)),
@@ -191,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_document() {
+    fn a_user_is_parsed() {
         let body = br#"{"username":"ada","email":"a@x","realname":"Ada","id":7,"oidc_user_meta":{"secret":"canary"}}"#;
         let account = Account::parse(body).unwrap();
         assert_eq!((account.username.as_str(), account.email.as_str()), ("ada", "a@x"));
@@ -216,7 +212,7 @@ mod tests {
         }
 
         #[test]
-        fn no_user_document_panics(body: Vec<u8>, name in "\\PC{0,20}") {
+        fn no_user_panics(body: Vec<u8>, name in "\\PC{0,20}") {
             Account::parse(&body);
             Account::parse(format!("{{\"username\":{name:?}}}").as_bytes());
         }

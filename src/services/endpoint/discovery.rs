@@ -1,4 +1,4 @@
-//! Which services an endpoint has: `assets/config/config.prod.json`.
+//! Discovers the services of an endpoint from `assets/config/config.prod.json`.
 
 use crate::http::{Address, Get, HttpError, HttpErrorKind, below, brief};
 use crate::message::cut;
@@ -10,19 +10,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
 
-/// More services than this are no endpoint's, and would all be asked by `status`.
+/// The maximum number of services. No real endpoint has more, and `status` sends a request to each.
 const MOST: usize = 256;
-/// More entries than this are in no endpoint's document.
+/// The maximum number of entries in a document. No real endpoint has more.
 const MOST_ENTRIES: usize = 1024;
-/// Longest address of a service, in bytes.
+/// The longest URI of a service, in bytes.
 const LONGEST_URI: usize = 2048;
 
-/// A service as its endpoint names it; all text is the endpoint's own.
+/// A service in an endpoint's discovery document. All strings are the endpoint's own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Service {
-    /// The base address, as given: usually `https://…`, but nothing has been checked. Never empty.
+    /// The base URI, as given: usually `https://…`, but not validated. Never empty.
     pub uri: String,
-    /// The OCI registry behind a library.
+    /// The OCI registry of a library.
     pub registry_uri: Option<String>,
 }
 
@@ -34,32 +34,30 @@ pub struct Services {
 }
 
 impl Services {
-    /// The service of this name.
     pub fn get(&self, name: &str) -> Option<&Service> {
         self.by_name.get(name)
     }
 
-    /// All services in the order of their names.
+    /// All services, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Service)> {
         self.by_name.iter().map(|(name, service)| (name.as_str(), service))
     }
 
-    /// How many services there are.
     pub fn len(&self) -> usize {
         self.by_name.len()
     }
 
-    /// A document may name no service at all.
+    /// A document may contain no services.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    /// Why entries of the document are not among the services, a line each, for DEBUG.
+    /// Why entries of the document were ignored, one line each, for DEBUG.
     pub fn skipped(&self) -> &[String] {
         &self.skipped
     }
 
-    /// Adds a service unless one of this name is there; says whether it was added.
+    /// Adds a service if there is none with this name. Returns whether it was added.
     pub(super) fn add(&mut self, name: &str, service: Service) -> bool {
         let free = !self.by_name.contains_key(name);
         if free {
@@ -76,20 +74,20 @@ impl<N: Into<String>> FromIterator<(N, Service)> for Services {
     }
 }
 
-/// Asks `endpoint` (`https://host[:port][/path]`) for its services.
+/// Fetches the services of `endpoint` (`https://host[:port][/path]`).
 ///
 /// # Errors
 ///
-/// When there is no answer, its status is not 200, or it is no service document.
+/// No response, a status other than 200, or a response that is not a discovery document.
 pub async fn fetch(http: &Client, endpoint: &Address) -> Result<Services, HttpError> {
     fetch_within(http, endpoint, http.limits().discovery).await
 }
 
-/// As [`fetch`], with another patience.
+/// Like [`fetch`], with another timeout.
 ///
 /// # Errors
 ///
-/// As [`fetch`].
+/// Those of [`fetch`].
 pub async fn fetch_within(
     http: &Client,
     endpoint: &Address,
@@ -108,33 +106,33 @@ pub async fn fetch_within(
     parse(&response.body).map_err(|what| response.unexpected(what))
 }
 
-/// Reads a service document: a map whose object-valued entries with a string `uri` are services. The
-/// suffix `API` of a key is cut, and `keystore` is `keyserver`.
+/// Parses a discovery document: a JSON object in which each entry that is an object with a string `uri` is a service.
+/// Removes the suffix `API` from the keys and renames `keystore` to `keyserver`.
 ///
 /// # Errors
 ///
 /// One line that says what the text is instead.
 pub fn parse(body: &[u8]) -> Result<Services, String> {
-    // A map of our own, so that the order of the keys, and with it the winner of two keys for one
-    // service, does not depend on how the JSON library is built. Values stay text: a tree of them would
-    // take some fifty times the memory.
+    // Parse into our own map, so that the order of the keys does not depend on how the JSON library is built: if two
+    // keys are for one service, the first one wins. Keep the values as text, because a tree of them would need about
+    // fifty times the memory.
     let document: BTreeMap<String, &RawValue> = serde_json::from_slice(body).map_err(|_| describe(body))?;
     if document.len() > MOST_ENTRIES {
-        return Err(format!("no service document: it has {} entries", document.len()));
+        return Err(format!("not a discovery document: it has {} entries", document.len()));
     }
     let mut services = Services::default();
     for (key, entry) in &document {
         let service = match read_entry(entry) {
             Ok(service) => service,
             Err(why) => {
-                services.skipped.push(format!("\"{}\" is no service: {why}", cut(key)));
+                services.skipped.push(format!("\"{}\" is not a service: {why}", cut(key)));
                 continue;
             }
         };
         let name = service_name(key);
         if !services.add(name, service) {
             services.skipped.push(format!(
-                "\"{0}\" is left out: \"{1}\" is there already",
+                "\"{0}\" is ignored: there is already a \"{1}\"",
                 cut(key),
                 cut(name)
             ));
@@ -142,7 +140,7 @@ pub fn parse(body: &[u8]) -> Result<Services, String> {
     }
     match services.len() {
         0..=MOST => Ok(services),
-        more => Err(format!("no service document: it names {more} services")),
+        more => Err(format!("not a discovery document: it has {more} services")),
     }
 }
 
@@ -153,7 +151,7 @@ fn service_name(key: &str) -> &str {
     }
 }
 
-/// The two values of an entry that matter, of whatever type they are.
+/// The two fields of an entry that are used, of any type.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Entry<'a> {
@@ -165,7 +163,7 @@ struct Entry<'a> {
 
 fn read_entry(entry: &RawValue) -> Result<Service, &'static str> {
     let entry = Some(entry.get()).filter(|text| text.starts_with('{')).ok_or("not an object")?;
-    let entry: Entry = serde_json::from_str(entry).map_err(|_| "one of its keys is there twice")?;
+    let entry: Entry = serde_json::from_str(entry).map_err(|_| "one of its keys is repeated")?;
     let text = |value: Option<&RawValue>| {
         let text: Option<String> = serde_json::from_str(value?.get()).ok();
         text.filter(|text| !text.is_empty())
@@ -173,43 +171,43 @@ fn read_entry(entry: &RawValue) -> Result<Service, &'static str> {
     let uri = text(entry.uri).ok_or("it has no uri")?;
     let registry_uri = text(entry.registry_uri);
     if uri.len().max(registry_uri.as_ref().map_or(0, String::len)) > LONGEST_URI {
-        return Err("its address is too long");
+        return Err("its URI is too long");
     }
     Ok(Service { uri, registry_uri })
 }
 
-/// What a text that is no JSON object is.
+/// Describes text that is not a JSON object.
 fn describe(body: &[u8]) -> String {
     let start = body.trim_ascii_start();
     let what = match serde_json::from_slice::<IgnoredAny>(body) {
         _ if start.is_empty() => "it is empty",
-        _ if start.starts_with(b"<") => "it is a page of HTML",
+        _ if start.starts_with(b"<") => "it is an HTML page",
         Ok(_) if start.starts_with(b"[") => "it is a list",
         Ok(_) => "it is a single value",
         Err(_) if start.starts_with(b"{") => "it is broken JSON",
         Err(_) => "it is not JSON",
     };
-    format!("no service document: {what}")
+    format!("not a discovery document: {what}")
 }
 
-/// The address of `path` below a service.
+/// The URL of `path` below a service.
 ///
 /// # Errors
 ///
-/// [`HttpErrorKind::Setup`] when the endpoint gave the service an address that is none, or of another scheme.
+/// [`HttpErrorKind::Setup`] if the endpoint gave the service an invalid URI or one that is neither http nor https.
 pub fn service_url(service_uri: &str, path: &str) -> Result<Url, HttpError> {
     match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(below(&url, path)),
         _ => {
             let kind = HttpErrorKind::Setup(
-                "the endpoint names this address, which is neither http nor https".to_string(),
+                "the endpoint gave this address, which is neither http nor https".to_string(),
             );
             Err(HttpError::at(redact(service_uri), kind))
         }
     }
 }
 
-/// An address that could not be read, without what may be user and password in it, cut where it is long.
+/// A URI, which may be invalid, for display: without a possible user and password, and truncated if it is long.
 pub(super) fn redact(uri: &str) -> String {
     match (Url::parse(uri), uri.rsplit_once('@')) {
         (Ok(url), _) if url.has_host() => brief(&url),
@@ -229,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_document() {
+    fn a_full_document_is_parsed() {
         let body = r#"{
             "libraryAPI": {"uri": "https://l.example/library", "registryUri": "https://l.example/registry"},
             "keystoreAPI": {"uri": "https://k.example"}, "tokenAPI": {"uri": "https://t.example"},
@@ -246,22 +244,22 @@ mod tests {
         );
         assert_eq!(services.get("keyserver").unwrap().uri, "https://k.example");
         assert_eq!(services.skipped().len(), 7);
-        assert!(services.skipped().contains(&"\"env\" is no service: it has no uri".to_string()));
+        assert!(services.skipped().contains(&"\"env\" is not a service: it has no uri".to_string()));
     }
 
     #[test]
-    fn two_keys_for_one_service() {
+    fn the_first_of_two_keys_for_one_service_is_used() {
         let body = r#"{"keystoreAPI": {"uri": "b"}, "keyserverAPI": {"uri": "a"}, "libraryAPI": {"uri": "d"}, "library": {"uri": "c"}}"#;
         assert_eq!(named(body), [("keyserver".into(), "a".into()), ("library".into(), "c".into())]);
         assert_eq!(parse(body.as_bytes()).unwrap().skipped().len(), 2);
     }
 
     #[test]
-    fn what_is_no_document() {
+    fn invalid_documents_are_described() {
         let table = [
             ("", "it is empty"),
             (" \n", "it is empty"),
-            ("<!doctype html>", "it is a page of HTML"),
+            ("<!doctype html>", "it is an HTML page"),
             ("[]", "it is a list"),
             ("null", "it is a single value"),
             ("\"x\"", "it is a single value"),
@@ -270,14 +268,18 @@ mod tests {
             ("hello", "it is not JSON"),
         ];
         for (body, expected) in table {
-            assert_eq!(parse(body.as_bytes()), Err(format!("no service document: {expected}")), "{body}");
+            assert_eq!(
+                parse(body.as_bytes()),
+                Err(format!("not a discovery document: {expected}")),
+                "{body}"
+            );
         }
         assert!(parse(b"{}").unwrap().is_empty());
         assert!(parse(format!("{{\"a\":{}}}", "[".repeat(100_000)).as_bytes()).is_err());
     }
 
     #[test]
-    fn too_many_services() {
+    fn too_many_services_are_an_error() {
         let entries: Vec<_> = (0..300).map(|n| format!("\"s{n}\":{{\"uri\":\"u\"}}")).collect();
         assert!(parse(format!("{{{}}}", entries.join(",")).as_bytes()).unwrap_err().contains("300 services"));
         let entries: Vec<_> = (0..1025).map(|n| format!("\"s{n}\":0")).collect();
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn entries_that_no_endpoint_has() {
+    fn invalid_entries_are_ignored() {
         let long = "u".repeat(LONGEST_URI + 1);
         let body = format!(
             r#"{{"a":{{"uri":"{long}"}},"b":{{"uri":"b","registryUri":"{long}"}},"c":{{"uri":"1","uri":"2"}},"d":["d"]}}"#
@@ -294,12 +296,12 @@ mod tests {
         assert!(services.is_empty(), "{services:?}");
         let reasons: Vec<_> = services.skipped().iter().filter_map(|line| line.split_once(": ")).collect();
         let reasons: Vec<_> = reasons.into_iter().map(|(_, why)| why).collect();
-        let long = "its address is too long";
-        assert_eq!(reasons, [long, long, "one of its keys is there twice", "not an object"]);
+        let long = "its URI is too long";
+        assert_eq!(reasons, [long, long, "one of its keys is repeated", "not an object"]);
     }
 
     #[test]
-    fn addresses_below() {
+    fn paths_are_appended_to_service_uris() {
         for base in ["https://h:1/a", "https://h:1/a/", "https://h:1/a//?q#f"] {
             assert_eq!(below(&Url::parse(base).unwrap(), "version").as_str(), "https://h:1/a/version");
         }

@@ -1,4 +1,4 @@
-//! Which services of an endpoint are up, and in which version.
+//! Which services of an endpoint are up, and their versions.
 
 use super::discovery::{Service, Services, service_url};
 use crate::http::{Address, Get, HttpError, HttpErrorKind};
@@ -8,25 +8,23 @@ use crate::uri::public;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-/// How many services are asked at the same time.
+/// The maximum number of concurrent requests.
 const AT_ONCE: usize = 64;
 
-/// One service in the table of `status`; name, version and address are the endpoint's own text, cut where it is
-/// long.
+/// One service in the table of `status`. Name, version and URI are the endpoint's own text; long ones are truncated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceState {
     /// The name in title case: `Library`.
     pub service: String,
-    /// As the endpoint gave it, without user info.
+    /// As the endpoint gave it, but without user info.
     pub uri: String,
-    /// Empty where the service is not OK, or has no version to tell.
+    /// Empty if the service is not OK or reports no version.
     pub version: String,
     /// Why the service is not OK.
     pub problem: Option<HttpError>,
 }
 
 impl ServiceState {
-    /// Whether the service is up.
     pub fn is_ok(&self) -> bool {
         self.problem.is_none()
     }
@@ -36,7 +34,7 @@ impl ServiceState {
         if self.is_ok() { "OK" } else { "N/A" }
     }
 
-    /// A row from the outcome of asking for the version.
+    /// Creates a row from the result of the version request.
     pub fn new(name: &str, uri: &str, outcome: Result<String, HttpError>) -> Self {
         let (version, problem) = match outcome {
             Ok(version) => (version, None),
@@ -47,7 +45,7 @@ impl ServiceState {
     }
 }
 
-/// Asks all services at once for their `/version`; the rows are in the order of the names.
+/// Requests `/version` from all services concurrently. The rows are sorted by name.
 pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -> Vec<ServiceState> {
     let mut waiting = services.iter().map(|(name, service)| (name.to_string(), service.clone())).enumerate();
     let mut running = JoinSet::new();
@@ -59,7 +57,7 @@ pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -
         }
         match running.join_next().await {
             Some(Ok((place, row))) => rows[place] = Some(row),
-            // A task only ends like this when it panics, which is a fault of the program.
+            // A task fails only if it panics, which is a bug.
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => return rows.into_iter().flatten().collect(),
         }
@@ -74,7 +72,7 @@ async fn check(http: &Client, name: &str, service: &Service, endpoint: &Address)
     ServiceState::new(name, &service.uri, outcome)
 }
 
-/// Whether a server that told no version is up all the same: it answered below 500. Most keyservers have no
+/// Whether a server that reported no version is still up: it responded with a status below 500. Most keyservers have no
 /// `/version`.
 fn is_up(error: &HttpError) -> bool {
     match &error.kind {
@@ -84,11 +82,12 @@ fn is_up(error: &HttpError) -> bool {
     }
 }
 
-/// The version of the service at `uri`, which `endpoint` named and whose rules hold for it.
+/// The version of the service at `uri`, which is a service of `endpoint`. The request uses the `insecure` setting of
+/// `endpoint`.
 ///
 /// # Errors
 ///
-/// When there is no answer, its status is not 200, or it names no version.
+/// No response, a status other than 200, or a response without a version.
 pub async fn version(http: &Client, uri: &str, endpoint: &Address) -> Result<String, HttpError> {
     let limits = http.limits();
     let to = endpoint.at(service_url(uri, "version")?);
@@ -100,26 +99,26 @@ pub async fn version(http: &Client, uri: &str, endpoint: &Address) -> Result<Str
         limit: limits.version_bytes,
     };
     let response = http.get(get).await?.ok()?;
-    parse_version(&response.body).ok_or_else(|| response.unexpected("the answer names no version"))
+    parse_version(&response.body).ok_or_else(|| response.unexpected("the response contains no version"))
 }
 
-/// Whether the server is up, for one that has no `/version`: it answers below 500.
+/// Checks whether a server without a `/version` is up: it responds with a status below 500.
 ///
 /// # Errors
 ///
-/// When there is no answer, or its status is 500 or more.
+/// No response, or a status of 500 or more.
 pub async fn plain_check(http: &Client, to: &Address) -> Result<(), HttpError> {
     let limits = http.limits();
     let get = Get { to, login: None, accept: None, timeout: limits.version, limit: limits.json_bytes };
     match http.get(get).await {
         Ok(response) if response.status >= 500 => Err(response.failure()),
-        // The page itself does not matter, nor how long it is.
+        // The content and the length of the page do not matter.
         Err(HttpError { kind: HttpErrorKind::TooLarge(_), .. }) | Ok(_) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// The version in `{"data":{"version":…}}`, bounded; `None` where there is none.
+/// The version in `{"data":{"version":…}}`, truncated if it is long; `None` if there is none.
 pub fn parse_version(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -133,7 +132,7 @@ pub fn parse_version(body: &[u8]) -> Option<String> {
     Some(cut(&version).into_owned())
 }
 
-/// Every word with a capital, as Go's `strings.Title` makes it.
+/// Capitalizes every word, like Go's `strings.Title`.
 fn title(name: &str) -> String {
     let mut inside = false;
     let capital = |c: char| {
@@ -149,7 +148,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn versions() {
+    fn versions_are_parsed() {
         assert_eq!(
             parse_version(br#"{"data":{"version":"v1.2.3","apiVersion":"2"}}"#).as_deref(),
             Some("v1.2.3")
@@ -164,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn titles() {
+    fn every_word_is_capitalized() {
         for (name, expected) in
             [("library", "Library"), ("my-own", "My-Own"), ("a_b c", "A_b C"), ("", ""), ("éa", "Éa")]
         {

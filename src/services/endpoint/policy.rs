@@ -1,4 +1,4 @@
-//! Two rules: when a cached discovery document serves, and which service may get a token.
+//! Two rules: when a cached discovery document is used, and which services may get a token.
 
 use super::discovery::{self, Services};
 use crate::http::{Address, HttpError, is_loopback};
@@ -6,34 +6,34 @@ use crate::services::Client;
 use std::time::Duration;
 use url::Url;
 
-/// How long a copy of a discovery document serves without asking.
+/// How long a cached discovery document is used without a request.
 pub(crate) const FRESH: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How a command wants its services.
+/// Whether a command accepts cached services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// As they are now: login and status.
+    /// Always send a request: for login and status.
     Ask,
-    /// A copy younger than [`FRESH`] will do, and an older one when the endpoint does not answer.
+    /// Use a copy younger than [`FRESH`], or an older one if the endpoint does not respond.
     PreferCache,
 }
 
 /// Where services come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// From the endpoint: store them.
+    /// From the endpoint. The caller stores them in the cache.
     Asked,
-    /// From a copy that is young enough.
+    /// From a fresh copy.
     Cached,
-    /// From a copy that is too old, since the endpoint did not answer: say so in a WARNING.
+    /// From an old copy, because the endpoint did not respond. The caller prints a WARNING.
     Stale(HttpError),
 }
 
-/// The services of `endpoint`, from itself or from `copy` with its age, as `freshness` allows.
+/// The services of `endpoint`, from the endpoint or from `copy` (with its age), as `freshness` allows.
 ///
 /// # Errors
 ///
-/// When the endpoint must be asked and its answer is a failure, or there is none and no copy either.
+/// A request was needed and failed. If there was no response, an old copy is used instead.
 pub(crate) async fn obtain(
     http: &Client,
     endpoint: &Address,
@@ -52,35 +52,34 @@ pub(crate) async fn obtain(
     }
 }
 
-/// How well a token is kept on its way to a service.
+/// How exposed a token is in transit to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
-    /// Verified https all the way, or this machine alone.
+    /// Verified https, or loopback.
     None,
-    /// Unverified: others on the network can read or take it. A login says so in a WARNING.
+    /// Plain http or unverified https: others on the network can read the token. A login prints a WARNING.
     Open,
 }
 
-/// Whether `service_uri`, which `endpoint` named, may get the endpoint's token: only over https if the
-/// endpoint is a verified one; anything that it named if it is `--insecure`.
+/// Whether the service at `service_uri`, which `endpoint` gave, may get the endpoint's token. If the endpoint is
+/// `--insecure`, any service may. Otherwise both the endpoint and the service must use https.
 ///
 /// # Errors
 ///
 /// One line that says why not.
 pub(crate) fn may_get_token(endpoint: &Address, service_uri: &str) -> Result<Exposure, String> {
-    let refuse = |why: &str| Err(format!("no token is sent to {}: {why}", discovery::redact(service_uri)));
+    let refuse =
+        |why: &str| Err(format!("refusing to send the token to {}: {why}", discovery::redact(service_uri)));
     let service = match Url::parse(service_uri) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => url,
-        _ => return refuse("this is neither an http nor an https address"),
+        _ => return refuse("it is neither an http nor an https URL"),
     };
     match (endpoint.allows_insecure(), endpoint.url.scheme(), service.scheme()) {
         (true, ..) if is_loopback(&endpoint.url) && is_loopback(&service) => Ok(Exposure::None),
         (true, ..) => Ok(Exposure::Open),
         (false, "https", "https") => Ok(Exposure::None),
-        (false, "https", _) => {
-            refuse("over http others can read it, and the remote was not added with --insecure")
-        }
-        _ => refuse("its endpoint was asked over http without --insecure"),
+        (false, "https", _) => refuse("it uses plain http, and the remote was not added with --insecure"),
+        _ => refuse("its endpoint uses plain http without --insecure"),
     }
 }
 
@@ -89,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_gets_a_token() {
+    fn tokens_are_sent_only_to_allowed_services() {
         let refused: Option<Exposure> = None;
         let table = [
             ("https://e", false, "https://s", Some(Exposure::None)),
@@ -118,10 +117,10 @@ mod tests {
     #[test]
     fn each_refusal_has_its_reason() {
         for (endpoint, insecure, service, reason) in [
-            ("https://e", false, "http://s", "over http others can read it"),
-            ("http://e", false, "https://s", "its endpoint was asked over http without --insecure"),
-            ("https://e", true, "ftp://s", "neither an http nor an https address"),
-            ("https://e", false, "s", "neither an http nor an https address"),
+            ("https://e", false, "http://s", "it uses plain http"),
+            ("http://e", false, "https://s", "its endpoint uses plain http without --insecure"),
+            ("https://e", true, "ftp://s", "neither an http nor an https URL"),
+            ("https://e", false, "s", "neither an http nor an https URL"),
         ] {
             let answer = may_get_token(&Address::new(Url::parse(endpoint).unwrap(), insecure), service);
             let text = answer.unwrap_err();
@@ -130,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn which_servers_are_this_machine() {
+    fn loopback_urls_are_recognized() {
         for (url, expected) in [
             ("http://localhost", true),
             ("http://LOCALHOST:81/x", true),
@@ -153,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reason_shows_no_password() {
+    fn errors_contain_no_password() {
         let reason =
             may_get_token(&Address::new(Url::parse("https://e").unwrap(), false), "http://u:canary@s/x?q")
                 .unwrap_err();

@@ -1,4 +1,4 @@
-//! What an endpoint and its services are asked, and what is made of their answers.
+//! Tests of the requests to an endpoint and its services, with local servers.
 
 use crate::http::tests::*;
 use crate::http::{Address, HttpError, HttpErrorKind};
@@ -40,12 +40,12 @@ fn http() -> Client {
     with(PATIENT)
 }
 
-/// The endpoint, as one that was added with `--insecure`.
+/// The address of an endpoint that was added with `--insecure`.
 fn open(endpoint: &Endpoint) -> Address {
     Address::new(url(&endpoint.url()), true)
 }
 
-/// An endpoint whose services may be asked without protection; it is not asked itself.
+/// An endpoint that allows insecure services. No request is sent to the endpoint itself.
 fn anywhere() -> Address {
     Address::new(url("http://endpoint.invalid"), true)
 }
@@ -64,7 +64,7 @@ fn account(endpoint: &Endpoint) -> Result<Account, HttpError> {
 }
 
 #[test]
-fn discovery() {
+fn services_are_discovered() {
     let endpoint = Endpoint::http();
     let services = discover(&endpoint).unwrap();
     let names: Vec<_> = services.iter().map(|(name, _)| name).collect();
@@ -76,7 +76,7 @@ fn discovery() {
 }
 
 #[test]
-fn discovery_that_fails() {
+fn failed_discovery_is_an_error() {
     let endpoint = Endpoint::http();
     let json = |status, body: &str| Behaviour::Json(status, body.into());
     let table = [
@@ -84,10 +84,10 @@ fn discovery_that_fails() {
         (json(401, ""), "401 Unauthorized"),
         (json(404, r#"{"message":"gone"}"#), "404 Not Found: gone"),
         (json(500, "<html>"), "500 Internal Server Error"),
-        (json(200, "[]"), "no service document: it is a list"),
-        (json(200, ""), "no service document: it is empty"),
-        (Behaviour::Body(200, "text/html", "<html>".into()), "no service document: it is a page of HTML"),
-        (Behaviour::Endless, "the answer is longer than 20000 bytes"),
+        (json(200, "[]"), "not a discovery document: it is a list"),
+        (json(200, ""), "not a discovery document: it is empty"),
+        (Behaviour::Body(200, "text/html", "<html>".into()), "not a discovery document: it is an HTML page"),
+        (Behaviour::Endless, "the response is longer than 20000 bytes"),
     ];
     for (behaviour, expected) in table {
         endpoint.set(DISCOVERY, behaviour);
@@ -96,7 +96,7 @@ fn discovery_that_fails() {
 }
 
 #[test]
-fn a_copy_serves_while_it_is_young_or_nobody_answers() {
+fn a_copy_is_used_while_fresh_or_if_the_endpoint_does_not_respond() {
     let endpoint = Endpoint::http();
     let copy: Services =
         [("library", Service { uri: "copy".into(), registry_uri: None })].into_iter().collect();
@@ -117,11 +117,11 @@ fn a_copy_serves_while_it_is_young_or_nobody_answers() {
     assert!(matches!(origin, Origin::Stale(error) if error.is_no_answer()));
     assert!(get(Freshness::Ask, young).is_err());
     endpoint.set(DISCOVERY, Behaviour::Json(404, String::new()));
-    assert!(get(Freshness::PreferCache, old).is_err(), "an endpoint that is gone has answered");
+    assert!(get(Freshness::PreferCache, old).is_err(), "an endpoint that returns 404 has responded");
 }
 
 #[test]
-fn the_verdict_on_a_token() {
+fn a_token_is_checked() {
     let endpoint = Endpoint::http();
     endpoint.accept_token("canary-token");
     assert_eq!(verdict(&http(), &endpoint), Ok(TokenVerdict::Valid));
@@ -144,7 +144,7 @@ fn the_verdict_on_a_token() {
 }
 
 #[test]
-fn another_server_has_no_say_about_a_token() {
+fn redirects_to_other_servers_are_not_trusted() {
     let (endpoint, abroad) = (Endpoint::http(), Endpoint::http());
     abroad.set("/login", Behaviour::Json(200, r#"{"username":"mallory"}"#.into()));
     for path in [TOKEN_STATUS, IDENTITY] {
@@ -156,7 +156,7 @@ fn another_server_has_no_say_about_a_token() {
 }
 
 #[test]
-fn the_identity() {
+fn the_user_of_a_token_is_read() {
     let endpoint = Endpoint::http();
     assert_eq!(account(&endpoint).unwrap_err().status(), Some(401));
     endpoint.accept_token("canary-token");
@@ -165,14 +165,14 @@ fn the_identity() {
     assert_eq!(account_found.oci_secret.unwrap().expose(), "oci-canary");
     for body in ["<html>canary", "[]", r#"{"oidc_user_meta":"canary"}"#] {
         endpoint.set(IDENTITY, Behaviour::Json(200, body.into()));
-        assert!(error_of(account(&endpoint)).ends_with("the answer is no user document"));
+        assert!(error_of(account(&endpoint)).ends_with("the response does not describe a user"));
     }
 }
 
 #[test]
-fn all_services_are_asked_at_once() {
+fn all_services_are_queried_concurrently() {
     let endpoint = Endpoint::http();
-    // None is answered before all are asked.
+    // No request is answered before all have arrived.
     let gate = Gate::for_all(5);
     for service in ["library", "keystore", "token", "builder", "consent"] {
         endpoint.set(&format!("/{service}/version"), Behaviour::Held(gate.clone()));
@@ -209,17 +209,17 @@ fn services_that_are_down_have_a_reason() {
         .map(|row| (row.status(), row.problem.as_ref().map(|p| p.kind.to_string()).unwrap_or_default()))
         .collect();
     assert_eq!(problems[0], ("N/A", "503 Service Unavailable: later".into()));
-    assert_eq!(problems[1], ("N/A", "the answer names no version".into()));
+    assert_eq!(problems[1], ("N/A", "the response contains no version".into()));
     assert!(problems[2].1.contains("neither http nor https"));
     assert_eq!(problems[3], ("OK", String::new()));
     assert_eq!(problems[4], ("N/A", "timed out after 1.5 s".into()));
-    // The slash at the end of an address is not doubled.
+    // A trailing slash in the URI is not doubled.
     assert_eq!(endpoint.requests_for("/ok/version").len(), 1);
     assert_eq!(rows[3].uri, uri("ok/").uri);
 }
 
 #[test]
-fn many_services_are_asked_in_turns() {
+fn many_services_are_queried_in_batches() {
     let endpoint = Endpoint::http();
     let service = Service { uri: format!("{}/s", endpoint.url()), registry_uri: None };
     let services: Services = (0..150).map(|n| (format!("s{n:03}"), service.clone())).collect();
@@ -229,7 +229,7 @@ fn many_services_are_asked_in_turns() {
 }
 
 #[test]
-fn a_server_without_version() {
+fn a_server_without_a_version_is_checked() {
     let endpoint = Endpoint::http();
     let check = || block_on(plain_check(&http(), &open(&endpoint))).unwrap();
     for behaviour in

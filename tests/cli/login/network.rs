@@ -60,7 +60,7 @@ fn only_a_service_of_the_endpoints_own_security_gets_a_token() {
     world.remote("logout").exits(0);
     for uri in [format!("{}/token", plain.url()), "ftp://x/".into(), "\u{1b}[2J".into()] {
         secure.set_services(&[("tokenAPI", &uri)]);
-        world.pipe(TOKEN).remote(&line).exits(255).says("no token is sent").never_shows("\u{1b}");
+        world.pipe(TOKEN).remote(&line).exits(255).says("refusing to send the token").never_shows("\u{1b}");
         assert!(plain.requests().is_empty());
         assert!(!world.user().contains(TOKEN));
     }

@@ -59,7 +59,7 @@ fn check(input: &[u8]) -> Outcome {
     let services = match parse(input) {
         Ok(services) => services,
         Err(what) => {
-            assert!(what.starts_with("no service document: ") && what.len() < 80, "{what}");
+            assert!(what.starts_with("not a discovery document: ") && what.len() < 80, "{what}");
             return Outcome::refused(&what).and(cached.is_some());
         }
     };
