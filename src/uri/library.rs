@@ -1,37 +1,35 @@
-//! References to images of a library: `library://[host/][[entity/]collection/]container[:tag,…]`, or
-//! `…container@sha256:HEX`, which is `…container:sha256.HEX`.
+//! References to library images: `library://[host/][[entity/]collection/]container[:tag,…]`, or
+//! `…container@sha256:HEX`, which means `…container:sha256.HEX`.
 
 use super::text::{UriError, check_characters, check_host, shown_in_error, split_port};
 use crate::digest::Digest;
 use std::fmt;
 
-/// What stands in front of every reference.
 const SCHEME: &str = "library://";
-/// The tag where none is named.
 const DEFAULT_TAG: &str = "latest";
-/// Longer parts are no name in any library.
+/// The maximum length of a name in any library, in bytes.
 const LONGEST: usize = 255;
 
-/// An image of a library, by its name.
+/// A reference to a library image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LibraryRef {
     host: Option<String>,
-    /// One to three names.
+    /// One to three names: `[[entity/]collection/]container`.
     path: Vec<String>,
     tags: Vec<String>,
 }
 
 impl LibraryRef {
-    /// Whether `text` is a reference to a library, well formed or not.
+    /// Whether `text` starts with `library://`, whether it is valid or not.
     pub fn is_one(text: &str) -> bool {
         text.starts_with(SCHEME)
     }
 
-    /// Reads a reference, with or without its scheme. Up to three names are a path in the library that is
-    /// in use; of four the first is the library's host. `library:///` has an empty host.
+    /// Parses a reference, with or without its scheme. Up to three names are a path in the current library. With four
+    /// names, the first one is the host of the library. `library:///` has an empty host.
     ///
     /// # Errors
-    /// Another scheme, too many names, or a name, tag or host that is none.
+    /// Another scheme, too many names, or an invalid name, tag or host.
     pub fn parse(text: &str) -> Result<Self, UriError> {
         let refuse =
             |why: String| UriError(format!("malformed library reference{}: {why}", shown_in_error(text)));
@@ -45,7 +43,7 @@ impl LibraryRef {
         let host = match names.len() {
             4 if path.is_none() => Some(authority(names.remove(0)).map_err(refuse)?),
             1..=3 => None,
-            _ => return Err(refuse("it has more than host, entity, collection and container".into())),
+            _ => return Err(refuse("it has too many parts (use [HOST/]ENTITY/COLLECTION/CONTAINER)".into())),
         };
         let last = names.pop().unwrap_or_default();
         let (container, tags) = match (last.split_once('@'), last.split_once(':')) {
@@ -58,14 +56,16 @@ impl LibraryRef {
             (_, None) => (last, vec![DEFAULT_TAG.to_string()]),
         };
         names.push(container);
-        // With an `@` in the reference, any part of it may be one of a password.
-        let named = |part: &str| if text.contains('@') { "a part of it".into() } else { format!("{part:?}") };
+        // If the reference contains an `@`, any part of it may belong to a password.
+        let named = |part: &str| if text.contains('@') { String::new() } else { format!(" {part:?}") };
         if let Some(wrong) = names.iter().find(|name| !is_name(name)) {
             let wrong = named(wrong);
-            return Err(refuse(format!("{wrong} is no name: letters, digits and . _ - are, 255 at most")));
+            return Err(refuse(format!(
+                "invalid name{wrong}: use at most 255 letters, digits and . _ -, starting with a letter or digit"
+            )));
         }
         if let Some(wrong) = tags.iter().find(|tag| !is_tag(tag)) {
-            return Err(refuse(format!("{} is no tag", named(wrong))));
+            return Err(refuse(format!("invalid tag{}", named(wrong))));
         }
         let mut tags = tags;
         for tag in &mut tags {
@@ -76,17 +76,17 @@ impl LibraryRef {
         Ok(Self { host, path: names.into_iter().map(String::from).collect(), tags })
     }
 
-    /// `host[:port]` of the library, where the reference names it.
+    /// `host[:port]` of the library, if the reference contains it.
     pub fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 
-    /// Every tag, in its order; never empty.
+    /// All tags in the order of the reference; never empty.
     pub fn tags(&self) -> &[String] {
         &self.tags
     }
 
-    /// The SHA-256 of the image, if the reference names it in place of a tag.
+    /// The SHA-256 of the image, if the reference contains it instead of a tag.
     pub fn sha256(&self) -> Option<Digest> {
         Digest::from_name(&self.tags[0])
     }
@@ -101,19 +101,19 @@ impl LibraryRef {
         format!("{}:{}", self.path(), self.tags[0])
     }
 
-    /// The file that a pull makes where none is named: `container_tag.sif`.
+    /// The default file name of a pull: `container_tag.sif`.
     pub fn file_name(&self) -> String {
         format!("{}_{}.sif", self.path.last().expect("a path is never empty"), self.tags[0])
     }
 
-    /// Entity, collection and container, as a push needs them.
+    /// Entity, collection and container, which a push requires.
     ///
     /// # Errors
-    /// One of them is missing, or is a name that libraries do not take for something new; a digest in place
-    /// of a tag, which a push cannot choose.
+    /// One of them is missing or is a name that libraries do not accept for new objects, or the reference has a digest
+    /// instead of a tag.
     pub fn full(&self) -> Result<[&str; 3], UriError> {
         if self.tags.iter().any(|tag| Digest::from_name(tag).is_some()) {
-            return Err(UriError(format!("\"{self}\" names a digest: an image is pushed to a tag")));
+            return Err(UriError(format!("\"{self}\" contains a digest: push to a tag instead")));
         }
         let [entity, collection, container] = self.path.as_slice() else {
             let text = format!(
@@ -124,7 +124,7 @@ impl LibraryRef {
         for name in &self.path {
             if !is_new_name(name) {
                 return Err(UriError(format!(
-                    "malformed library reference \"{self}\": {name:?} cannot be pushed to: names are of small letters and digits, with single . _ - between them"
+                    "malformed library reference \"{self}\": cannot push to {name:?}: use lower-case letters and digits, with single . _ - between them"
                 )));
             }
         }
@@ -132,7 +132,7 @@ impl LibraryRef {
     }
 }
 
-/// With its scheme and all of its tags.
+/// With the scheme and all tags.
 impl fmt::Display for LibraryRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(SCHEME)?;
@@ -149,7 +149,7 @@ fn authority(text: &str) -> Result<String, String> {
     Ok(text.to_ascii_lowercase())
 }
 
-/// What can stand in the path of a request without being anything else there.
+/// Whether `text` is a valid name, which is safe in the path of a request.
 fn is_name(text: &str) -> bool {
     text.len() <= LONGEST
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
@@ -160,7 +160,7 @@ fn is_tag(text: &str) -> bool {
     is_name(text.strip_prefix('_').unwrap_or(text)) || text == "_"
 }
 
-/// Small letters and digits in groups, one of `. _ -` between two of them.
+/// Whether `text` consists of groups of lower-case letters and digits, separated by single `.`, `_` or `-`.
 fn is_new_name(text: &str) -> bool {
     let small = |group: &str| {
         !group.is_empty() && group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
@@ -174,7 +174,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn references() {
+    fn references_are_parsed() {
         let table = [
             ("library://alpine", None, "alpine:latest", "alpine_latest.sif"),
             ("alpine:3.19", None, "alpine:3.19", "alpine_3.19.sif"),
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn digests() {
+    fn references_with_digests_are_parsed() {
         let digits = "0123456789abcdef".repeat(4);
         let capital = digits.to_uppercase();
         for text in [
@@ -210,7 +210,7 @@ mod tests {
             assert_eq!(parsed.image(), format!("a/b/c:sha256.{digits}"));
             assert_eq!(parsed.file_name(), format!("c_sha256.{digits}.sif"));
             assert_eq!(LibraryRef::parse(&parsed.to_string()), Ok(parsed.clone()));
-            assert!(parsed.full().is_err(), "a push chooses no digest");
+            assert!(parsed.full().is_err(), "a push needs a tag");
         }
         for text in [
             format!("a@sha256:{digits}0"),
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference() {
+    fn invalid_references_are_refused_and_passwords_never_shown() {
         for text in [
             "",
             "library://",
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_pushed_to() {
+    fn a_push_needs_a_full_path_of_valid_names() {
         assert_eq!(LibraryRef::parse("a/b1/c-d.e_f").unwrap().full(), Ok(["a", "b1", "c-d.e_f"]));
         for text in ["c", "b/c", "A/b/c", "a/b--x/c", "a/b/c-", "a/b/c._d"] {
             assert!(LibraryRef::parse(text).unwrap().full().is_err(), "{text:?}");
@@ -282,7 +282,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_shown_reads_as_the_same(text in "(library://)?([a-zA-Z0-9.:]{1,8}/)?([a-zA-Z0-9._-]{1,5}/){0,2}[a-z0-9._-]{1,5}(:[a-z0-9._,-]{1,9})?") {
+        fn displayed_references_are_parsed_back(text in "(library://)?([a-zA-Z0-9.:]{1,8}/)?([a-zA-Z0-9._-]{1,5}/){0,2}[a-z0-9._-]{1,5}(:[a-z0-9._,-]{1,9})?") {
             if let Ok(parsed) = LibraryRef::parse(&text) {
                 prop_assert_eq!(LibraryRef::parse(&parsed.to_string()), Ok(parsed.clone()));
                 prop_assert!(!parsed.file_name().contains('/') && !parsed.file_name().starts_with('.'));

@@ -1,11 +1,11 @@
-//! Addresses of registries and keyservers, with the scheme that says which of the two it is.
+//! URIs of registries and keyservers. The scheme says which of the two it is.
 
 use super::endpoint::EndpointUri;
 use super::text::{UriError, check_characters, cut, shown_in_error};
 use std::fmt;
 use url::Url;
 
-/// What kind of service a scheme names, and how it is spoken to.
+/// The kind of service and the protocol for requests to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceScheme {
     Docker,
@@ -16,37 +16,36 @@ pub enum ServiceScheme {
     Hkps,
 }
 
-/// A registry or a keyserver.
+/// The URI of a registry or a keyserver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceUri {
     scheme: ServiceScheme,
     place: EndpointUri,
-    /// As typed, but for what was dropped, and for registries in small letters: the form that files hold.
+    /// The form for files: as typed, without the ignored parts. In lower case for registries without a path.
     typed: String,
 }
 
-/// A service's address as typed, and what was left out of it.
+/// The URI of a service that a user typed, and the parts that were ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedService {
-    /// The address itself.
     pub uri: ServiceUri,
-    /// Stood there and was dropped: "user info", "query" and "fragment".
+    /// The parts that were present and ignored: "user info", "query" and "fragment".
     pub dropped: Vec<&'static str>,
 }
 
-/// The names that all mean Docker Hub.
+/// The host names of Docker Hub.
 const HUB: [&str; 5] =
     ["docker.io", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com", "www.docker.io"];
 
-/// What an HKP server listens on where nothing else is said.
+/// The default port of HKP.
 const HKP_PORT: u16 = 11371;
 
 impl ServiceUri {
-    /// Reads what a person typed or a file holds: `docker://`, `oras://`, `http(s)://` or `hkp(s)://`, a
-    /// host, a port, a path.
+    /// Parses a URI from a user or a file: `docker://`, `oras://`, `http(s)://` or `hkp(s)://`, followed by
+    /// `host[:port][/path]`.
     ///
     /// # Errors
-    /// Another scheme or none, a port outside 1–65535, blanks, control characters, no host.
+    /// Another scheme or none, a port outside 1–65535, spaces, control characters, or no host.
     pub fn parse(text: &str) -> Result<TypedService, UriError> {
         let refuse = |why: String| UriError(format!("invalid URI{}: {why}", shown_in_error(text)));
         if text.trim().is_empty() {
@@ -55,10 +54,10 @@ impl ServiceUri {
         check_characters(text).map_err(refuse)?;
         let Some((scheme, _)) = text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', '@']))
         else {
-            return Err(refuse("it has no scheme such as docker:// or https://".into()));
+            return Err(refuse("the scheme is missing (such as docker:// or https://)".into()));
         };
         let known = ServiceScheme::parse(scheme).ok_or_else(|| {
-            // With an `@` somewhere behind it, what looks like a scheme may be a part of a password.
+            // If an `@` follows, what looks like a scheme may be part of a password.
             let named = if text.contains('@') { "that" } else { scheme };
             refuse(format!(
                 "{named} transport is not supported, only docker, oras, https, http, hkps and hkp are"
@@ -70,7 +69,7 @@ impl ServiceUri {
         let mut place = EndpointUri::parse_rest(rest, &mut dropped).map_err(refuse)?;
         let authority_end = rest.find('/').unwrap_or(rest.len());
         let kept = rest[..authority_end].rfind('@').map_or(rest, |at| &rest[at + 1..]);
-        // A registry is its host: every spelling of it is stored as one.
+        // A registry is identified by its host, so all spellings are stored in the same form.
         let typed = match known {
             ServiceScheme::Docker | ServiceScheme::Oras if place.path.is_empty() => {
                 place.host = place.host();
@@ -81,43 +80,42 @@ impl ServiceUri {
         Ok(TypedService { uri: Self { scheme: known, place, typed }, dropped })
     }
 
-    /// `None` for what a file holds and no request could be sent to.
+    /// Parses a URI from a file. `None` if it is unusable for requests.
     pub fn from_stored(text: &str) -> Option<Self> {
         Self::parse(text).ok().map(|typed| typed.uri)
     }
 
-    /// The scheme that it was typed with.
     pub fn scheme(&self) -> ServiceScheme {
         self.scheme
     }
 
-    /// A registry; a keyserver otherwise.
+    /// Whether this is a registry. Otherwise it is a keyserver.
     pub fn is_registry(&self) -> bool {
         matches!(self.scheme, ServiceScheme::Docker | ServiceScheme::Oras)
     }
 
-    /// Whether it is Docker Hub, under any of its names.
+    /// Whether this is Docker Hub, under any of its host names.
     pub fn is_docker_hub(&self) -> bool {
         self.is_registry() && HUB.contains(&self.authority().trim_end_matches(":443"))
     }
 
-    /// `host[:port]`, lower case.
+    /// `host[:port]` in lower case.
     pub fn authority(&self) -> String {
         self.place.authority()
     }
 
-    /// Whether a port was typed.
+    /// Whether the URI contains a port.
     pub fn has_port(&self) -> bool {
         self.place.port.is_some()
     }
 
-    /// The path: empty, or with a leading and without a trailing slash.
+    /// Empty, or with a leading and without a trailing slash.
     pub fn path(&self) -> &str {
         &self.place.path
     }
 
-    /// The address for requests to a keyserver, its path included, or to the root of a registry, which is
-    /// asked over http where `http` says so. Docker Hub's registry has a host of its own.
+    /// The URL for requests: of a keyserver including its path, or of the root of a registry. `http` selects http for a
+    /// registry. Docker Hub's registry has its own host name.
     pub fn url(&self, http: bool) -> Url {
         let (scheme, default) = match self.scheme {
             ServiceScheme::Hkp => ("http", Some(HKP_PORT)),
@@ -127,17 +125,17 @@ impl ServiceUri {
             ServiceScheme::Docker | ServiceScheme::Oras => ("https", None),
         };
         if self.is_docker_hub() {
-            return Url::parse("https://registry-1.docker.io/").expect("it is an address");
+            return Url::parse("https://registry-1.docker.io/").expect("a valid URL");
         }
         let port = self.place.port.or(default).map(|port| format!(":{port}")).unwrap_or_default();
-        // A keyserver's address is asked as it was typed, with its last slash.
+        // Keep the trailing slash of a keyserver's URI, as typed.
         let slash = if self.typed.ends_with('/') && !self.path().is_empty() { "/" } else { "" };
         let path = if self.is_registry() { String::new() } else { format!("{}{slash}", self.path()) };
         Url::parse(&format!("{scheme}://{}{port}{path}", self.place.host)).expect("checked by check_host")
     }
 
-    /// Whether both name the same server: the same scheme once hkp is http and hkps is https, host without
-    /// case, and port. A registry is the same one for docker and oras, and Docker Hub under all its names.
+    /// Whether both are the same server: they have the same scheme (hkp counts as http, hkps as https), host (ignoring
+    /// case) and port. `docker` and `oras` count as the same scheme, and all host names of Docker Hub as the same host.
     pub fn same_server(&self, other: &Self) -> bool {
         let (a, b) = (self.url(false), other.url(false));
         self.is_registry() == other.is_registry()
@@ -147,14 +145,14 @@ impl ServiceUri {
     }
 }
 
-/// Whether a service at this address, as a file holds it or a server names it, is spoken to over plain http:
-/// it is never shown as secure. Nothing is sent to what is no address.
+/// Whether the service at this URI, from a file or a server, uses plain http, so that it must not be displayed as
+/// secure. False for an invalid URI, to which no request is sent.
 pub fn is_plain_http(address: &str) -> bool {
     let scheme = address.split_once("://").map(|(scheme, _)| ServiceScheme::parse(scheme));
     matches!(scheme, Some(Some(ServiceScheme::Http | ServiceScheme::Hkp)))
 }
 
-/// As typed.
+/// The form for files.
 impl fmt::Display for ServiceUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.typed)
@@ -184,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_of_requests() {
+    fn uris_become_request_urls() {
         for (typed, expected) in [
             ("https://Keys.example.com/", "https://keys.example.com/"),
             ("hkp://k.example.com", "http://k.example.com:11371/"),
@@ -204,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_server_in_other_words() {
+    fn equivalent_uris_are_the_same_server() {
         let same = |a: &str, b: &str| uri(a).same_server(&uri(b));
         for (a, b) in [
             ("hkp://k", "http://K:11371/x"),
@@ -227,14 +225,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_kept_is_named() {
+    fn ignored_parts_are_reported() {
         let typed = ServiceUri::parse("https://ada:pw@k.example.com/p@q?x#y").unwrap();
         assert_eq!(typed.uri.to_string(), "https://k.example.com/p@q");
         assert_eq!(typed.dropped, ["fragment", "query", "user info"]);
     }
 
     #[test]
-    fn bad_addresses_are_refused_and_never_leak() {
+    fn invalid_uris_are_refused_and_passwords_never_shown() {
         for text in [
             "",
             "  ",
@@ -256,7 +254,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics_and_what_is_stored_is_read_back(text in "(docker|oras|https?|hkps?)://.{0,40}") {
+        fn no_text_panics_and_stored_uris_are_read_back(text in "(docker|oras|https?|hkps?)://.{0,40}") {
             if let Ok(typed) = ServiceUri::parse(&text) {
                 let _ = typed.uri.url(true);
                 proptest::prop_assert_eq!(ServiceUri::from_stored(&typed.uri.to_string()), Some(typed.uri));

@@ -64,7 +64,7 @@ fn a_digest_allows_no_other_image() {
     fs::write(world.home().join("x.sif"), &image).unwrap();
     let push =
         format!("push -U {} library://lab/tools/blast@sha256:{hash}", world.home().join("x.sif").display());
-    run(&world, &push).exits(255).says("an image is pushed to a tag");
+    run(&world, &push).exits(255).says("push to a tag instead");
     let delete = format!("delete --force library://lab/tools/blast@sha256:{hash}");
     run(&world, &delete).exits(0).says(&format!("lab/tools/blast:sha256.{hash} (amd64) deleted"));
 }
