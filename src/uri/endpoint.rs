@@ -1,43 +1,42 @@
-//! Addresses of endpoints.
+//! URIs of endpoints.
 
 use super::text::{UriError, check_characters, check_host, cut, public, shown_in_error, split_port};
 use std::fmt;
 use url::Url;
 
-/// The address of an endpoint: host, port and path. Whether it is http or https is not part of it: the
-/// files keep that apart, as `Insecure`.
+/// The URI of an endpoint: host, port and path. It does not include the scheme: files store that separately, as
+/// `Insecure`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointUri {
-    /// As typed: case and IDN kept, IPv6 literals in their brackets.
+    /// As typed, with its case and IDN form. IPv6 literals are in brackets.
     pub(super) host: String,
     pub(super) port: Option<u16>,
-    /// Clean: empty, or with a leading and without a trailing slash.
+    /// Normalized: empty, or with a leading and without a trailing slash.
     pub(super) path: String,
 }
 
-/// The scheme that an address was typed with.
+/// The scheme that was typed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     Http,
     Https,
 }
 
-/// An address as typed, and what was left out of it.
+/// A URI that a user typed, and the parts that were ignored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TypedUri {
-    /// The address itself.
     pub uri: EndpointUri,
     /// `None` for a bare `host[:port][/path]`.
     pub scheme: Option<Scheme>,
-    /// Stood there and was dropped: "user info", "query" and "fragment".
+    /// The parts that were present and ignored: "user info", "query" and "fragment".
     pub dropped: Vec<&'static str>,
 }
 
 impl EndpointUri {
-    /// Reads what a person typed: `https://…`, `http://…` or a bare `host[:port][/path]`.
+    /// Parses what a user typed: `https://…`, `http://…` or a bare `host[:port][/path]`.
     ///
     /// # Errors
-    /// Another scheme, a port outside 1–65535, blanks, control characters, no host.
+    /// Another scheme, a port outside 1–65535, spaces, control characters, or no host.
     pub fn parse_typed(text: &str) -> Result<TypedUri, UriError> {
         let refuse = |why: String| UriError(format!("invalid URI{}: {why}", shown_in_error(text)));
         if text.is_empty() {
@@ -47,14 +46,14 @@ impl EndpointUri {
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if !scheme.contains(['/', '?', '#', '@']) => {
                 let known = Scheme::parse(scheme).ok_or_else(|| {
-                    // With an `@` somewhere behind it, this may be a part of a password.
-                    let named = if text.contains('@') { "that".into() } else { format!("{scheme:?}") };
-                    refuse(format!("{named} is no scheme of an endpoint, only https and http are"))
+                    // If an `@` follows, this may be part of a password.
+                    let named = if text.contains('@') { String::new() } else { format!(" {scheme:?}") };
+                    refuse(format!("unsupported scheme{named} (use https or http)"))
                 })?;
                 (Some(known), rest)
             }
             _ if is_short_of_slashes(text) => {
-                return Err(refuse("two slashes belong after the colon, as in https://HOST".into()));
+                return Err(refuse("the two slashes after the colon are missing (https://HOST)".into()));
             }
             _ => (None, text.strip_prefix("//").unwrap_or(text)),
         };
@@ -65,7 +64,7 @@ impl EndpointUri {
         Ok(TypedUri { uri, scheme, dropped })
     }
 
-    /// Reads what stands behind the scheme and before query and fragment.
+    /// Parses the part between the scheme and the query or fragment.
     pub(super) fn parse_rest(rest: &str, dropped: &mut Vec<&'static str>) -> Result<Self, String> {
         let (authority, path) = match rest.find('/') {
             Some(slash) => rest.split_at(slash),
@@ -81,31 +80,31 @@ impl EndpointUri {
         let (host, port) = split_port(authority)?;
         check_host(host)?;
         if path.contains('\\') {
-            return Err("a backslash is not allowed".into());
+            return Err("backslashes are not allowed".into());
         }
         Ok(Self { host: host.to_string(), port, path: clean_path(path) })
     }
 
-    /// Reads what a file holds: every form that a real program or this one stores. `None` for an empty
-    /// text (what Apptainer's `add` makes of `host:port`) and for one that no request could be sent to.
+    /// Parses a URI from a file, in any form that Apptainer, SingularityCE or this program stores. `None` if it is
+    /// empty (Apptainer's `add` stores `host:port` like that) or unusable for requests.
     pub fn from_stored(text: &str) -> Option<Self> {
         Self::parse_typed(text).ok().map(|typed| typed.uri)
     }
 
-    /// The form for the file: `host[/path]`, or `//host:port[/path]` with a port or an IPv6 literal. Both
-    /// real programs read it as meant; `host:port`, which their own `add` stores, they cannot use.
+    /// The form for files: `host[/path]`, or `//host:port[/path]` with a port or an IPv6 literal. Both real programs
+    /// read these forms correctly. They cannot use the `host:port` that their own `add` stores.
     pub fn stored(&self) -> String {
         let slashes = if self.port.is_some() || self.host.starts_with('[') { "//" } else { "" };
         format!("{slashes}{self}")
     }
 
-    /// The address for requests.
+    /// The URL for requests.
     pub fn url(&self, insecure: bool) -> Url {
         let scheme = if insecure { "http" } else { "https" };
         Url::parse(&format!("{scheme}://{self}")).expect("checked by check_host")
     }
 
-    /// Whether both name the same scheme, host, port and path, whatever the spelling.
+    /// Whether both have the same scheme, host, port and path after normalization.
     pub fn same_place(&self, insecure: bool, other: &Self, other_insecure: bool) -> bool {
         let (a, b) = (self.url(insecure), other.url(other_insecure));
         a.scheme() == b.scheme()
@@ -114,24 +113,24 @@ impl EndpointUri {
             && a.path().trim_end_matches('/') == b.path().trim_end_matches('/')
     }
 
-    /// The host alone, lower case, IPv6 literals in their brackets.
+    /// The host in lower case. IPv6 literals are in brackets.
     pub fn host(&self) -> String {
         self.host.to_lowercase()
     }
 
-    /// Host and port alone, lower case, as `<PREFIX>TOKEN_HOST` is compared with.
+    /// `host[:port]` in lower case. `<PREFIX>TOKEN_HOST` is compared with it.
     pub fn authority(&self) -> String {
         let host = self.host();
         self.port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"))
     }
 
-    /// Whether this is the host that Apptainer ships as its default, which serves nothing.
+    /// Whether this is the default endpoint of Apptainer, `cloud.apptainer.org`, which offers no services.
     pub fn is_cloud_apptainer(&self) -> bool {
         self.host.eq_ignore_ascii_case("cloud.apptainer.org") && self.port.is_none_or(|port| port == 443)
     }
 }
 
-/// `host[:port][/path]`: the form for people.
+/// `host[:port][/path]`, for display.
 impl fmt::Display for EndpointUri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.host)?;
@@ -142,8 +141,8 @@ impl fmt::Display for EndpointUri {
     }
 }
 
-/// How the stored address of an endpoint is shown: without slashes and scheme. One without a meaning is shown
-/// as it is, but for user info.
+/// The stored URI of an endpoint for display: without the scheme and leading slashes. An invalid one is displayed
+/// unchanged, except that user info is removed.
 pub fn shown(stored: &str) -> String {
     EndpointUri::from_stored(stored).map_or_else(|| public(stored).into_owned(), |uri| uri.to_string())
 }
@@ -158,14 +157,14 @@ impl Scheme {
     }
 }
 
-/// `https:HOST` and `https:/HOST`; a host of that name with a port is none.
+/// Whether `text` is `https:HOST` or `https:/HOST`. A port after the colon means that `https` is a host name.
 fn is_short_of_slashes(text: &str) -> bool {
     let (scheme, rest) = text.split_once(':').unwrap_or_default();
     Scheme::parse(scheme).is_some() && !rest.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Resolves `//`, `.` and `..`, and drops the trailing slash. Percent-encoding and case stay: they may
-/// mean something to the server.
+/// Resolves `//`, `.` and `..`, and removes the trailing slash. Keeps percent-encoding and case, because they may
+/// matter to the server.
 fn clean_path(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -189,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn typed_addresses_are_stored_as_the_real_programs_can_use_them() {
+    fn typed_uris_are_stored_in_forms_that_the_real_programs_accept() {
         for (typed, expected) in [
             ("https://d.example.com/", "d.example.com"),
             ("d.example.com", "d.example.com"),
@@ -210,14 +209,14 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_stored_is_named() {
+    fn ignored_parts_are_reported() {
         let typed = EndpointUri::parse_typed("https://ada:pw@h.example.com/p?x=1#y").unwrap();
         assert_eq!(typed.uri.stored(), "h.example.com/p");
         assert_eq!(typed.dropped, ["fragment", "query", "user info"]);
     }
 
     #[test]
-    fn bad_addresses_are_refused_and_never_leak() {
+    fn invalid_uris_are_refused_and_passwords_never_shown() {
         for text in [
             "",
             " ",
@@ -247,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_place_in_other_words() {
+    fn equivalent_uris_are_the_same_place() {
         let same = |a: &str, ai, b: &str, bi| {
             EndpointUri::from_stored(a).unwrap().same_place(ai, &EndpointUri::from_stored(b).unwrap(), bi)
         };

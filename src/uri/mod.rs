@@ -1,4 +1,4 @@
-//! Names and addresses, parsed at the edge: below this module nobody splits a string at a colon.
+//! Parsers for remote names, URIs and image references. Other modules must not parse them themselves.
 
 mod endpoint;
 mod library;
@@ -12,7 +12,7 @@ pub use name::RemoteName;
 pub use service::{ServiceScheme, ServiceUri, TypedService, is_plain_http};
 pub use text::{UriError, may_hold_password, public};
 
-/// Whether `text` looks like the address of a service (a registry or keyserver) rather than a name.
+/// Whether `text` looks like the URI of a service (a registry or keyserver) rather than a name.
 pub fn is_service(text: &str) -> bool {
     text.contains("://")
 }

@@ -3,36 +3,35 @@
 use super::text::{UriError, may_hold_password, reads_as_user_info};
 use std::fmt;
 
-/// The name of a remote: not blank, no control characters, no `://`, no leading dash.
+/// The name of a remote. It is not blank and has no control characters, no `://` and no leading dash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RemoteName(String);
 
 impl RemoteName {
-    /// Checks `text` as a name to be *added*. Names that a file already holds are taken as they are.
+    /// Checks the name of a *new* remote. Names in existing files are not checked.
     ///
     /// # Errors
-    /// The rule that the text breaks.
+    /// The rule that the name violates.
     pub fn parse(text: &str) -> Result<Self, UriError> {
         let rule = if text.trim().is_empty() {
-            "a remote needs a name that is not blank"
+            "names cannot be blank"
         } else if text.chars().any(char::is_control) {
-            "a remote's name cannot hold control characters"
+            "names cannot contain control characters"
         } else if text.contains("://") {
-            "a remote's name cannot hold \"://\": it would read as an address"
+            "names cannot contain \"://\": it would look like a URI"
         } else if reads_as_user_info(text) {
-            "a remote's name cannot read as user info (\"USER:PASSWORD@HOST\")"
+            "names cannot look like a login (\"USER:PASSWORD@HOST\")"
         } else if text.starts_with('-') {
-            "a remote's name cannot begin with \"-\": it would read as an option"
+            "names cannot start with \"-\": it would look like an option"
         } else {
             return Ok(Self(text.to_string()));
         };
-        // Whoever swaps name and address may have typed a password here.
+        // If the user swapped name and URI, this text may contain a password.
         let shown =
             if text.contains('@') || may_hold_password(text) { String::new() } else { format!(" {text:?}") };
         Err(UriError(format!("invalid name{shown}: {rule}")))
     }
 
-    /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names() {
+    fn invalid_names_are_refused_and_passwords_never_shown() {
         assert!(RemoteName::parse("My-Cloud_1").is_ok());
         assert!(RemoteName::parse("ada@lab").is_ok());
         for bad in ["", "  ", "a\nb", "x://y", "-x", "a\u{9b}"] {

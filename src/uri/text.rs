@@ -1,10 +1,10 @@
-//! What all names and addresses share: the characters, hosts and ports that they may have, and how they are shown.
+//! Shared code of the URI parsers: checks of characters, hosts and ports, and removal of passwords for display.
 
 use std::borrow::Cow;
 use std::fmt;
 use url::Url;
 
-/// Why a name or an address was refused. Never holds what stood before an `@`: it may be a password.
+/// Why a name or URI was rejected. Never contains the text before an `@`, which may be a password.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UriError(pub(super) String);
 
@@ -16,8 +16,8 @@ impl fmt::Display for UriError {
 
 impl std::error::Error for UriError {}
 
-/// How any address from a file, an argument, a server or a variable is shown: without user info, which may
-/// be a password. It need not be valid, so in doubt more is left out.
+/// A URI from a file, an argument, a server or a variable, for display: without user info, which may contain a
+/// password. The URI may be invalid; in doubt, more is removed.
 pub fn public(address: &str) -> Cow<'_, str> {
     let is_scheme = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     let start = match address.split_once("://") {
@@ -35,13 +35,13 @@ pub fn public(address: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{rest}", &address[..start]))
 }
 
-/// What follows the user info in `rest`, an address without its scheme; `None` for one that has none.
+/// The text after the user info in `rest`, a URI without its scheme; `None` if there is no user info.
 fn behind_user_info(rest: &str) -> Option<&str> {
     let end = rest.find(['/', '\\', '?', '#']).unwrap_or(rest.len());
     if let Some(at) = rest[..end].rfind('@') {
         return Some(&rest[at + 1..]);
     }
-    // `ada:pa/ss@host` is no valid address, and `host:443/a@b` is one.
+    // `ada:pa/ss@host` is not a valid URI and contains a password; `host:443/a@b` is valid and contains none.
     let at = rest.rfind('@')?;
     let has_password = match split_port(&rest[..end]) {
         Ok(_) => rest[end..at].contains(':') && !rest[..end].contains('.'),
@@ -50,29 +50,29 @@ fn behind_user_info(rest: &str) -> Option<&str> {
     has_password.then_some(&rest[at + 1..])
 }
 
-/// Whether `text` reads as user info before a host (`ada:pw@host`).
+/// Whether `text` looks like user info before a host (`ada:pw@host`).
 pub(super) fn reads_as_user_info(text: &str) -> bool {
     text.rsplit_once('@').is_some_and(|(before, _)| before.contains(':'))
 }
 
-/// Whether `text`, which is meant to be a name, may hold a password, so that no message repeats it.
+/// Whether `text`, which should be a name, may contain a password and must not be quoted in messages.
 pub fn may_hold_password(text: &str) -> bool {
     text.contains("://") || reads_as_user_info(text)
 }
 
-/// How a refused address is shown: one with an `@` may hold a password, so no message repeats it.
+/// A rejected URI for error messages. Empty if it contains an `@`, because it may contain a password.
 pub(super) fn shown_in_error(text: &str) -> String {
     if text.contains('@') { String::new() } else { format!(" {text:?}") }
 }
 
 pub(super) fn check_characters(text: &str) -> Result<(), String> {
     match text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        true => Err("blanks and control characters are not allowed".into()),
+        true => Err("spaces and control characters are not allowed".into()),
         false => Ok(()),
     }
 }
 
-/// Cuts `text` at the first `mark` and notes `what` was there.
+/// Truncates `text` at the first `mark`. If there is one, adds `what` to `dropped`.
 pub(super) fn cut<'a>(
     text: &'a str,
     mark: char,
@@ -88,11 +88,11 @@ pub(super) fn cut<'a>(
     }
 }
 
-/// Splits `host[:port]`, brackets of IPv6 literals respected.
+/// Splits `host[:port]`. The host may be an IPv6 literal in brackets.
 pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let after_bracket = authority.rfind(']').map_or(0, |at| at + 1);
     if authority.starts_with('[') && after_bracket == 0 {
-        return Err("the bracket of the IPv6 address is not closed".into());
+        return Err("the IPv6 address has no closing bracket".into());
     }
     let Some(colon) = authority[after_bracket..].find(':') else {
         return Ok((authority, None));
@@ -104,21 +104,21 @@ pub(super) fn split_port(authority: &str) -> Result<(&str, Option<u16>), String>
         Some(number) if number > 0 => Ok((host, Some(number))),
         _ if digits.is_empty() => Err("the port after the colon is missing".into()),
         _ if digits.contains(':') => Err("an IPv6 address needs brackets, as in [::1]".into()),
-        _ => Err("a port is a number from 1 to 65535".into()),
+        _ => Err("the port must be a number from 1 to 65535".into()),
     }
 }
 
-/// A host that `url` takes, without the characters that would change what it means.
+/// Checks that `url` accepts the host, and that it has no characters that would change the meaning of the URL.
 pub(super) fn check_host(host: &str) -> Result<(), String> {
     if host.is_empty() {
-        return Err("there is no host in it".into());
+        return Err("the host is missing".into());
     }
     if host.contains(['%', '\\', '@', '?', '#']) {
-        return Err("that host name is not valid".into());
+        return Err("the host name is not valid".into());
     }
     match Url::parse(&format!("https://{host}/")) {
         Ok(url) if url.host_str().is_some() => Ok(()),
-        _ => Err("that host name is not valid".into()),
+        _ => Err("the host name is not valid".into()),
     }
 }
 
@@ -128,7 +128,7 @@ mod tests {
     use crate::uri::{EndpointUri, RemoteName, shown};
 
     #[test]
-    fn addresses_are_shown_without_user_info() {
+    fn uris_are_displayed_without_user_info() {
         for (address, expected) in [
             ("https://ada:pw@h.example.com/x", "https://h.example.com/x"),
             ("https://pw@h", "https://h"),
@@ -155,7 +155,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_text_panics_and_what_is_stored_is_read_back(text in ".{0,60}") {
+        fn no_text_panics_and_stored_uris_are_read_back(text in ".{0,60}") {
             if let Ok(typed) = EndpointUri::parse_typed(&text) {
                 let _ = typed.uri.url(false);
                 proptest::prop_assert_eq!(EndpointUri::from_stored(&typed.uri.stored()), Some(typed.uri));
