@@ -1,4 +1,4 @@
-//! From a source into a file.
+//! Downloads a source into a file.
 
 use super::retry::{Patience, TRIES};
 use super::{Hasher, Progress, Speed, Storage, TransferError};
@@ -16,48 +16,46 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use url::Url;
 
-/// A server that sends fewer bytes than this at a time, where more were asked for, is not borne.
+/// The minimum size of a partial response, in bytes. A server that sends less when more was requested is an error.
 const LEAST: u64 = 64 << 10;
 
-/// An image on its way down.
+/// The download of an image.
 pub(crate) struct Download<'a> {
-    /// Where it comes from.
     pub source: &'a Source,
-    /// How many bytes are asked for at once.
+    /// The number of bytes per request.
     pub part_size: u64,
-    /// How many parts side by side.
+    /// The number of parts that are downloaded concurrently.
     pub at_once: usize,
     /// Empty, open for reading and writing.
     pub file: &'a Arc<File>,
-    /// How fast it has to go.
+    /// Measures the speed and enforces the minimum.
     pub speed: Speed,
-    /// How many bytes are free where the file is, if that is known.
+    /// The free space on the file system of the file in bytes, if known.
     pub room: Option<u64>,
-    /// Hears of each piece.
     pub progress: &'a Progress,
-    /// Hears of what is tried again.
+    /// For messages about retries.
     pub talk: &'a Talk,
-    /// What has been said of where the bytes lie.
+    /// For a warning if the storage uses http.
     pub storage: Storage,
 }
 
-/// What the parts share.
+/// The shared state of the parts.
 struct Parts<'a> {
     download: &'a Download<'a>,
     hasher: &'a Hasher,
-    /// Where the bytes really are; may become another when that address is no longer valid.
+    /// The URL of the bytes after redirects. Replaced when it expires.
     address: RefCell<Url>,
     total: u64,
-    /// Where the next part begins.
+    /// The start of the next part.
     next: Cell<u64>,
 }
 
 impl Download<'_> {
-    /// Fills the file; returns its length and its SHA-256.
+    /// Downloads the file. Returns its length and its SHA-256.
     ///
     /// # Errors
     ///
-    /// The server does not send what it should, tries and all, or the file cannot be written.
+    /// The download fails, even after retries, or the file cannot be written.
     pub(crate) async fn run(&self) -> Result<(u64, Digest), TransferError> {
         tokio::select! {
             result = self.whole() => result,
@@ -85,7 +83,7 @@ impl Download<'_> {
         Ok((total, hasher.finish(total)?))
     }
 
-    /// The first answer, and how long the image is, where that is known.
+    /// The first response, and the length of the image, if known.
     async fn begin(&self) -> Result<(Stream, Option<u64>), HttpError> {
         let range = 0..self.part_size;
         let first = self.open(&self.source.address.url, range.clone()).await?;
@@ -100,17 +98,19 @@ impl Download<'_> {
         Ok((first, total))
     }
 
-    /// Refuses what does not fit, where only the server that sends the bytes says how long the image is.
+    /// Checks the free space if the length of the image was not known before the download.
     fn require_room(&self, total: Option<u64>) -> io::Result<()> {
         match (total, self.room) {
             (Some(needed), Some(room)) if self.source.size.is_none() && needed > room => {
-                Err(io::Error::other(format!("the image has {needed} bytes, and there is room for {room}")))
+                Err(io::Error::other(format!(
+                    "not enough space: the image has {needed} bytes, but only {room} are free"
+                )))
             }
             _ => Ok(()),
         }
     }
 
-    /// Whether an image whose length nobody tells has grown too long: a part of the free space is left to others.
+    /// Whether an image of unknown length has become too long. Part of the free space is left for others.
     fn fills_the_disk(&self, length: u64, total: Option<u64>) -> bool {
         const KEPT_PERCENT: u64 = 5;
         total.is_none() && self.room.is_some_and(|room| length > room - room / 100 * KEPT_PERCENT)
@@ -120,7 +120,7 @@ impl Download<'_> {
         Patience::new(self.source.pause, self.talk, self.progress)
     }
 
-    /// Waits before another try; the speed counts anew from there.
+    /// Waits before a retry, and then restarts the measurement of the speed.
     async fn wait(&self, patience: &mut Patience<'_>, error: HttpError) -> Result<(), HttpError> {
         let waited = patience.wait(error).await;
         self.speed.restart();
@@ -133,15 +133,15 @@ impl Download<'_> {
         Ok(stream)
     }
 
-    /// Checks what a 206 says of itself against what was asked for, and what is known of the whole.
+    /// Checks the headers of a 206 against the request and the known length. Returns the length of the image.
     fn check(&self, stream: &Stream, asked: &Range<u64>, total: Option<u64>) -> Result<u64, HttpError> {
         let Some(found) = stream.content_range else {
-            return Err(stream.broken("the server sends a part and does not say which"));
+            return Err(stream.broken("the server sent a part without saying which one (no Content-Range)"));
         };
         let length = found.last - found.first + 1;
         if found.first != asked.start || found.last >= asked.end {
             return Err(stream.broken(format!(
-                "the server sends bytes {}-{} where {}-{} were asked for",
+                "the server sent bytes {}-{}, but {}-{} were requested",
                 found.first,
                 found.last,
                 asked.start,
@@ -149,16 +149,16 @@ impl Download<'_> {
             )));
         }
         if stream.length.is_some_and(|told| told != length) {
-            return Err(stream.broken("the server's length is not that of the part it sends"));
+            return Err(stream.broken("the server's Content-Length does not match its Content-Range"));
         }
         let whole = found.total.or(total).or(self.source.size);
-        let whole = whole.ok_or_else(|| stream.broken("nobody tells how long the image is"))?;
+        let whole = whole.ok_or_else(|| stream.broken("the length of the image is unknown"))?;
         self.check_total(stream, whole)?;
         if total.is_some_and(|total| total != whole) {
-            return Err(stream.broken(format!("the image is {whole} bytes now, and was not before")));
+            return Err(stream.broken(format!("the length of the image has changed to {whole} bytes")));
         }
         if length < LEAST && found.last + 1 < asked.end.min(whole) {
-            return Err(stream.broken(format!("the server sends only {length} bytes of a part")));
+            return Err(stream.broken(format!("the server sent only {length} bytes of a part")));
         }
         Ok(whole)
     }
@@ -166,7 +166,7 @@ impl Download<'_> {
     fn check_total(&self, stream: &Stream, whole: u64) -> Result<(), HttpError> {
         match self.source.size {
             Some(size) if size != whole => Err(stream.broken(format!(
-                "the server has {whole} bytes, the image has {size} by the {}'s description",
+                "the server has {whole} bytes, but the {} says that the image has {size}",
                 self.source.server
             ))),
             _ => Ok(()),
@@ -187,7 +187,8 @@ impl Download<'_> {
         Ok(total)
     }
 
-    /// One stream from the beginning. Where it breaks it goes on, if need be over what is there already.
+    /// Downloads the image in one response. If it is interrupted, resumes there, or skips the existing bytes of a new
+    /// response.
     async fn in_one(
         &self,
         first: Stream,
@@ -200,7 +201,7 @@ impl Download<'_> {
         loop {
             let error = match self.pour(&mut stream, &mut at, &mut skip, total, hasher).await {
                 Ok(()) if total.is_none_or(|total| at == total) => return Ok(at),
-                Ok(()) => stream.broken(format!("the server ended after {at} bytes")),
+                Ok(()) => stream.broken(format!("the server stopped after {at} bytes")),
                 Err(TransferError::Http(error)) => error,
                 Err(other) => return Err(other),
             };
@@ -218,7 +219,7 @@ impl Download<'_> {
         }
     }
 
-    /// The rest of one stream, and how many bytes at its beginning are there already.
+    /// A response with the rest of the image, and the number of bytes at its start to skip.
     async fn reopen(&self, range: Range<u64>, total: &mut Option<u64>) -> Result<(Stream, u64), HttpError> {
         let stream = self.open(&self.source.address.url, range.clone()).await?;
         if stream.status != 206 {
@@ -228,7 +229,7 @@ impl Download<'_> {
         Ok((stream, 0))
     }
 
-    /// Writes what comes, but for the first `skip` bytes of it, which are there.
+    /// Writes the response to the file, except its first `skip` bytes, which are already there.
     async fn pour(
         &self,
         stream: &mut Stream,
@@ -244,11 +245,11 @@ impl Download<'_> {
             let fresh = chunk.split_off(known as usize);
             let end = *at + fresh.len() as u64;
             if total.is_some_and(|total| end > total) {
-                return Err(stream.unexpected("the server sends more bytes than the image has").into());
+                return Err(stream.unexpected("the server sent more bytes than the image has").into());
             }
             if self.fills_the_disk(end, total) {
                 let text = format!(
-                    "the server does not say how long the image is, and it fills the free space: stopped after {at} bytes"
+                    "the server does not give the length of the image, and the disk is almost full: stopped after {at} bytes"
                 );
                 return Err(io::Error::other(text).into());
             }
@@ -270,7 +271,7 @@ impl Download<'_> {
 }
 
 impl Parts<'_> {
-    /// Fetches part after part; the first may be on its way already.
+    /// Downloads one part after another. `stream` is the response for the first part, if there is one.
     async fn work(&self, mut stream: Option<Stream>) -> Result<(), TransferError> {
         if let Some(stream) = stream.take() {
             self.part(0..self.download.part_size.min(self.total), Some(stream)).await?;
@@ -286,7 +287,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Fetches one part, and where it breaks goes on from there.
+    /// Downloads one part. If it is interrupted, resumes there.
     async fn part(&self, mut range: Range<u64>, mut stream: Option<Stream>) -> Result<(), TransferError> {
         let (mut patience, mut renewals) = (self.download.patience(), TRIES);
         while !range.is_empty() {
@@ -296,7 +297,7 @@ impl Parts<'_> {
                 Err(TransferError::Http(error)) => {
                     let gone = matches!(error.status(), Some(401 | 403 | 404 | 410));
                     if gone && address != self.download.source.address.url && renewals > 0 {
-                        // An address that was made for this transfer may have a short life.
+                        // A presigned URL may expire soon.
                         renewals -= 1;
                         self.forget(&address);
                     } else {
@@ -309,7 +310,8 @@ impl Parts<'_> {
         Ok(())
     }
 
-    /// The server is to be asked for another address than this one, unless another part did so already.
+    /// Discards an expired URL, so that the next request asks the source for a new one. Does nothing if another part
+    /// has already replaced it.
     fn forget(&self, address: &Url) {
         let mut current = self.address.borrow_mut();
         if *current == *address {
@@ -317,7 +319,7 @@ impl Parts<'_> {
         }
     }
 
-    /// Asks for what is left of a part, and takes what comes of it.
+    /// Requests the rest of a part, and writes what arrives.
     async fn some(
         &self,
         range: &mut Range<u64>,
@@ -329,7 +331,7 @@ impl Parts<'_> {
             None => {
                 let stream = self.download.open(address, range.clone()).await?;
                 if stream.status != 206 {
-                    let text = "the server sends the whole image where a part was asked for";
+                    let text = "the server sent the whole image, but a part was requested";
                     return Err(stream.broken(text).into());
                 }
                 self.download.check(&stream, range, Some(self.total))?;
@@ -342,13 +344,13 @@ impl Parts<'_> {
             self.download.speed.add(chunk.len() as u64);
             let upto = range.start + chunk.len() as u64;
             if upto > end {
-                return Err(stream.broken("the server sends more bytes than it says").into());
+                return Err(stream.broken("the server sent more bytes than it announced").into());
             }
             self.download.keep(&chunk, range.start, self.hasher)?;
             range.start = upto;
         }
         if range.start < end {
-            return Err(stream.broken("the server ended in the middle of a part").into());
+            return Err(stream.broken("the server stopped in the middle of a part").into());
         }
         Ok(())
     }

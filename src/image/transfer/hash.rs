@@ -1,7 +1,7 @@
-//! SHA-256 of a file that is still being written, in a thread of its own.
+//! Computes the SHA-256 of a file that is still being written, in a separate thread.
 //!
-//! The parts of a download arrive in any order; the hash wants them in one. It reads what stands in the
-//! file as soon as everything before it is there: what is hashed is what was written.
+//! The parts of a download arrive in any order, but the hash needs them in sequence. So the thread reads each part from
+//! the file as soon as everything before it is there. This also ensures that the hash is that of the written data.
 
 use crate::digest::Digest;
 use ring::digest::{Context, SHA256};
@@ -12,17 +12,17 @@ use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// How much is read at once, in bytes.
+/// The read size, in bytes.
 const BLOCK: usize = 1 << 20;
 
-/// What is in the file.
+/// The parts of the file that have been written.
 #[derive(Default)]
 struct Filled {
-    /// Everything before this byte.
+    /// Everything before this offset has been written.
     prefix: u64,
-    /// Pieces behind it, by where they begin and end; none touches another.
+    /// Pieces after the prefix, from start to end offset. They do not touch each other.
     pieces: BTreeMap<u64, u64>,
-    /// Nothing more comes.
+    /// No more data will be written.
     ended: bool,
 }
 
@@ -53,18 +53,18 @@ impl Shared {
     }
 }
 
-/// Follows a file as it is filled.
+/// Computes the hash of a file while it is written.
 pub(crate) struct Hasher {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<io::Result<Digest>>>,
 }
 
 impl Hasher {
-    /// Starts the thread, which reads `file`.
+    /// Starts the thread that reads `file`.
     ///
     /// # Errors
     ///
-    /// There can be no thread, or no memory for it.
+    /// The thread or its memory cannot be allocated.
     pub(crate) fn start(file: Arc<File>) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let theirs = Arc::clone(&shared);
@@ -73,13 +73,13 @@ impl Hasher {
         block.resize(BLOCK, 0);
         let follow = move || follow(&file, &theirs, &mut block);
         let thread = std::thread::Builder::new().name("hash".into()).spawn(follow).map_err(|error| {
-            let text = format!("no thread can be created to hash the image: {error}");
+            let text = format!("cannot create a thread to hash the image: {error}");
             io::Error::new(error.kind(), text)
         })?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// The bytes from `start` to `end` are in the file, and were not before.
+    /// Records that the bytes from `start` to `end` have been written. They must not have been written before.
     pub(crate) fn add(&self, start: u64, end: u64) {
         let mut filled = self.shared.filled();
         let before = filled.prefix;
@@ -89,17 +89,17 @@ impl Hasher {
         }
     }
 
-    /// The hash of the file's first `length` bytes, all of which have been added.
+    /// The hash of the first `length` bytes of the file, which must all have been added.
     ///
     /// # Errors
     ///
-    /// The file cannot be read, or is not `length` bytes long.
+    /// The file cannot be read, or not all bytes have been added.
     pub(crate) fn finish(mut self, length: u64) -> io::Result<Digest> {
         if self.shared.filled().prefix != length {
-            return Err(io::Error::other("bytes are missing in the middle"));
+            return Err(io::Error::other("part of the file is missing"));
         }
         self.end();
-        let thread = self.thread.take().expect("it ends once");
+        let thread = self.thread.take().expect("`finish` is called once");
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
@@ -109,7 +109,7 @@ impl Hasher {
     }
 }
 
-/// A thread whose hash nobody wants any more ends soon.
+/// Ends the thread if its hash is no longer needed.
 impl Drop for Hasher {
     fn drop(&mut self) {
         self.end();
@@ -136,11 +136,11 @@ fn follow(file: &File, shared: &Shared, block: &mut [u8]) -> io::Result<Digest> 
     }
 }
 
-/// The SHA-256 of the bytes of `file` from `start` on, `length` of them. `each` hears how many were read.
+/// The SHA-256 of `length` bytes of `file`, starting at `start`. Calls `each` with every block that was read.
 ///
 /// # Errors
 ///
-/// The file cannot be read, or is shorter.
+/// The file cannot be read, or is too short.
 pub(crate) fn hash_file(
     file: &File,
     start: u64,
@@ -166,7 +166,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_hash_of_nothing_and_of_blocks() {
+    fn files_are_hashed_in_any_order_of_pieces() {
         let file = tempfile::tempfile().unwrap();
         let bytes: Vec<u8> = (0..3 * BLOCK + 5).map(|i| (i / 7) as u8).collect();
         file.write_all_at(&bytes, 0).unwrap();

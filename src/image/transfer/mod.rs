@@ -1,6 +1,7 @@
-//! The bytes of an image between a library and a file: in parts, tried again, hashed while they flow.
+//! Transfers the bytes of an image between a library and a file: in parts, with retries, and hashed on the fly.
 //!
-//! Memory does not grow with the image: a piece for each part that is under way, and a block for the hash.
+//! The memory use does not depend on the size of the image: one chunk for each active part, and one block for the
+//! hash.
 
 pub(crate) mod download;
 mod hash;
@@ -21,19 +22,20 @@ use std::fmt;
 use std::io;
 use url::Url;
 
-/// Where the bytes of an image lie, as far as it has been said.
+/// Whether a warning about http storage has been printed.
 #[derive(Default)]
 pub(crate) struct Storage {
     said: Cell<bool>,
 }
 
 impl Storage {
-    /// Warns, once, where a server, asked at `asked` over https, lets the bytes go over http.
+    /// Warns once if the https server at `asked` uses the http URL `url` for the bytes of the image.
     pub(crate) fn used(&self, asked: &Url, url: &Url, talk: &Talk, progress: &Progress) {
         if is_http_storage(asked, url) && !self.said.replace(true) {
             let url = shown(url);
-            progress
-                .aside(|| talk.warning(format!("the image goes over http, where others can read it: {url}")));
+            progress.aside(|| {
+                talk.warning(format!("the image is sent over plain http, where others can read it: {url}"))
+            });
         }
     }
 }
@@ -41,9 +43,8 @@ impl Storage {
 /// Why a transfer failed.
 #[derive(Debug)]
 pub(crate) enum TransferError {
-    /// The server, or the way to it.
     Http(HttpError),
-    /// The file on this side.
+    /// Reading or writing the local file failed.
     File(io::Error),
 }
 

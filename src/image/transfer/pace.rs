@@ -1,38 +1,38 @@
-//! A transfer may be slow, but it may not crawl for ever.
+//! Detects transfers that are too slow.
 
 use crate::http::{HttpError, HttpErrorKind};
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 use url::Url;
 
-/// The speed of a transfer while it is under way.
+/// Measures the speed of a transfer.
 pub(crate) struct Speed {
     moved: Cell<u64>,
     pace: RefCell<Pace>,
 }
 
 impl Speed {
-    /// At least `rate` bytes a second on average over each `window`; a rate of 0 allows every speed.
+    /// Requires an average of at least `rate` bytes per second over each `window`. 0 allows any speed.
     pub(crate) fn new(rate: u64, window: Duration) -> Self {
         Self { moved: Cell::new(0), pace: RefCell::new(Pace::new(rate, window, Instant::now())) }
     }
 
-    /// So many bytes more.
+    /// Adds transferred bytes.
     pub(crate) fn add(&self, bytes: u64) {
         self.moved.set(self.moved.get() + bytes);
     }
 
-    /// So many bytes in all.
+    /// Sets the total of transferred bytes.
     pub(crate) fn set(&self, bytes: u64) {
         self.moved.set(bytes);
     }
 
-    /// What came before, a pause that the server wants, say, does not count.
+    /// Starts a new window. Used after a pause that the server asked for, for example.
     pub(crate) fn restart(&self) {
         self.pace.borrow_mut().restart(self.moved.get(), Instant::now());
     }
 
-    /// Ends when the transfer from or to `url` crawls.
+    /// Returns when the transfer from or to `url` is too slow.
     pub(crate) async fn crawls(&self, url: &Url) -> HttpError {
         let tick = self.pace.borrow().tick();
         loop {
@@ -46,41 +46,43 @@ impl Speed {
     }
 }
 
-/// The least speed of a transfer, and how far it has come. The clock is the caller's.
+/// The minimum speed of a transfer, and the current window. The caller passes in the time.
 struct Pace {
     rate: u64,
     window: Duration,
-    /// When this window began, and how many bytes had moved by then.
+    /// The start of this window.
     since: Instant,
+    /// The bytes transferred before this window.
     before: u64,
+    /// The time of the last check.
     seen: Instant,
 }
 
 impl Pace {
-    /// A window is looked at so often while it lasts.
+    /// The number of checks per window.
     const LOOKS: u32 = 20;
 
-    /// At least `rate` bytes a second on average over each `window`; a rate of 0 allows every speed.
+    /// See [`Speed::new`].
     fn new(rate: u64, window: Duration, now: Instant) -> Self {
         Self { rate, window, since: now, before: 0, seen: now }
     }
 
-    /// How long to wait before the next [`Pace::crawls`].
+    /// The time between two calls of [`Pace::crawls`].
     fn tick(&self) -> Duration {
         self.window / Self::LOOKS
     }
 
-    /// Begins a new window.
+    /// Starts a new window.
     fn restart(&mut self, moved: u64, now: Instant) {
         (self.since, self.before, self.seen) = (now, moved, now);
     }
 
-    /// Whether a window has ended that was too slow; `moved` bytes have moved so far.
+    /// Whether a window has ended and was too slow. `moved` is the total of transferred bytes.
     fn crawls(&mut self, moved: u64, now: Instant) -> bool {
         let late = now.duration_since(self.seen) > self.tick() * 5;
         self.seen = now;
         if late {
-            // This process itself stood still: a disk that hangs, a machine that slept.
+            // This process itself was stopped, by a hanging disk or a sleeping machine.
             self.restart(moved, now);
         }
         let time = now.duration_since(self.since);
@@ -97,7 +99,8 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Moves `each` bytes a second, for 200 seconds, looked at every 3; when it was found to crawl, in seconds.
+    /// Simulates a transfer of `each` bytes per second for 200 s, checked every 3 s. Returns the second in which it was
+    /// found too slow.
     fn crawls_after(rate: u64, each: impl Fn(u64) -> u64) -> Option<u64> {
         let start = Instant::now();
         let mut pace = Pace::new(rate, Duration::from_secs(60), start);
@@ -110,11 +113,11 @@ mod tests {
     }
 
     #[test]
-    fn a_transfer_may_be_slow_and_may_not_crawl() {
+    fn only_transfers_below_the_minimum_are_too_slow() {
         assert_eq!(crawls_after(1024, |_| 1024), None);
         assert_eq!(crawls_after(1024, |_| 1023), Some(60));
         assert_eq!(crawls_after(1024, |_| 0), Some(60));
-        assert_eq!(crawls_after(0, |_| 0), None, "0 allows everything");
+        assert_eq!(crawls_after(0, |_| 0), None, "0 allows any speed");
         assert_eq!(
             crawls_after(1024, |second| if second % 60 == 1 { 60 << 10 } else { 0 }),
             None,
@@ -125,13 +128,13 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_does_not_count_nor_does_a_machine_that_slept() {
+    fn pauses_and_a_sleeping_machine_do_not_count() {
         let start = Instant::now();
         let after = |seconds| start + Duration::from_secs(seconds);
         let mut pace = Pace::new(1024, Duration::from_secs(60), start);
         pace.restart(0, after(50));
         assert!(!pace.crawls(0, after(62)));
-        assert!(!pace.crawls(0, after(1000)), "nobody looked for a long time");
+        assert!(!pace.crawls(0, after(1000)), "there was no check for a long time");
         let mut crawls = (1001..).step_by(3).find(|&second| pace.crawls(0, after(second)));
         assert_eq!(crawls.take(), Some(1061));
     }

@@ -1,16 +1,16 @@
-//! What is worth another try, when, and how often.
+//! Decides which errors are retried, when, and how often.
 
 use super::Progress;
 use crate::http::{HttpError, HttpErrorKind};
 use crate::message::Talk;
 use std::time::Duration;
 
-/// After the first failure.
+/// The number of retries after the first failure.
 pub(crate) const TRIES: u32 = 3;
-/// A server that wants a longer pause than this is left alone.
+/// If a server asks for a longer pause than this, there is no retry.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// Counts failures of one thing, and waits between them.
+/// Counts the failures of one operation, and waits between retries.
 pub(crate) struct Patience<'a> {
     left: u32,
     pause: Duration,
@@ -19,16 +19,16 @@ pub(crate) struct Patience<'a> {
 }
 
 impl<'a> Patience<'a> {
-    /// Waits `pause` before the first new try, twice as long before the next.
+    /// `pause` is the time before the first retry. It doubles with each retry.
     pub(crate) fn new(pause: Duration, talk: &'a Talk, progress: &'a Progress) -> Self {
         Self { left: TRIES, pause, talk, progress }
     }
 
-    /// Waits before another try.
+    /// Waits before a retry.
     ///
     /// # Errors
     ///
-    /// The error itself, where none is worth it, or none is left.
+    /// `error` itself, if it is not temporary or no retry is left.
     pub(crate) async fn wait(&mut self, error: HttpError) -> Result<(), HttpError> {
         let pause = error.retry_after.unwrap_or_default().max(self.pause);
         if self.left == 0 || !is_passing(&error) || pause > LONGEST {
@@ -42,7 +42,7 @@ impl<'a> Patience<'a> {
     }
 }
 
-/// Whether the same request may go well a moment later.
+/// Whether the same request may succeed later.
 fn is_passing(error: &HttpError) -> bool {
     match &error.kind {
         HttpErrorKind::Status { status, .. } => matches!(status, 408 | 429 | 500 | 502 | 503 | 504),
