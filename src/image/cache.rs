@@ -1,6 +1,6 @@
-//! The images that Apptainer keeps, each in a file `sha256.<hex>`.
+//! Apptainer's image cache: each image is a file `sha256.<hex>`.
 //!
-//! A name there proves nothing: what is taken from it is hashed on the way.
+//! The file name proves nothing, so an image is hashed while it is copied from the cache.
 
 use crate::digest::Digest;
 use crate::error::{Failure, Result};
@@ -10,41 +10,41 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// Entries are their owner's alone, like everything in the cache.
+/// Entries are accessible only to their owner, like everything in the cache.
 const MODE: u32 = 0o700;
 
-/// Where an image with a known hash may lie.
+/// The cache entry for an image with a known hash.
 pub(crate) struct Cache {
     path: PathBuf,
     hash: Digest,
     who: Identity,
-    /// Opened at the first look, if it was there then.
+    /// Set by [`Cache::open`] if the directory exists.
     directory: Option<Directory>,
 }
 
 impl Cache {
-    /// The place for an image in the directory `path`, which may lack.
+    /// The entry for an image in the directory `path`, which need not exist.
     pub(crate) fn new(path: PathBuf, hash: Digest, who: Identity) -> Self {
         Self { path, hash, who, directory: None }
     }
 
-    /// The entry, for messages.
+    /// The path of the entry, for messages.
     pub(crate) fn path(&self) -> PathBuf {
         self.path.join(self.hash.name())
     }
 
-    /// Opens the entry, if there is one that is a regular file and no link.
+    /// Opens the entry, if it exists and is a regular file and not a symlink.
     pub(crate) fn open(&mut self) -> Option<File> {
         self.directory = Directory::open(&self.path, self.who).ok()?;
         self.directory.as_ref()?.file(self.hash.name().as_ref())
     }
 
-    /// Keeps a copy of a finished image. The kernel copies, which costs nothing where it can share blocks; but
-    /// an image that others could change since it was hashed is hashed once more, since the real program
-    /// believes the name of an entry.
+    /// Stores a copy of a finished image. Normally the kernel makes the copy, which is cheap if the file system can
+    /// share blocks. If others could have changed the image after it was hashed, it is hashed again, because the real
+    /// program trusts the name of an entry.
     ///
     /// # Errors
-    /// The cache cannot be written, or the image is no longer the one that was hashed.
+    /// The cache is not writable, or the image was changed after it was hashed.
     pub(crate) fn keep(self, image: &File) -> Result<()> {
         let directory = match self.directory {
             Some(directory) => directory,
@@ -54,7 +54,7 @@ impl Cache {
         let needed = image.metadata()?.len();
         if new.room().is_some_and(|room| room < needed) {
             return Err(Failure::new(format!(
-                "{} has no room for {needed} bytes",
+                "not enough space in {} for {needed} bytes",
                 directory.path().display()
             )));
         }
@@ -63,10 +63,10 @@ impl Cache {
         if others_can_write(&image.metadata()?, self.who) {
             let (_, found) = copy_hashed(from, to, Some(needed), &|_| ())?;
             if found != self.hash {
-                return Err(Failure::new("somebody changed the image since it was checked"));
+                return Err(Failure::new("the image was changed after it was checked"));
             }
         } else {
-            // Between two files this is copy_file_range.
+            // For two files this uses copy_file_range.
             std::io::copy(&mut from, &mut to)?;
             to.flush()?;
         }
@@ -75,13 +75,14 @@ impl Cache {
     }
 }
 
-/// What root makes in a user's directory is that user's from the start; and a umask may leave more open.
+/// Whether other users can write the image. A file that root creates in a user's directory belongs to that user from
+/// the start, and the umask may leave it writable for others.
 fn others_can_write(image: &Metadata, who: Identity) -> bool {
     image.uid() != who.uid || image.mode() & 0o022 != 0
 }
 
-/// Copies `from` to `to`, and says how long it was and what its SHA-256 is. Ends early where it is longer
-/// than `limit`: it is not what it should be.
+/// Copies `from` to `to`. Returns the length and the SHA-256. Stops early if the length exceeds `limit`, because then
+/// it is not the expected file.
 pub(crate) fn copy_hashed(
     mut from: &File,
     mut to: &File,
@@ -109,7 +110,8 @@ mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt;
 
-    /// What the cache holds after an image was kept that is not, or no longer, what its name says.
+    /// Stores an image with this `content` under the hash of another one, "image". Returns whether that succeeded, and
+    /// the names of the files in the cache.
     fn kept(mode: u32, who: Identity, content: &str) -> (bool, Vec<String>) {
         const OF_IMAGE: &str = "sha256.6105d6cc76af400325e94d588ce511be5bfdbb73b437dc51eca43917d7a43e3d";
         let world = tempfile::tempdir().unwrap();
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_others_could_change_is_kept_only_under_its_own_name() {
+    fn an_image_that_others_can_write_is_stored_only_if_its_hash_matches() {
         let who = Identity { uid: rustix::process::geteuid().as_raw() };
         for (mode, who) in [(0o777, who), (0o775, who), (0o757, who), (0o755, Identity { uid: who.uid + 1 })]
         {

@@ -1,4 +1,4 @@
-//! From a source into a file: free space, cache, download, a look at what came.
+//! Fetches an image into a file: checks the free space, uses the cache or downloads, and inspects the result.
 
 use super::cache::{Cache, copy_hashed};
 use super::output::Output;
@@ -13,42 +13,37 @@ use crate::message::{Level, Talk};
 use crate::runtime::block_on;
 use std::time::Instant;
 
-/// How an image is to come.
+/// Settings for a download.
 #[derive(Clone, Copy)]
 pub(crate) struct How {
-    /// As many parts side by side.
+    /// The number of parts that are downloaded concurrently.
     pub at_once: usize,
-    /// As many bytes in a part.
+    /// In bytes.
     pub part_size: u64,
-    /// At least so many bytes a second; 0 allows every speed.
+    /// The minimum speed in bytes per second; 0 allows any speed.
     pub min_rate: u64,
 }
 
-/// An image that is to become a file.
+/// An image to fetch into a file.
 pub(crate) struct Fetch<'a> {
-    /// Where it comes from.
     pub source: &'a Source,
-    /// Its name, for messages.
+    /// The name of the image, for messages.
     pub name: &'a str,
-    /// The architecture that it has to be for.
+    /// The required architecture.
     pub arch: Arch,
-    /// Where it goes.
     pub output: &'a Output,
-    /// Replace a file that is there.
+    /// Replace an existing file.
     pub replace: bool,
-    /// How it is to come.
     pub how: How,
-    /// Hears of what is done.
     pub talk: &'a Talk,
     /// Whether messages go to a terminal.
     pub terminal: bool,
 }
 
-/// Why an image did not become a file.
+/// Why an image could not be fetched.
 pub(crate) enum FetchError {
-    /// The server, or the way to it.
     Transfer(TransferError),
-    /// Something on this side, or an image that is not what was asked for.
+    /// A local problem, or an image that is not the requested one.
     Here(Failure),
 }
 
@@ -59,11 +54,8 @@ impl From<Failure> for FetchError {
 }
 
 impl Fetch<'_> {
-    /// Makes the file, from the `cache` if the image is there, which else gets a copy. Returns what the image says
-    /// of itself.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being done; nothing is left behind then.
+    /// Creates the file, from the `cache` if it has the image. Otherwise downloads the image and stores a copy in the
+    /// cache. Returns the metadata of the image. After an error no file is left behind.
     pub(crate) fn run(&self, mut cache: Option<Cache>) -> std::result::Result<Sif, FetchError> {
         require_memory(self.how.at_once)?;
         let new = self.output.begin()?;
@@ -76,7 +68,7 @@ impl Fetch<'_> {
         if let Some(cache) = cache.filter(|_| !cached)
             && let Err(failure) = cache.keep(&new.file)
         {
-            self.talk.verbose(format!("the image is not kept in the cache: {}", failure.message()));
+            self.talk.verbose(format!("the image was not cached: {}", failure.message()));
         }
         if !new.keep(self.replace)? {
             return Err(self.output.already_exists().into());
@@ -87,7 +79,7 @@ impl Fetch<'_> {
     fn require_room(&self, new: &NewFile) -> Result<()> {
         match (self.source.size, new.room()) {
             (Some(needed), Some(room)) if needed > room => Err(Failure::new(format!(
-                "{}: the image has {needed} bytes, and there is room for {room}",
+                "{}: not enough space: the image has {needed} bytes, but only {room} are free",
                 self.output.shown.display()
             ))
             .hint("to pull into another directory: --dir DIRECTORY")),
@@ -95,13 +87,13 @@ impl Fetch<'_> {
         }
     }
 
-    /// Takes the image from the cache, if what lies there is it. Else gives the file back, empty.
+    /// Copies the image from the cache, if its entry has the right hash. Otherwise returns an empty file.
     fn take_cached(&self, cache: Option<&mut Cache>, new: NewFile) -> Result<(NewFile, bool)> {
         let Some((cache, entry)) = cache.and_then(|cache| cache.open().map(|entry| (cache, entry))) else {
             return Ok((new, false));
         };
         let length = entry.metadata()?.len();
-        // Whoever can write the cache could fill the disk with an entry of any length.
+        // Check the length, because anyone who can write the cache could fill the disk with a huge entry.
         let fits = new.room().is_none_or(|room| length <= room);
         if fits && self.source.size.is_none_or(|size| size == length) {
             let progress = self.progress(Some(length));
@@ -114,7 +106,7 @@ impl Fetch<'_> {
             }
         }
         let path = cache.path();
-        self.talk.warning(format!("{} is not what its name says, and is replaced", path.display()));
+        self.talk.warning(format!("cached file {} is corrupt; replacing it", path.display()));
         drop(new);
         Ok((self.output.begin()?, false))
     }
@@ -142,44 +134,41 @@ impl Fetch<'_> {
             self.talk.info(format!("Downloaded {length} bytes in {:.3} s", begun.elapsed().as_secs_f64()));
         }
         if found != *sha256 {
-            return Err(Failure::new(format!(
-                "what came is not the image: its SHA-256 is {found}, the {server}'s word is {sha256}"
-            ))
-            .into());
+            return Err(Failure::new(format!("checksum mismatch: got {found}, expected {sha256}")).into());
         }
         Ok(())
     }
 
-    /// Looks whether it is an image for the architecture that was asked for.
+    /// Checks that the file is an image for the required architecture.
     fn inspect(&self, new: &NewFile) -> Result<Sif> {
         let (name, wanted) = (self.name, self.arch);
         let sif = sif::read(&mut &*new.file)
             .map_err(|error| Failure::from(error).context(format!("{name} cannot be used")))?;
         match sif.arch {
-            Some(arch) if arch != wanted => Err(Failure::new(format!(
-                "{name} is an image for {arch}, and one for {wanted} was asked for"
-            ))
-            .hint(format!("to pull it nevertheless: --arch {arch}"))),
+            Some(arch) if arch != wanted => {
+                Err(Failure::new(format!("{name} is an image for {arch}, but {wanted} was requested"))
+                    .hint(format!("to pull it anyway: --arch {arch}")))
+            }
             _ => Ok(sif),
         }
     }
 
-    /// A bar, where somebody sees it and wants it.
+    /// A progress bar, which is drawn only on a terminal and if messages are not suppressed.
     fn progress(&self, total: Option<u64>) -> Progress {
         Progress::new(total, "", self.terminal && self.talk.shows(Level::Info))
     }
 }
 
-/// Makes sure that there is memory for a transfer before its file is begun: what cannot be had later ends the
-/// program without a chance to remove it.
+/// Checks that there is enough memory for a transfer before its file is created. If an allocation failed later, the
+/// program would abort and could not remove the file.
 fn require_memory(at_once: usize) -> Result<()> {
-    /// For the stacks of threads and the buffers of connections, in bytes; and twice 64 MiB of addresses, which
-    /// glibc takes for the allocations of a thread, if it gets them: one thread hashes, one looks up names.
+    /// In bytes: 16 MiB for thread stacks and connection buffers, plus twice the 64 MiB of address space that glibc
+    /// reserves, if possible, for the allocations of a thread. One thread computes the hash, one resolves host names.
     const BASE: usize = (16 + 2 * 64) << 20;
     const EACH: usize = 1 << 20;
     let mut memory: Vec<u8> = Vec::new();
     let reserved = memory.try_reserve_exact(BASE + at_once * EACH);
-    // Else the compiler may leave the allocation out.
+    // Without this, the compiler may remove the allocation.
     std::hint::black_box(&memory);
-    reserved.fail_context(|| "there is not enough memory for a download")
+    reserved.fail_context(|| "not enough memory for a download")
 }

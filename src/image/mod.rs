@@ -1,4 +1,4 @@
-//! Files that are images: where they come from, where they go, and what they say of themselves. No protocol is known here.
+//! Image files: download, cache, output file and metadata. This module knows no server's API.
 
 pub(crate) mod cache;
 pub(crate) mod fetch;

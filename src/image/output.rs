@@ -1,30 +1,30 @@
-//! Where a pull puts its image, looked at before anything is asked.
+//! The output file of a pull. It is checked before any request is sent.
 
 use crate::error::{Failure, Result};
 use crate::fsio::{Destination, Found, Identity, NewFile};
 use std::path::{Path, PathBuf};
 
-/// The mode of an image, of which the umask takes its part.
+/// The mode of an image file, before the umask is applied.
 const MODE: u32 = 0o777;
 
-/// A place for a file, whose directory is open from the first look to the end.
+/// The path of a new file. Its directory stays open from the first check to the end.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// As it was named, for messages.
+    /// As the user gave it, for messages.
     pub shown: PathBuf,
     place: Destination,
 }
 
 impl Output {
-    /// Looks at what is there. Links are followed by the rules of trust; what is there already must be a
-    /// regular file, and `force` must allow to replace it.
+    /// Checks the path. Symlinks are followed by the rules of trust. An existing file must be a regular file, and
+    /// `force` must be set to replace it.
     ///
     /// # Errors
-    /// Nothing could be written there, or something would be lost.
+    /// The path is not writable, or writing it would destroy something.
     pub(crate) fn find(path: &Path, force: bool, who: Identity) -> Result<Self> {
         let shown = path.display();
         if path.file_name().is_none() {
-            return Err(Failure::new(format!("{shown} is no name for a file")));
+            return Err(Failure::new(format!("invalid file name {shown}")));
         }
         let place = Destination::find(path, who)?;
         match place.found {
@@ -42,15 +42,15 @@ impl Output {
         Ok(Self { shown: path.to_path_buf(), place })
     }
 
-    /// Begins the file that will be there.
+    /// Creates a temporary file for the output.
     ///
     /// # Errors
-    /// The directory cannot be written.
+    /// The directory is not writable.
     pub(crate) fn begin(&self) -> Result<NewFile> {
         NewFile::create(&self.place.directory, &self.place.name, MODE)
     }
 
-    /// The failure where a file is in the way.
+    /// The error for a file that exists and must not be replaced.
     pub(crate) fn already_exists(&self) -> Failure {
         already_exists(&self.shown)
     }

@@ -1,7 +1,7 @@
-//! SIF images, read only: their architecture, and which signatures they hold. Nothing is verified here.
+//! Read-only parser for SIF images: the architecture and the signatures. Signatures are not verified.
 //!
-//! Every number in the file is checked against the file's length before it is believed, and what is read
-//! is bounded whatever it says.
+//! Every offset and size in the file is checked against the length of the file before it is used. The amount of data
+//! that is read is bounded.
 
 use crate::arch::Arch;
 use std::fmt;
@@ -9,44 +9,42 @@ use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 
 const HEADER: usize = 128;
 const DESCRIPTOR: usize = 585;
-/// More objects than this are no image's; real ones have room for 48.
+/// The maximum number of objects. Real images have space for 48.
 const MOST: i64 = 4096;
 
 const PARTITION: i32 = 0x4004;
 const SIGNATURE: i32 = 0x4005;
-/// The kind of the partition that a container's root lies in.
+/// The type of the partition with the container's root file system.
 const PRIMARY: i32 = 2;
-/// Groups of objects carry this bit pattern beside their number.
+/// The bit pattern that marks the ID of an object group.
 const GROUP: u32 = 0xf000_0000;
 
-/// What an image says of itself.
+/// The metadata of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sif {
-    /// Of the primary partition, else of the header; `None` where the image does not tell.
+    /// From the primary partition, or else from the header; `None` if the image does not specify it.
     pub arch: Option<Arch>,
-    /// In the order in which they stand in the file.
+    /// In the order of the file.
     pub signatures: Vec<Signature>,
 }
 
-/// A signature that is there; whether it is a good one is not known.
+/// A signature in the image. It has not been verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The group of objects that is signed; `None` where it is a single object.
+    /// The group of objects that is signed; `None` if it is a single object.
     pub group: Option<u32>,
-    /// The key's fingerprint, 40 hexadecimal digits in capitals, where the signature names one.
+    /// The key's fingerprint, 40 hexadecimal digits in upper case, if the signature specifies one.
     pub fingerprint: Option<String>,
 }
 
-/// Why a file is no image that could be used.
+/// Why a file is not a usable image.
 #[derive(Debug)]
 pub enum SifError {
-    /// It is something else.
     NotSif,
-    /// It contradicts itself; says where.
+    /// The file is inconsistent. The message says where.
     Broken(String),
-    /// It ends before this byte, counted from 0.
+    /// The file is shorter than this, in bytes.
     CutShort(u64),
-    /// It could not be read.
     Io(io::Error),
 }
 
@@ -56,9 +54,9 @@ impl fmt::Display for SifError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotSif => f.write_str("it is not a SIF image"),
-            Self::Broken(what) => write!(f, "it is a broken SIF image: {what}"),
+            Self::Broken(what) => write!(f, "it is a corrupt SIF image: {what}"),
             Self::CutShort(end) => {
-                write!(f, "it is a SIF image cut short: it should have {end} bytes or more")
+                write!(f, "it is a truncated SIF image: it should have at least {end} bytes")
             }
             Self::Io(error) => error.fmt(f),
         }
@@ -71,10 +69,10 @@ impl From<io::Error> for SifError {
     }
 }
 
-/// Reads header and descriptors of the image in `source`; the objects themselves are not read.
+/// Reads the header and the descriptors of an image, but not the objects themselves.
 ///
 /// # Errors
-/// It is no SIF image, a broken one, or one whose objects lie beyond its end.
+/// The file is not a SIF image, is inconsistent, or ends before the end of its objects.
 pub fn read(source: &mut (impl Read + Seek)) -> Result<Sif, SifError> {
     let length = source.seek(SeekFrom::End(0))?;
     source.seek(SeekFrom::Start(0))?;
@@ -92,10 +90,10 @@ pub fn read(source: &mut (impl Read + Seek)) -> Result<Sif, SifError> {
     }
     let (total, start) = (header.i64(88), header.i64(96));
     if !(0..=MOST).contains(&total) {
-        return Err(SifError::Broken(format!("its header tells of {total} descriptors")));
+        return Err(SifError::Broken(format!("its header declares {total} descriptors")));
     }
     let end = span(start, total * DESCRIPTOR as i64).filter(|_| start >= HEADER as i64);
-    let end = end.ok_or_else(|| SifError::Broken(format!("its descriptors begin at byte {start}")))?;
+    let end = end.ok_or_else(|| SifError::Broken(format!("its descriptors start at byte {start}")))?;
     if end > length {
         return Err(SifError::CutShort(end));
     }
@@ -105,7 +103,7 @@ pub fn read(source: &mut (impl Read + Seek)) -> Result<Sif, SifError> {
     objects(&table, length, Arch::of_code(header.bytes(45)))
 }
 
-/// Goes through the descriptors; `arch` is the header's word.
+/// Parses the descriptors. `arch` is the architecture in the header.
 fn objects(table: &[u8], length: u64, arch: Option<Arch>) -> Result<Sif, SifError> {
     let mut sif = Sif { arch, signatures: Vec::new() };
     for (number, entry) in (1..).zip(table.chunks_exact(DESCRIPTOR)) {
@@ -131,7 +129,7 @@ fn objects(table: &[u8], length: u64, arch: Option<Arch>) -> Result<Sif, SifErro
             PARTITION if entry.i32(205) == PRIMARY => {
                 let own = Arch::of_code(entry.bytes(209));
                 if own.is_some() && arch.is_some() && own != arch {
-                    let text = "its header and its primary partition name different architectures";
+                    let text = "its header and its primary partition have different architectures";
                     return Err(SifError::Broken(text.into()));
                 }
                 sif.arch = own.or(arch);
@@ -152,13 +150,13 @@ fn signature(entry: &Fields) -> Signature {
     }
 }
 
-/// Where something ends that begins at `start` and is `size` long; `None` where that is no place in a file.
+/// The end of a range of `size` bytes at `start`; `None` if it is not a valid position in a file.
 fn span(start: i64, size: i64) -> Option<u64> {
     let (start, size) = (u64::try_from(start).ok()?, u64::try_from(size).ok()?);
     start.checked_add(size)
 }
 
-/// Little-endian numbers at fixed places; every place lies within the header or a descriptor.
+/// Reads little-endian numbers at fixed offsets. All offsets are within the header or a descriptor.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {
@@ -203,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn architecture_and_signatures() {
+    fn architecture_and_signatures_are_read() {
         let sif = of(&good()).unwrap();
         assert_eq!(sif.arch, "amd64".parse().ok());
         let signature = Signature { group: Some(1), fingerprint: Some(KEY.into()) };
@@ -220,20 +218,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_says_where() {
+    fn errors_say_what_is_wrong() {
         let last = |number: i64| number.to_le_bytes();
-        // The first descriptor begins at 4096; its place in the file stands 17 bytes in, its size 8 behind.
+        // The first descriptor is at byte 4096. Its offset field is at byte 17 of the descriptor, its size at byte 25.
         for (at, bytes, words) in [
             (32, b"SIF_MAGIX\0".to_vec(), "not a SIF image"),
             (42, b"02\0".to_vec(), "version is not 01"),
-            (88, last(-1).to_vec(), "tells of -1 descriptors"),
-            (88, last(i64::MAX).to_vec(), "tells of 9223372036854775807 descriptors"),
-            (96, last(-4096).to_vec(), "descriptors begin at byte -4096"),
-            (96, last(0).to_vec(), "descriptors begin at byte 0"),
-            (96, last(1 << 40).to_vec(), "cut short"),
+            (88, last(-1).to_vec(), "declares -1 descriptors"),
+            (88, last(i64::MAX).to_vec(), "declares 9223372036854775807 descriptors"),
+            (96, last(-4096).to_vec(), "descriptors start at byte -4096"),
+            (96, last(0).to_vec(), "descriptors start at byte 0"),
+            (96, last(1 << 40).to_vec(), "truncated"),
             (4100, vec![7], "descriptor 1 is neither used nor free: 7"),
             (4113, last(-1).to_vec(), "object 1 is "),
-            (4121, last(i64::MAX).to_vec(), "cut short"),
+            (4121, last(i64::MAX).to_vec(), "truncated"),
             (45, b"04\0".to_vec(), "different architectures"),
             (45, b"99\0".to_vec(), "amd64"),
         ] {

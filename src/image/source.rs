@@ -1,4 +1,4 @@
-//! Where the bytes of an image come from, whichever server it is.
+//! The source of the bytes of an image, for any kind of server.
 
 use crate::digest::Digest;
 use crate::http::stream::{Fetch, Stream};
@@ -9,30 +9,29 @@ use std::ops::Range;
 use std::time::Duration;
 use url::Url;
 
-/// A file on a server, and what is known of it.
+/// A file on a server, and what is known about it.
 pub struct Source {
-    /// The client.
     pub http: Http,
-    /// Its bytes; they may lie elsewhere.
+    /// The URL of the file. It may redirect to another server.
     pub address: Address,
-    /// Sent to the origin of `address` alone.
+    /// Sent only to the origin of `address`.
     pub token: Option<Secret>,
-    /// Let the bytes go over http where a server that is asked over https names such an address.
+    /// Allow an https server to redirect to an http URL for the file.
     pub http_storage: bool,
-    /// What the server is, for messages: `library`.
+    /// The kind of server, for messages: `library`.
     pub server: &'static str,
-    /// What the bytes must have.
+    /// The expected hash of the file.
     pub sha256: Digest,
-    /// How many there are, where the server tells.
+    /// In bytes, if the server gives it.
     pub size: Option<u64>,
-    /// Before something is tried again for the first time.
+    /// The pause before the first retry.
     pub pause: Duration,
-    /// The time over which the speed is looked at.
+    /// The window over which the speed is measured.
     pub pace: Duration,
 }
 
 impl Source {
-    /// Asks for bytes at `url`, which is the source's own or one to which that leads.
+    /// Requests a range of bytes at `url`, which is the source's own URL or one that it redirected to.
     pub(super) async fn open(&self, url: &Url, range: Range<u64>) -> Result<Stream, HttpError> {
         let home = url.origin() == self.address.url.origin();
         let login = self.token.as_ref().filter(|_| home).map(Login::Bearer);
@@ -45,13 +44,13 @@ impl Source {
     }
 }
 
-/// Whether a server, asked at `asked` over https, leads to an http address.
+/// Whether the https URL `asked` led to the http URL `url`.
 pub(crate) fn is_http_storage(asked: &Url, url: &Url) -> bool {
     asked.scheme() == "https" && url.scheme() == "http"
 }
 
-/// The failure where a `server` chose the http address that is shown as `at`.
+/// The error if an https `server` gave an http URL, which is displayed as `at`.
 pub(crate) fn chose_http(server: &str, asked: &Url, at: &str) -> HttpError {
-    let text = format!("the {server} uses https, but the address that it chose for the image uses http");
+    let text = format!("the {server} uses https, but the address that it gave for the image uses http");
     HttpError::new(asked, HttpErrorKind::PlainAddress(format!("{text}: {}", cut(at))))
 }

@@ -52,13 +52,13 @@ fn a_pull_over_http_needs_the_option() {
     world.set_env("APPTAINER_ALLOW_HTTP_STORAGE", "1");
     run(&world, &["pull", &file, REFERENCE])
         .exits(255)
-        .says("the address that it chose for the image uses http: http://127.0.0.1:")
+        .says("the address that it gave for the image uses http: http://127.0.0.1:")
         .says(ADMINISTRATOR)
         .says(OPTION);
     storage_untouched(&library);
     assert!(!fs::exists(&file).unwrap());
     let shown = run(&world, &["pull", "--allow-http-storage", &file, REFERENCE]).exits(0);
-    let warning = "WARNING: the image goes over http, where others can read it: http://127.0.0.1:";
+    let warning = "WARNING: the image is sent over plain http, where others can read it: http://127.0.0.1:";
     assert_eq!(shown.stderr.matches(warning).count(), 1, "{shown:#?}");
     assert_eq!(fs::read(&file).unwrap(), sif());
     assert!(library.violations().is_empty(), "no token at the http address: {:?}", library.violations());
@@ -66,7 +66,7 @@ fn a_pull_over_http_needs_the_option() {
     library.fault(When::get("/data").nth(2), Fault::Flip(9));
     run(&world, &["pull", "-F", "--disable-cache", "--allow-http-storage", &file, REFERENCE])
         .exits(255)
-        .says("what came is not the image");
+        .says("checksum mismatch: got ");
     assert_eq!(fs::read(&file).unwrap(), sif(), "the file from before stays");
 }
 
@@ -98,14 +98,18 @@ fn a_push_over_http_needs_the_option() {
         run(&world, &["push", &file, REFERENCE])
             .exits(255)
             .says("FATAL:   unable to push image to library: ")
-            .says("the address that it chose for the image uses http: http://127.0.0.1:")
+            .says("the address that it gave for the image uses http: http://127.0.0.1:")
             .says(ADMINISTRATOR)
             .says(OPTION);
         storage_untouched(&library);
         assert_eq!(library.uploads().len(), uploads);
         assert!(library.tags("lab/tools/blast").is_empty());
         let shown = run(&world, &["push", "--allow-http-storage", &file, REFERENCE]).exits(0);
-        assert_eq!(shown.stderr.matches("WARNING: the image goes over http").count(), 1, "{shown:#?}");
+        assert_eq!(
+            shown.stderr.matches("WARNING: the image is sent over plain http").count(),
+            1,
+            "{shown:#?}"
+        );
         assert!(library.image("lab/tools/blast:v1", "amd64").is_some_and(|image| image.uploaded));
         assert!(library.violations().is_empty(), "{:?}", library.violations());
     }

@@ -69,7 +69,7 @@ fn no_thread_can_be_created() {
             if threads == 1 && by_name {
                 shown.exits(255).says("cannot look up the host name: cannot create a thread: ");
             } else if threads == 1 && command[0] == "pull" {
-                shown.exits(255).says("no thread can be created to hash the image: ");
+                shown.exits(255).says("cannot create a thread to hash the image: ");
             }
         }
     }

@@ -24,7 +24,7 @@ fn the_cache_is_used_and_proved() {
         fs::write(&entry, &lie).unwrap();
         pull(&world, &["-F", "second.sif", REFERENCE])
             .exits(0)
-            .says("is not what its name says, and is replaced\n")
+            .says("is corrupt; replacing it\n")
             .says("Downloaded ");
         assert_eq!(
             (fs::read(out(&world).join("second.sif")).unwrap(), fs::read(&entry).unwrap()),
@@ -36,10 +36,7 @@ fn the_cache_is_used_and_proved() {
     let hash = entry.file_name().unwrap().to_str().unwrap();
     let image = format!(r#"{{"data":{{"id":"1","hash":"{hash}"}}}}"#);
     library.fault(When::get("/library/v1/images/").nth(1), Fault::json(200, &image));
-    pull(&world, &["-F", "second.sif", REFERENCE])
-        .exits(0)
-        .says("is not what its name says")
-        .says("Downloaded ");
+    pull(&world, &["-F", "second.sif", REFERENCE]).exits(0).says("is corrupt").says("Downloaded ");
     assert_eq!((library.faults_hit(), fs::metadata(&entry).unwrap().len()), (1, sif().len() as u64));
     // A link is not followed, whatever it leads to, and neither is a FIFO waited for.
     fs::rename(&entry, world.home().join("moved")).unwrap();

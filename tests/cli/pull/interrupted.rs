@@ -31,9 +31,9 @@ fn a_full_disk_is_told_before_and_in_the_middle() {
     assert_eq!(ends, ["255", "255", "255"], "{shown:#?}");
     assert!(!shown.stdout.contains("left "), "{shown:#?}");
     shown
-        .says("bytes, and there is room for ")
+        .says("not enough space: the image has ")
         .says("lying_v1.sif: the image has 7")
-        .says("endless_v1.sif: the server does not say how long the image is, and it fills the free space")
+        .says("endless_v1.sif: the server does not give the length of the image, and the disk is almost full")
         .never_shows("canary");
 }
 

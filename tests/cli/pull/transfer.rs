@@ -99,26 +99,26 @@ fn what_is_not_the_image_never_gets_its_name() {
     let file = || When::get("/library/v1/imagefile");
     let with = |name, value: &str| Fault::With(name, value.into());
     let table: Vec<(&str, When, Fault, &str)> = vec![
-        ("a wrong byte", data().nth(3), Fault::Flip(77), "what came is not the image: its SHA-256 is "),
+        ("a wrong byte", data().nth(3), Fault::Flip(77), "checksum mismatch: got "),
         (
             "the whole for a part",
             data().nth(3).times(99),
             Fault::IgnoreRange,
-            "sends the whole image where a part was asked for",
+            "sent the whole image, but a part was requested",
         ),
         (
             "another range",
             data().nth(2).times(99),
             with("Content-Range", "bytes 0-65535/727000"),
-            "were asked for",
+            "were requested",
         ),
         (
             "a range that is none",
             data().nth(2).times(99),
             with("Content-Range", "items 1-2/3"),
-            "does not say which",
+            "without saying which one",
         ),
-        ("no range", data().nth(2).times(99), Fault::Without("Content-Range"), "does not say which"),
+        ("no range", data().nth(2).times(99), Fault::Without("Content-Range"), "without saying which one"),
         ("another total", data(), with("Content-Range", "bytes 0-65535/99"), ""),
         ("resets without end", data(), Fault::Reset(10), "closed the connection"),
         ("silence without end", data(), Fault::Silence(10), "stalled for"),
@@ -196,13 +196,9 @@ fn what_the_library_holds_may_be_no_good() {
     let table = [
         ("no image", b"#!/bin/sh\n".repeat(30_000), "it is not a SIF image"),
         ("short", b"SIF".to_vec(), "it is not a SIF image"),
-        ("cut short", cut(sif(), 500_000), "it is a SIF image cut short"),
-        ("its head alone", cut(sif(), 128), "it is a SIF image cut short"),
-        (
-            "for another machine",
-            Sif::new("arm64").bytes(),
-            "is an image for arm64, and one for amd64 was asked for",
-        ),
+        ("cut short", cut(sif(), 500_000), "it is a truncated SIF image"),
+        ("its head alone", cut(sif(), 128), "it is a truncated SIF image"),
+        ("for another machine", Sif::new("arm64").bytes(), "is an image for arm64, but amd64 was requested"),
     ];
     for (name, bytes, words) in table {
         let (world, library) = lab();
@@ -212,9 +208,9 @@ fn what_the_library_holds_may_be_no_good() {
     }
     type Lie = fn(&mut NewImage);
     let lies: [(Lie, &str); 3] = [
-        (|image| image.wrong_size = Some(5), "the image has 5 by the library's description"),
-        (|image| image.wrong_hash = Some(format!("sha256.{}", "0".repeat(64))), "what came is not the image"),
-        (|image| image.wrong_size = Some(u64::MAX / 2), "there is room for"),
+        (|image| image.wrong_size = Some(5), "the library says that the image has 5"),
+        (|image| image.wrong_hash = Some(format!("sha256.{}", "0".repeat(64))), "checksum mismatch: got "),
+        (|image| image.wrong_size = Some(u64::MAX / 2), "not enough space: "),
     ];
     for (lie, words) in lies {
         let (world, library) = lab();

@@ -260,7 +260,7 @@ fn what_is_not_sent_at_all() {
     let unsigned = file("unsigned.sif", &Sif::new("amd64").bytes());
     let cases = [
         (file("text", b"hello"), "it is not a SIF image"),
-        (file("cut", &Sif::new("amd64").signed(KEY).bytes()[..5000]), "cut short"),
+        (file("cut", &Sif::new("amd64").signed(KEY).bytes()[..5000]), "truncated SIF image"),
         (file("empty", b""), "it is not a SIF image"),
         (file("noarch.sif", &Sif::new("unknown").signed(KEY).bytes()), "cannot tell the architecture"),
         (home.join("missing.sif").display().to_string(), "No such file"),
