@@ -99,7 +99,7 @@ fn bad_names_and_addresses_change_nothing() {
     world
         .run(As::User, &["remote", "add", "--no-login", "--", "-x", "h"])
         .exits(255)
-        .says("cannot begin with");
+        .says("cannot start with");
     assert!(!world.user_dir().exists());
 }
 

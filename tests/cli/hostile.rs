@@ -224,7 +224,7 @@ fn tls_that_does_not_pass() {
         ("self-signed", Identity::self_signed(false), "self-signed"),
         ("self-signed and expired", Identity::expired_authority(), "the server's certificate"),
         ("and a wish for ours", ca.identity().for_clients_of(&ca), "requires a client certificate"),
-        ("of an unknown authority", Ca::generate().identity(), "not known here"),
+        ("of an unknown authority", Ca::generate().identity(), "unknown authority"),
     ];
     for (name, identity, words) in table {
         let endpoint = Endpoint::https(identity);

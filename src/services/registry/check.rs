@@ -82,20 +82,20 @@ impl Registry<'_> {
         // so after HEAD_START we also try http. A response from a registry proves that the port speaks plain http.
         // Any other response may be the error of a TLS server, so we keep waiting for the https request.
         let mut pause = std::pin::pin!(tokio::time::sleep(HEAD_START));
-        let (mut besides, mut in_the_clear) = (false, None);
+        let (mut trying_http, mut http_answer) = (false, None);
         let answer = loop {
             tokio::select! {
                 answer = &mut first => break answer,
-                () = &mut pause, if uri.has_port() && !besides => besides = true,
-                answer = &mut second, if besides && in_the_clear.is_none() => match answer {
+                () = &mut pause, if uri.has_port() && !trying_http => trying_http = true,
+                answer = &mut second, if trying_http && http_answer.is_none() => match answer {
                     Ok(answer) if is_registrys(&answer) => return Ok(answer),
-                    answer => in_the_clear = Some(answer),
+                    answer => http_answer = Some(answer),
                 },
             }
         };
         match answer {
             Err(error) if may_try_http(&error) => {
-                let plain = match in_the_clear {
+                let plain = match http_answer {
                     Some(answer) => answer,
                     None => second.await,
                 };
@@ -125,7 +125,7 @@ impl Registry<'_> {
 
     async fn get(&self, url: &Url, login: Option<Login<'_>>) -> Result<Response, HttpError> {
         let limits = self.http.limits();
-        // The callers pass a login only for http URLs that may get one.
+        // If `url` is http and there is a login, the caller has checked that it may be sent.
         let to = Address::new(url.clone(), self.insecure || url.scheme() == "http");
         let get = Get { to: &to, login, accept: None, timeout: limits.token, limit: limits.json_bytes };
         self.http.get(get).await?.at_home()

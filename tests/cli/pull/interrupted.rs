@@ -32,7 +32,7 @@ fn a_full_disk_is_told_before_and_in_the_middle() {
     assert!(!shown.stdout.contains("left "), "{shown:#?}");
     shown
         .says("not enough space: the image has ")
-        .says("lying_v1.sif: the image has 7")
+        .says("lying_v1.sif: not enough space: the image has 7")
         .says("endless_v1.sif: the server does not give the length of the image, and the disk is almost full")
         .never_shows("canary");
 }

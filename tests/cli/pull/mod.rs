@@ -166,7 +166,7 @@ fn what_is_no_place_for_an_image() {
         ("device", "is a device, not a regular file"),
         ("fifo", "is a FIFO, not a regular file"),
         ("missing/x.sif", "does not exist"),
-        ("..", "invalid file name .."),
+        ("..", "invalid file name "),
     ] {
         pull(&world, &["--force", name, REFERENCE]).exits(255).says(words);
     }
