@@ -207,7 +207,7 @@ fn what_cannot_be_borne_leaves_no_tag_and_no_parts() {
             true,
             v2(),
             Fault::json(200, r#"{"data":{"uploadID":"u","totalParts":2,"partSize":5}}"#),
-            "wants 2 parts of 5 bytes",
+            "requests 2 parts of 5 bytes",
         ),
         (
             "parts of nothing",
