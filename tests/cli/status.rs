@@ -78,7 +78,7 @@ fn a_keyserver_without_a_version_is_ok() {
     for (behaviour, words) in [
         (Behaviour::Json(500, "{}".into()), "500 Internal Server Error"),
         (Behaviour::Close, "closed the connection"),
-        (Behaviour::Redirect(302, "?".into()), "in a circle"),
+        (Behaviour::Redirect(302, "?".into()), "in a loop"),
     ] {
         endpoint.set("/keystore/version", behaviour);
         world.remote("status --strict").exits(255).says("WARNING: Keyserver: ").says(words);

@@ -128,7 +128,7 @@ fn a_token_service_that_fails_otherwise_is_named_as_such() {
         (Behaviour::Drip(std::time::Duration::from_millis(100)), "timed out after"),
         (Behaviour::Endless, "longer than"),
         (Behaviour::Close, "connection"),
-        (Behaviour::Redirect(302, TOKEN_STATUS.into()), "circle"),
+        (Behaviour::Redirect(302, TOKEN_STATUS.into()), "in a loop"),
     ] {
         world.waits_for(&behaviour);
         endpoint.set(TOKEN_STATUS, behaviour.clone());

@@ -18,7 +18,7 @@ fn discovery_comes_before_any_question_and_its_failures_are_plain() {
         (Behaviour::Json(401, "{}".into()), "401"),
         (Behaviour::Json(404, "{}".into()), "404"),
         (Behaviour::Body(500, "text/html", "<html>oops\u{1b}[2J</html>".into()), "500"),
-        (Behaviour::Redirect(301, DISCOVERY.into()), "circle"),
+        (Behaviour::Redirect(301, DISCOVERY.into()), "in a loop"),
         (Behaviour::Redirect(302, "ftp://127.0.0.1/".into()), "while retrieving services"),
         (Behaviour::Silent, "while retrieving services"),
         (Behaviour::Drip(std::time::Duration::from_millis(100)), "while retrieving services"),
