@@ -214,7 +214,7 @@ fn what_cannot_be_borne_leaves_no_tag_and_no_parts() {
             true,
             v2(),
             Fault::json(200, r#"{"data":{"uploadID":"u","totalParts":0,"partSize":0}}"#),
-            "wants 0 parts",
+            "requests 0 parts",
         ),
         (
             "no at the end",
