@@ -65,12 +65,16 @@ impl AuthFile {
     /// # Errors
     /// Those of `change`, of reading and of writing. The file then keeps its old content.
     pub fn edit(&self, talk: &Talk, change: &mut dyn FnMut(&mut Document) -> Result<()>) -> Result<bool> {
-        fsio::update(&Target::user(&self.path, LIMIT), self.identity, talk, &mut |bytes| {
+        let changed = fsio::update(&Target::user(&self.path, LIMIT), self.identity, talk, &mut |bytes| {
             let before = self.parse(bytes)?;
             let mut document = before.clone();
             change(&mut document)?;
             Ok((document != before).then(|| document.to_bytes()))
-        })
+        })?;
+        if changed {
+            talk.verbose(format!("wrote {}", self.path.display()));
+        }
+        Ok(changed)
     }
 
     /// Finds the credential helper `docker-credential-SUFFIX` that this file names. Root does not run a helper that

@@ -79,7 +79,7 @@ impl ConfigFile {
         change: &mut dyn FnMut(&mut Config) -> Result<()>,
         tidy: &dyn Fn(&mut Config),
     ) -> Result<bool> {
-        fsio::update(&self.target(), identity, talk, &mut |bytes| {
+        let changed = fsio::update(&self.target(), identity, talk, &mut |bytes| {
             let before = match bytes {
                 Some(bytes) => self.parse_to_write(bytes)?,
                 None => self.absent.clone(),
@@ -91,7 +91,11 @@ impl ConfigFile {
             }
             tidy(&mut config);
             Ok(Some(yaml::write(&config)))
-        })
+        })?;
+        if changed {
+            talk.verbose(format!("wrote {}", self.path.display()));
+        }
+        Ok(changed)
     }
 
     fn target(&self) -> Target<'_> {

@@ -39,7 +39,7 @@ impl Remedy {
     /// The text at the end of a WARNING.
     pub fn advice(&self) -> String {
         match self {
-            Self::Run(command) => format!("run: {command}"),
+            Self::Run(command) => format!("to fix: {command}"),
             other => Hint::from(other.clone()).to_string(),
         }
     }

@@ -4,7 +4,7 @@ use super::address::{Address, brief, shown, without_userinfo};
 use super::error::{HttpError, HttpErrorKind};
 use super::limits::Limits;
 use super::login::Login;
-use super::proxy::Proxies;
+use super::proxy::{self, Proxies};
 use super::resolver::Resolver;
 use super::response::{Response, parse_retry_after};
 use super::settings::Settings;
@@ -118,7 +118,7 @@ impl Http {
             if let Some((name, value)) = &asked.header {
                 request = request.header(name, value);
             }
-            let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
+            let response = self.send(&Method::GET, &url, login, request).await?;
             let Some(next) = redirect_target(&response)? else {
                 return Ok(Arrived { response, url, left_origin });
             };
@@ -167,6 +167,23 @@ impl Http {
             .map_err(|_| setup("the token contains characters that cannot be sent"))?;
         value.set_sensitive(true);
         Ok(request.header(AUTHORIZATION, value))
+    }
+
+    /// Sends a request and waits for the head of its response.
+    pub(super) async fn send(
+        &self,
+        method: &Method,
+        url: &Url,
+        login: Option<Login<'_>>,
+        request: reqwest::RequestBuilder,
+    ) -> Result<reqwest::Response, HttpError> {
+        let proxy = self.proxies(url)?.for_url(url).map(proxy::shown);
+        let exchange = self.0.settings.trace.begin(method, url, login, proxy);
+        let response = request.send().await;
+        if let Some(exchange) = exchange {
+            exchange.end(&response);
+        }
+        response.map_err(|error| self.failed(url, &error))
     }
 
     /// Reads the body of a response. `limit` is the maximum for a successful one, in bytes.

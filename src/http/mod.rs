@@ -18,6 +18,7 @@ mod response;
 mod settings;
 pub mod stream;
 mod tls;
+mod trace;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -30,3 +31,4 @@ pub use limits::Limits;
 pub use login::{Login, basic};
 pub use response::{Response, parse_retry_after};
 pub use settings::Settings;
+pub use trace::Trace;

@@ -1,5 +1,6 @@
 //! Network settings from the environment: proxies and certificate authorities.
 
+use super::trace::Trace;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 /// Proxies and certificate authorities from the environment and the command line.
 ///
 /// By default there is no proxy, and the system's certificates are trusted.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default)]
 pub struct Settings {
     /// For `http://` URLs: a URL, or `host:port`, which means `http://host:port`.
     pub http_proxy: Option<String>,
@@ -24,6 +25,8 @@ pub struct Settings {
     pub ca_files: Vec<PathBuf>,
     /// Directories whose `*.crt` files are also trusted, if the directories exist (`certs.d/HOST`).
     pub cert_directories: Vec<PathBuf>,
+    /// Where the requests are noted.
+    pub trace: Trace,
 }
 
 impl Settings {
@@ -44,6 +47,7 @@ impl Settings {
             cert_dirs: set("SSL_CERT_DIR").map(split_paths),
             ca_files: Vec::new(),
             cert_directories: Vec::new(),
+            trace: Trace::default(),
         }
     }
 }
@@ -104,7 +108,7 @@ mod tests {
         let read = settings(&[("SSL_CERT_FILE", "/a"), ("SSL_CERT_DIR", "/b::/c")]);
         assert_eq!(read.cert_file, Some("/a".into()));
         assert_eq!(read.cert_dirs, Some(vec!["/b".into(), "/c".into()]));
-        assert_eq!(settings(&[("SSL_CERT_DIR", "")]), Settings::default());
+        assert_eq!(settings(&[("SSL_CERT_DIR", "")]).cert_dirs, None);
     }
 
     #[test]

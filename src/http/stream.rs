@@ -168,7 +168,8 @@ impl Http {
     /// No complete response within the timeout, no data is transferred for too long, or a redirect. An error status is
     /// not an error here.
     pub async fn call(&self, call: Call<'_>) -> Result<Response, HttpError> {
-        let mut request = self.request(call.method, &call.to.url, call.login, call.to.allows_insecure())?;
+        let mut request =
+            self.request(call.method.clone(), &call.to.url, call.login, call.to.allows_insecure())?;
         let (mut length, mut moved) = (0, Arc::default());
         match call.content {
             Content::Nothing => {}
@@ -184,7 +185,7 @@ impl Http {
         }
         let url = call.to.url.clone();
         let answer = async {
-            let response = request.send().await.map_err(|error| self.failed(&url, &error))?;
+            let response = self.send(&call.method, &url, call.login, request).await?;
             if response.status().is_redirection() {
                 let text = "the server redirects this request, which is not allowed";
                 return Err(HttpError::new(&url, HttpErrorKind::Redirect(text.to_string())));

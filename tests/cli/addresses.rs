@@ -133,7 +133,7 @@ fn user_info_that_an_endpoint_names_is_not_shown() {
 
 #[test]
 fn swapped_arguments_are_refused_and_not_repeated() {
-    for (name, uri) in [("ada:s3cr@host", "x"), ("https://s3cr.example", "x"), ("a:s3cr@", "h.example")] {
+    for (name, uri) in [("ada:s3cr@host", "x"), ("https://h.example/s3cr", "x"), ("a:s3cr@", "h.example")] {
         let world = World::new();
         world
             .remote(&format!("add --no-login {name} {uri}"))

@@ -93,7 +93,8 @@ fn roots_cache_is_not_where_a_users_link_leads() {
         plant(&world);
         let image = world.path("image.sif");
         let shown = world.run(As::Root, &["-v", "pull", image.to_str().unwrap(), REFERENCE]).exits(0);
-        let (told, link) = (&shown.stderr, if name.contains("root's") { "could place" } else { "a link of" });
+        let (told, link) =
+            (&shown.stderr, if name.contains("root's") { "could have created" } else { "a symlink of" });
         assert!(told.contains("the image was not cached: ") && told.contains(link), "{name}: {shown:#?}");
         assert!(image.is_file(), "{name}");
         is_untouched(&world);

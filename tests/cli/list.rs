@@ -73,7 +73,7 @@ fn a_token_of_no_use_is_red_in_its_row() {
         .exits(0)
         .prints("\u{1b}[31mfor another host\u{1b}[0m")
         .prints("(no URI)")
-        .says("the token for lab was");
+        .says("the stored token for \"lab\" was issued for old.example");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod conformance;
 mod directories;
 mod disk;
 mod durability;
+mod explains;
 mod file_systems;
 mod golden;
 mod growth;
@@ -43,6 +44,7 @@ mod pty;
 mod pull;
 mod push;
 mod readable;
+mod readme;
 #[path = "../peers/real/mod.rs"]
 mod real;
 mod reference;

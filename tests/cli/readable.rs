@@ -26,7 +26,7 @@ fn a_readable_layer_with_a_secret_is_warned_of_until_a_write_repairs_it() {
             chmod(&world.user_file(), bits);
             let file = world.user_file().display().to_string();
             let warning = format!(
-                "WARNING: {file} is readable by others (mode {bits:04o}) and contains a token or password; run: "
+                "WARNING: {file} is readable by others (mode {bits:04o}) and contains a token or password; to fix: "
             );
             for line in ["remote list", "remote list --json", "remote check", "registry list"] {
                 let shown = world.run(As::Root, &words(line)).never_shows("t0ken").never_shows("YTpi");
@@ -56,7 +56,7 @@ fn a_readable_auth_file_with_a_secret_is_warned_of() {
     chmod(&file, 0o644);
     let world = world.with_env("APPTAINER_AUTH_FILE", file.as_os_str());
     let warning = format!(
-        "WARNING: {0} is readable by others (mode 0644) and contains a token or password; run: chmod 600 {0}\n",
+        "WARNING: {0} is readable by others (mode 0644) and contains a token or password; to fix: chmod 600 {0}\n",
         file.display()
     );
     world.run(As::Root, &words("registry list")).exits(0).says(&warning);

@@ -53,8 +53,8 @@ fn library_size(filler: u64) -> u64 {
 fn queries_that_are_none_and_libraries_that_fail() {
     let (world, library) = lab();
     library.forget();
-    run(&world, &["search", "ab"]).exits(255).says("at least 3 characters");
-    run(&world, &["search", "library://blast"]).exits(255).says("is a URI");
+    run(&world, &["search", "ab"]).exits(1).says("at least 3 characters");
+    run(&world, &["search", "library://blast"]).exits(1).says("is a URI");
     run(&world, &["search", ""]).exits(1).says("<QUERY>");
     assert!(library.requests().is_empty());
     let search = || When::get("/library/v1/search");

@@ -254,7 +254,7 @@ fn get_login_password_prints_the_secret_alone_or_nothing() {
         (Behaviour::Json(404, "{}".into()), "404"),
         (Behaviour::Json(200, "{}".into()), "no registry password"),
         (Behaviour::Json(200, r#"{"oidc_user_meta":"oci-canary"}"#.into()), "does not describe a user"),
-        (Behaviour::Close, "who you are"),
+        (Behaviour::Close, "while looking up your user name"),
     ] {
         endpoint.set(IDENTITY, behaviour);
         let shown = world

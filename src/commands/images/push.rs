@@ -183,7 +183,7 @@ impl Push<'_> {
         let finished = if there {
             let tags = self.reference.tags().join(", ");
             talk.info(format!(
-                "The library already has this image ({}); only setting the tags {tags}",
+                "The library already has this image (sha256:{}); only setting the tags {tags}",
                 self.hash
             ));
             None

@@ -184,13 +184,15 @@ fn warn_swapped(options: &Options, session: &Session) {
     }
 }
 
-/// The command with name and address swapped, for a name that reads as an address. Neither may hold a password.
+/// The command with name and address swapped, for a name that reads as an address. Nothing that may be a password is
+/// repeated: no user info, and no path.
 fn swapped(options: &Options, session: &Session) -> Option<Hint> {
     let [name, address] = [options.uri.as_str(), options.name.as_str()];
     let fits = RemoteName::parse(name).is_ok()
         && EndpointUri::parse_typed(address).is_ok()
         && address.contains("://")
         && !address.contains('@')
+        && address.splitn(4, '/').nth(3).is_none_or(str::is_empty)
         && !may_hold_password(name);
     let command = session.remote("add").arg(name).arg(address);
     fits.then(|| command.because("the name comes before the address"))

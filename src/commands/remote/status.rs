@@ -9,7 +9,7 @@ use crate::config::layers::{CLOUD_APPTAINER_KEYSERVER, Remote};
 use crate::error::{Failure, Result};
 use crate::hint::Hint;
 use crate::http::Address;
-use crate::message::escape;
+use crate::message::{cut, escape};
 use crate::secret::Secret;
 use crate::services::endpoint::account::{self, Account, TokenVerdict};
 use crate::services::endpoint::health::{self, ServiceState};
@@ -121,10 +121,13 @@ fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Res
 fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
     let token = session.token_for(layers, remote)?;
     let access = session.open(remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
-    let whom = host_of(&access.address);
-    let (services, verdict, account) = session.wait_for(&whom, async {
+    let names: Vec<String> = access.services.iter().map(|(name, _)| health::title(&cut(name))).collect();
+    let board = session.board(&names);
+    let (services, verdict, account) = session.wait_showing(&board, async {
         tokio::join!(
-            health::check_all(&access.http, &access.services, &access.address),
+            health::check_all(&access.http, &access.services, &access.address, |at, state| {
+                board.set(at, state.is_ok(), &format!("{}  {}", state.status(), escape(&state.version)));
+            }),
             check_token(&access, token.as_ref()),
             who(&access, token.as_ref()),
         )

@@ -103,6 +103,7 @@ impl Session<'_> {
         let mut settings = Settings::from_env(|name| self.ctx.env.get(name).map(ToOwned::to_owned));
         settings.ca_files.extend(ca_file);
         settings.cert_directories = cert_directories;
+        settings.trace = self.trace().clone();
         Client::new(settings, self.ctx.limits)
     }
 
@@ -127,7 +128,7 @@ impl Session<'_> {
             })?;
         match origin {
             Origin::Asked => self.keep_services(address, &services, keep),
-            Origin::Cached => {}
+            Origin::Cached => self.ctx.talk.verbose(format!("using the cached services of {whom}")),
             Origin::Stale(error) => self.ctx.talk.warning(format!("{error}; using its cached answer")),
         }
         for skipped in services.skipped() {

@@ -8,6 +8,7 @@ use crate::config::layers::{Effective, merge};
 use crate::error::{Failure, Result};
 use crate::fsio::{Distrust, Role, Trusted};
 use crate::hint::{CommandLine, Hint};
+use crate::message::Level;
 use crate::paths::NoHome;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +73,7 @@ impl Session<'_> {
     /// It is unreadable or broken, or cannot be trusted and root asks.
     pub fn load_global(&self) -> Result<Loaded> {
         let loaded = self.read_global()?;
+        self.say_read(&self.paths.global_file, loaded.absent);
         if self.ctx.exe.as_os_str().is_empty() {
             self.ctx.talk.warning(format!(
                 "/proc is not mounted, so this program does not know where it is installed: it acts as {} and reads {}",
@@ -114,6 +116,7 @@ impl Session<'_> {
                     path = other;
                     loaded = read(&path)?;
                 }
+                self.say_read(&path, loaded.absent);
                 if loaded.absent && self.paths.chosen_file.is_some() {
                     self.ctx
                         .talk
@@ -241,6 +244,14 @@ impl Session<'_> {
     ) -> Result<bool> {
         self.require_root("global endpoint configuration file", again)?;
         self.global_file().edit(self.identity(), &self.ctx.talk, change, &|_| {})
+    }
+
+    /// Tells which file was read, to a user who asked for details.
+    pub fn say_read(&self, path: &Path, absent: bool) {
+        if self.ctx.talk.shows(Level::Debug) {
+            let how = if absent { "does not exist" } else { "was read" };
+            self.ctx.talk.debug(format!("{} {how}", path.display()));
+        }
     }
 
     fn warn_distrust(&self, distrust: &Distrust, consequence: &str) {

@@ -16,7 +16,9 @@ use crate::error::{Failure, Result, ResultExt};
 use crate::executable::{only_roots_path, sudo_finds};
 use crate::fsio::Identity;
 use crate::hint::CommandLine;
+use crate::http::Trace;
 use crate::paths::{Paths, Surroundings};
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 /// One command's view of the world.
@@ -27,6 +29,15 @@ pub struct Session<'a> {
     pub paths: Paths,
     /// The words that name the command: `remote login`.
     pub typed: &'static str,
+    /// The requests that were made, if the user wants to see them.
+    trace: OnceCell<Trace>,
+}
+
+/// Shows the requests of transfers, which do not wait here.
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.show_requests();
+    }
 }
 
 impl<'a> Session<'a> {
@@ -41,7 +52,7 @@ impl<'a> Session<'a> {
             passwd_home: &*ctx.passwd_home,
         };
         let paths = Paths::resolve(&surroundings, config);
-        Self { ctx, paths, typed }
+        Self { ctx, paths, typed, trace: OnceCell::new() }
     }
 
     /// Who acts, for the rules of trust.

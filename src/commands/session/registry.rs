@@ -67,6 +67,7 @@ impl Store {
     /// It cannot be read, or is no auth file.
     pub fn load(&self, session: &Session) -> Result<Loaded> {
         let loaded = self.file.load()?;
+        session.say_read(&self.file.path, false);
         session.warn_readable(loaded.readable.as_ref());
         if let Some(why) = &loaded.unreachable {
             session.ctx.talk.warning(format!("ignoring the registry logins: {why}"));

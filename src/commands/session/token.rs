@@ -47,8 +47,16 @@ impl Session<'_> {
             return Ok(None);
         }
         match from_env {
-            Some((token, variable)) => check_token(token, &variable).map(Some),
-            None => Ok(remote.token.clone()),
+            Some((token, variable)) => {
+                self.ctx.talk.verbose(format!("using the token in {variable} for {}", remote.name));
+                check_token(token, &variable).map(Some)
+            }
+            None => {
+                if remote.token.is_some() {
+                    self.ctx.talk.verbose(format!("using the stored token for {}", remote.name));
+                }
+                Ok(remote.token.clone())
+            }
         }
     }
 

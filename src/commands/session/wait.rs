@@ -1,10 +1,13 @@
 //! Waiting for servers: the one place where commands block, and what a person sees meanwhile.
 
 use super::Session;
+use crate::context::Colours;
 use crate::error::{Result, ResultExt};
-use crate::message::Level;
+use crate::http::Trace;
+use crate::message::{Level, escape};
 use crate::runtime::block_on;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::cell::RefCell;
 use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -14,27 +17,116 @@ const UNNOTICED: Duration = Duration::from_millis(150);
 /// Between two pictures of a spinner.
 const TICK: Duration = Duration::from_millis(100);
 
+/// The most rows of a board: more would scroll away.
+const MOST_ROWS: usize = 20;
+
+/// What a person sees while the program waits: a spinner, or a row for each answer that is expected. Hidden where
+/// nobody is there to see it.
+pub struct Board {
+    lines: MultiProgress,
+    rows: Vec<ProgressBar>,
+    /// The texts that arrived since the last picture, by row.
+    arrived: RefCell<Vec<(usize, String)>>,
+    colour: bool,
+}
+
+impl Board {
+    /// Shows `text` in a row, in green or red.
+    pub fn set(&self, row: usize, good: bool, text: &str) {
+        let code = if good { "32" } else { "31" };
+        let text = if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_string() };
+        self.arrived.borrow_mut().push((row, text));
+    }
+
+    /// The next picture.
+    fn tick(&self) {
+        for (row, text) in self.arrived.take() {
+            if let Some(row) = self.rows.get(row) {
+                row.set_style(style("{prefix}  {msg}"));
+                row.set_message(text);
+            }
+        }
+        self.rows.iter().for_each(ProgressBar::tick);
+    }
+
+    fn clear(&self) {
+        self.rows.iter().for_each(ProgressBar::finish_and_clear);
+        let _ = self.lines.clear();
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the template is well formed")
+}
+
 impl Session<'_> {
     /// Runs requests to their end. On a terminal a spinner says after a moment whom they are for.
     ///
     /// # Errors
     /// The runtime could not be made.
     pub fn wait_for<F: Future>(&self, whom: &str, requests: F) -> Result<F::Output> {
-        if !self.shows_waiting() {
+        if !self.shows_waiting() && !self.trace().is_on() {
             return wait(requests);
         }
-        let spinner = spinner(format!("Waiting for {whom}"));
-        wait(async {
+        let board = self.lines(&[format!("Waiting for {whom}")], "{spinner} {prefix}");
+        self.wait_showing(&board, requests)
+    }
+
+    /// A board with these rows.
+    pub fn board(&self, names: &[String]) -> Board {
+        let width = names.iter().map(|name| name.chars().count()).max().unwrap_or_default();
+        let names: Vec<String> = names.iter().map(|name| format!("{:<width$}", escape(name))).collect();
+        self.lines(&names, "{prefix}  {spinner}")
+    }
+
+    fn lines(&self, prefixes: &[String], template: &str) -> Board {
+        let target =
+            if self.shows_waiting() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let lines = MultiProgress::with_draw_target(target);
+        let row = |prefix: &String| {
+            let row = ProgressBar::no_length().with_style(style(template)).with_prefix(prefix.clone());
+            lines.add(row)
+        };
+        let rows = prefixes.iter().take(MOST_ROWS).map(row).collect();
+        Board { lines, rows, arrived: RefCell::default(), colour: self.ctx.colours != Colours::Never }
+    }
+
+    /// Runs requests to their end, and shows the board if that takes longer than a moment.
+    ///
+    /// # Errors
+    /// The runtime could not be made.
+    pub fn wait_showing<F: Future>(&self, board: &Board, requests: F) -> Result<F::Output> {
+        let output = wait(async {
             let mut requests = pin!(requests);
             tokio::select! {
                 biased;
                 output = &mut requests => return output,
                 () = sleep(UNNOTICED) => {}
             }
-            let output = ticking(requests, || spinner.tick()).await;
-            spinner.finish_and_clear();
+            let tick = || {
+                if self.trace().is_on() {
+                    board.lines.suspend(|| self.show_requests());
+                }
+                board.tick();
+            };
+            let output = ticking(requests, tick).await;
+            board.clear();
             output
-        })
+        });
+        self.show_requests();
+        output
+    }
+
+    /// Where the requests of this command are noted.
+    pub fn trace(&self) -> &Trace {
+        let shown = || self.ctx.talk.shows(Level::Verbose);
+        self.trace.get_or_init(|| if shown() { Trace::on() } else { Trace::default() })
+    }
+
+    /// Shows the requests that were made since the last call.
+    pub fn show_requests(&self) {
+        let lines = self.trace.get().map(Trace::take).unwrap_or_default();
+        lines.iter().for_each(|line| self.ctx.talk.verbose(line));
     }
 
     /// Whether somebody is there to see that the program waits.
@@ -49,13 +141,6 @@ impl Session<'_> {
 /// The runtime could not be made.
 pub(crate) fn wait<F: Future>(requests: F) -> Result<F::Output> {
     block_on(requests).fail_context(|| "while preparing requests")
-}
-
-fn spinner(message: String) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{spinner} {msg}").expect("the template is well formed");
-    bar.set_style(style);
-    bar.with_message(message)
 }
 
 /// Runs `requests` to their end, and `tick` every now and then.

@@ -80,7 +80,7 @@ fn symlinks_are_followed_only_where_their_owner_may_redirect() {
 fn advice_is_a_command_or_a_sentence() {
     let (who, way) = (Identity { uid: ROOT }, stat(ROOT, 0o755));
     let advice = |dir| judge_way(who, &[link(USER, dir)], &way, None).unwrap().remedy.advice();
-    assert_eq!(advice((ROOT, 0o755)), "run: chown -h root /d/link");
+    assert_eq!(advice((ROOT, 0o755)), "to fix: chown -h root /d/link");
     assert_eq!(advice((USER, 0o755)), "use the path of the target: readlink -f /d/link");
 }
 

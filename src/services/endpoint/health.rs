@@ -45,8 +45,14 @@ impl ServiceState {
     }
 }
 
-/// Requests `/version` from all services concurrently. The rows are sorted by name.
-pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -> Vec<ServiceState> {
+/// Queries `/version` of all services at the same time. The rows are sorted by service name; `arrived` gets the index
+/// of each as soon as it is known.
+pub async fn check_all(
+    http: &Client,
+    services: &Services,
+    endpoint: &Address,
+    arrived: impl Fn(usize, &ServiceState),
+) -> Vec<ServiceState> {
     let mut waiting = services.iter().map(|(name, service)| (name.to_string(), service.clone())).enumerate();
     let mut running = JoinSet::new();
     let mut rows: Vec<Option<ServiceState>> = vec![None; services.len()];
@@ -56,7 +62,10 @@ pub async fn check_all(http: &Client, services: &Services, endpoint: &Address) -
             running.spawn(async move { (place, check(&http, &name, &service, &endpoint).await) });
         }
         match running.join_next().await {
-            Some(Ok((place, row))) => rows[place] = Some(row),
+            Some(Ok((place, row))) => {
+                arrived(place, &row);
+                rows[place] = Some(row);
+            }
             // A task fails only if it panics, which is a bug.
             Some(Err(error)) => std::panic::resume_unwind(error.into_panic()),
             None => return rows.into_iter().flatten().collect(),
@@ -133,7 +142,7 @@ pub fn parse_version(body: &[u8]) -> Option<String> {
 }
 
 /// Capitalizes every word, like Go's `strings.Title`.
-fn title(name: &str) -> String {
+pub fn title(name: &str) -> String {
     let mut inside = false;
     let capital = |c: char| {
         let first = !std::mem::replace(&mut inside, c.is_alphanumeric() || c == '_');

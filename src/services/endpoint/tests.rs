@@ -178,7 +178,7 @@ fn all_services_are_queried_concurrently() {
         endpoint.set(&format!("/{service}/version"), Behaviour::Held(gate.clone()));
     }
     let services = discover(&endpoint).unwrap();
-    let rows = block_on(check_all(&http(), &services, &anywhere())).unwrap();
+    let rows = block_on(check_all(&http(), &services, &anywhere(), |_, _| ())).unwrap();
     let names: Vec<_> = rows.iter().map(|row| row.service.as_str()).collect();
     assert_eq!(names, ["Builder", "Consent", "Keyserver", "Library", "Token"]);
     assert!(rows.iter().all(|row| row.status() == "OK"));
@@ -203,7 +203,7 @@ fn services_that_are_down_have_a_reason() {
     .into_iter()
     .collect();
     let http = with(Duration::from_millis(1500));
-    let rows = block_on(check_all(&http, &services, &anywhere())).unwrap();
+    let rows = block_on(check_all(&http, &services, &anywhere(), |_, _| ())).unwrap();
     let problems: Vec<_> = rows
         .iter()
         .map(|row| (row.status(), row.problem.as_ref().map(|p| p.kind.to_string()).unwrap_or_default()))
@@ -223,7 +223,7 @@ fn many_services_are_queried_in_batches() {
     let endpoint = Endpoint::http();
     let service = Service { uri: format!("{}/s", endpoint.url()), registry_uri: None };
     let services: Services = (0..150).map(|n| (format!("s{n:03}"), service.clone())).collect();
-    let rows = block_on(check_all(&http(), &services, &anywhere())).unwrap();
+    let rows = block_on(check_all(&http(), &services, &anywhere(), |_, _| ())).unwrap();
     assert_eq!(rows.len(), 150);
     assert!(rows.iter().all(|row| row.is_ok()) && rows.is_sorted_by_key(|row| row.service.clone()));
 }

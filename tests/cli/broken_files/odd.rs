@@ -63,7 +63,9 @@ fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
             before.is_still(&world, line);
         }
         let check = if layer == Layer::User { "remote check" } else { "remote check --global" };
-        run(&world, As::User, check).exits(255).says(&format!("{file}:5:9: unknown key \"Remotes.lab.Tokn\""));
+        run(&world, As::User, check)
+            .exits(255)
+            .says(&format!("{file}:5:9: unknown key \"Remotes.lab.Tokn\""));
         before.is_still(&world, check);
     }
 }

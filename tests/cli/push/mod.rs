@@ -112,7 +112,8 @@ fn what_the_library_has_is_only_tagged() {
     library.forget();
     push(&world, &["IMAGE", "library://lab/tools/blast:v2,latest"])
         .exits(0)
-        .says("INFO:    The library already has this image; skipping the upload\n");
+        .says("INFO:    The library already has this image (sha256:")
+        .says("); only setting the tags v2, latest\n");
     assert!(library.requests_for("PUT", "/data").is_empty());
     let tags = library.tags("lab/tools/blast");
     assert_eq!(tags["amd64"].keys().collect::<Vec<_>>(), ["latest", "v1", "v2"]);

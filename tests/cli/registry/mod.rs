@@ -136,8 +136,8 @@ fn https_with_a_private_authority() {
 fn what_is_missing_or_wrong_on_the_command_line() {
     let world = World::new();
     for (line, code, words) in [
-        ("login ghcr.io", 255, "for a registry: docker://ghcr.io"),
-        ("login ghcr.io", 255, "for a keyserver: https://ghcr.io"),
+        ("login ghcr.io", 255, "while login to docker://ghcr.io: a username is required"),
+        ("login -u ada ghcr.io/team", 255, "registry login docker://ghcr.io\n"),
         ("login ftp://ghcr.io", 255, "ftp transport is not supported"),
         ("login docker://", 255, "the host is missing"),
         ("login docker://h:99999", 255, "the port must be a number"),
