@@ -62,6 +62,7 @@ mod status;
 mod supply_chain;
 mod switches;
 mod terminal;
+mod troubleshooting;
 mod trust;
 mod use_and_remove;
 mod view;
