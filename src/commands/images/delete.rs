@@ -48,10 +48,6 @@ impl Options {
     }
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let reference = LibraryRef::parse(&options.uri).map_err(|error| session.usage(error.to_string()))?;
     super::one_tag(&reference, "delete", session)?;
@@ -84,7 +80,8 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// Says which tags go with the image, before anybody decides. What cannot be found out is said by the deletion.
+/// Warns about other tags that are deleted with the image, before asking for confirmation. A failed lookup is
+/// ignored: the deletion itself reports the error.
 fn say_tags(chosen: &Chosen, reference: &LibraryRef, arch: Arch, session: &Session) -> Result<()> {
     let image = reference.image();
     let found = session.wait_for(&host_of(&chosen.library.base), chosen.library.image(&image, arch))?;

@@ -1,4 +1,4 @@
-//! `search`, `pull`, `push`, `delete`: images of a library.
+//! `search`, `pull`, `push` and `delete` for images of a library.
 
 pub(crate) mod delete;
 pub(crate) mod pull;
@@ -20,12 +20,12 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 use url::Url;
 
-/// The commands of this module, which have no group.
+/// The commands of this module. They are top-level commands: they have no group.
 pub(crate) const COMMANDS: [&str; 4] = ["delete", "pull", "push", "search"];
-/// Those of them that the real program has for images from elsewhere too.
+/// The commands that the real program also has for images from other sources.
 pub(crate) const SHARED: [&str; 2] = ["pull", "push"];
 
-/// What the arguments of a command are, for completion.
+/// The kinds of a command's arguments, for completion.
 pub(crate) fn positionals(name: &str) -> Option<&'static [Completes]> {
     match name {
         "delete" => Some(delete::POSITIONALS),
@@ -36,16 +36,16 @@ pub(crate) fn positionals(name: &str) -> Option<&'static [Completes]> {
     }
 }
 
-/// What to do where the bytes of an image would go over http.
+/// Hints for when image data would be transferred over plain http.
 const HTTP_STORAGE_HINTS: [&str; 2] = [
     "ask the library's administrator to serve its storage over https",
     "to transfer the image over http, where others can read it: --allow-http-storage",
 ];
 
-/// What to do where the bytes of an image come too slowly.
+/// Hint for when an image transfers too slowly.
 const SLOW_HINT: &str = "to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE (SINGULARITY_…) to fewer bytes a second, or to 0";
 
-/// An option that the environment may stand for.
+/// The value of an option, or of the first set variable if the option was not given.
 fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Result<Option<String>> {
     if let Some(option) = option {
         return Ok(Some(option.clone()));
@@ -59,7 +59,7 @@ fn text(option: Option<&String>, variables: &[&str], session: &Session) -> Resul
         .transpose()
 }
 
-/// A number that the environment may set.
+/// A number from the environment, or `otherwise` if the variable is not set.
 fn number(suffix: &str, otherwise: u64, allowed: RangeInclusive<u64>, session: &Session) -> Result<u64> {
     let Some(found) = session.ctx.variable(suffix) else { return Ok(otherwise) };
     let value = found.value.to_str().and_then(|text| text.parse::<u64>().ok());
@@ -69,21 +69,21 @@ fn number(suffix: &str, otherwise: u64, allowed: RangeInclusive<u64>, session: &
     })
 }
 
-/// The least speed of a transfer, in bytes a second: 1 KiB unless the environment says otherwise; 0: none.
+/// The minimum transfer rate in bytes per second: 1 KiB unless the environment sets another. 0 means no minimum.
 fn min_rate(session: &Session) -> Result<u64> {
     number("DOWNLOAD_MIN_RATE", 1 << 10, 0..=1 << 40, session)
 }
 
-/// The architecture that is asked for, this machine's where none is.
+/// The requested architecture, or this machine's.
 fn architecture(option: Option<&String>, variable: &str, session: &Session) -> Result<Arch> {
     let arch = text(option, &[variable], session)?;
     arch.as_deref().unwrap_or(go_arch()).parse().map_err(Failure::from)
 }
 
 impl Chosen {
-    /// A failed request to this library as a failed command.
+    /// Converts a failed request to this library into a command failure with hints.
     fn failure(&self, error: HttpError) -> Failure {
-        // A place that the library sends its data to has nothing to do with a login here.
+        // Only the library itself uses the login. Its storage servers do not.
         let own = Url::parse(&error.url).is_ok_and(|url| url.origin() == self.library.base.url.origin());
         let log_in = match (&self.login, error.status()) {
             (TokenUse::Sent { hints }, Some(401)) if own => hints.clone(),
@@ -112,7 +112,7 @@ impl Chosen {
         log_in.into_iter().chain(advice).fold(failure, Failure::hint)
     }
 
-    /// Why a server that refuses a request got no token with it, where it may have wanted one.
+    /// Explains why a rejected request carried no token, if the server may have wanted one.
     fn unsent(&self, error: &HttpError, own: bool) -> Option<String> {
         match (&self.login, error.status()?) {
             (TokenUse::None(why), 401 | 403 | 500) if own => {
@@ -126,7 +126,7 @@ impl Chosen {
         }
     }
 
-    /// A transfer between this library and `file` that failed.
+    /// Converts a failed transfer between this library and `file` into a command failure.
     fn transfer_failure(&self, error: TransferError, file: &Path) -> Failure {
         match error {
             TransferError::Http(error) => self.failure(error),
@@ -135,7 +135,7 @@ impl Chosen {
     }
 }
 
-/// Refuses a reference with several tags where one image is meant.
+/// Rejects a reference with several tags for a command that takes a single image.
 fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<()> {
     if reference.tags().len() < 2 {
         return Ok(());
@@ -146,7 +146,7 @@ fn one_tag(reference: &LibraryRef, command: &str, session: &Session) -> Result<(
     Err(Failure::new(format!("{command} takes one tag, and {reference} has several")).hint(again))
 }
 
-/// What to say of a reference whose first of four parts is taken for a host that nobody knows.
+/// A hint for a reference with four parts, if its first part was used as a host and that host is unknown.
 fn four_parts(reference: &LibraryRef, error: &HttpError) -> Option<Hint> {
     let host = reference.host().filter(|host| !host.contains('.'))?;
     let unknown = matches!(error.kind, HttpErrorKind::UnknownHost);

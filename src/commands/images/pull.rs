@@ -19,9 +19,9 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// Parts downloaded at the same time, unless the environment sets another number.
+/// Number of parts downloaded in parallel, unless the environment sets another number.
 const AT_ONCE: u64 = 3;
-/// Bytes in each part.
+/// Bytes per part.
 const PART_SIZE: u64 = 5 << 20;
 
 pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothing];
@@ -102,13 +102,13 @@ impl Options {
         }
     }
 
-    /// OUTPUT; a single argument is the URI.
+    /// OUTPUT. A single argument is the URI.
     fn output(&self) -> Option<&OsString> {
         self.output.as_ref().filter(|_| self.uri.is_some())
     }
 }
 
-/// Everything that a pull needs before the download.
+/// Everything that a pull needs before the download starts.
 struct Pull {
     reference: LibraryRef,
     arch: Arch,
@@ -116,10 +116,6 @@ struct Pull {
     chosen: Chosen,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     if let (true, Some(uri), Some(output)) = (options.is_turned_round(), &options.output, &options.uri) {
         let again = session.command("pull").arg(output.display()).arg(uri.display());
@@ -169,14 +165,14 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     Ok(())
 }
 
-/// How many parts side by side, and how many bytes in each.
+/// How many parts to download in parallel, and how many bytes each has.
 fn parts(session: &Session) -> Result<(usize, u64)> {
     let at_once = number("DOWNLOAD_CONCURRENCY", AT_ONCE, 1..=64, session)?;
     let part_size = number("DOWNLOAD_PART_SIZE", PART_SIZE, 1..=1 << 40, session)?;
     Ok((at_once as usize, part_size.max(64 << 10)))
 }
 
-/// `--name`, else OUTPUT, else NAME_TAG.sif; in `--dir`.
+/// The output file: `--name`, else OUTPUT, else NAME_TAG.sif; in `--dir` if given.
 fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Session) -> Result<Output> {
     let variable = |names: &[&str]| names.iter().find_map(|name| session.ctx.variable(name));
     let name = match (options.name.as_ref().or(options.output()), variable(&["PULL_NAME"])) {
@@ -191,7 +187,7 @@ fn output(options: &Options, reference: &LibraryRef, force: bool, session: &Sess
 }
 
 impl Pull {
-    /// What the library says of the image.
+    /// Fetches the image's metadata from the library.
     fn describe(&self, session: &Session) -> Result<Image> {
         let image = self.reference.image();
         let found = session
@@ -206,7 +202,7 @@ impl Pull {
         })
     }
 
-    /// The SHA-256 that the library tells.
+    /// The SHA-256 that the library reports.
     fn hash(&self, image: &Image) -> Result<Digest> {
         let told = image.hash.as_deref().unwrap_or_default();
         match Digest::from_name(told) {
@@ -218,7 +214,7 @@ impl Pull {
         }
     }
 
-    /// A reference by digest allows no other image, whatever the library says.
+    /// Checks that the library's hash equals the digest in the reference, if it has one.
     fn as_asked(&self, hash: Digest) -> Result<Digest> {
         match self.reference.sha256() {
             Some(asked) if asked != hash => Err(Failure::new(format!(
@@ -238,7 +234,7 @@ impl Pull {
         }
     }
 
-    /// Says who signed, and that nobody looked whether the signature is good.
+    /// Reports which keys signed the image. The signatures are not verified.
     fn say_signatures(&self, sif: &Sif, unsigned_is_fine: bool, session: &Session) {
         let talk = &session.ctx.talk;
         let file = self.output.shown.to_string_lossy();
@@ -256,8 +252,9 @@ impl Pull {
     }
 }
 
-/// The place for an image in `<CACHEDIR, else the user's directory>/cache/library`; `None` where there is no cache:
-/// there is no home for it, or making one would hide the `~/.singularity` that still stands in for `~/.apptainer`.
+/// The cache entry for an image, in `cache/library` below CACHEDIR or the user's directory. `None` if there is no
+/// cache: either there is no home, or creating the directory would hide a `~/.singularity` that is still used in
+/// place of `~/.apptainer`.
 fn cache(hash: Digest, session: &Session) -> Option<Cache> {
     let parent = match session.ctx.variable("CACHEDIR") {
         Some(found) => PathBuf::from(found.value),

@@ -70,17 +70,13 @@ impl Options {
     }
 }
 
-/// An image file, opened once.
+/// An opened image file. It is opened only once.
 struct Payload<'a> {
     path: &'a Path,
     file: Arc<File>,
     before: Metadata,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let reference = LibraryRef::parse(&options.uri).map_err(|error| session.usage(error.to_string()))?;
     let names = reference.full().map_err(Failure::from)?;
@@ -133,7 +129,7 @@ impl<'a> Payload<'a> {
         hash
     }
 
-    /// Whether the file is still the one that was hashed.
+    /// Whether the file is unchanged since it was hashed.
     fn is_unchanged(&self) -> bool {
         let state = |found: &Metadata| (found.len(), found.mtime(), found.mtime_nsec());
         self.file.metadata().is_ok_and(|now| state(&now) == state(&self.before))
@@ -155,7 +151,7 @@ fn require_signature(sif: &Sif, options: &Options, session: &Session) -> Result<
         .hint(session.command("push -U").arg(&file).arg(&options.uri).because("to push it unsigned")))
 }
 
-/// A push that can begin.
+/// A push that is ready to start.
 struct Push<'a> {
     library: &'a Library,
     reference: &'a LibraryRef,

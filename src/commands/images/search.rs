@@ -14,9 +14,9 @@ use clap::Args;
 use serde::Serialize;
 use std::fmt::Write;
 
-/// Libraries refuse shorter queries.
+/// Libraries reject shorter queries.
 const SHORTEST: usize = 3;
-/// What older clients push when there is no description.
+/// The description that older clients push if none was given.
 const NO_DESCRIPTION: &str = "no description";
 
 pub(crate) const POSITIONALS: &[Completes] = &[Completes::Nothing];
@@ -59,7 +59,7 @@ struct SearchResult<'a> {
     query: &'a str,
     arch: &'a str,
     images: Vec<ImageEntry<'a>>,
-    /// How many images of the answer are not among them.
+    /// The number of matching images that are not listed.
     more: u64,
 }
 
@@ -80,10 +80,6 @@ struct ImageEntry<'a> {
     more_fingerprints: u64,
 }
 
-/// Runs the command.
-///
-/// # Errors
-/// Whatever keeps it from being done; nothing is left behind then.
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let query = options.query.as_str();
     if query.contains("://") {
@@ -133,7 +129,7 @@ fn entry(image: &Image) -> ImageEntry<'_> {
     }
 }
 
-/// Names, and how many more there are.
+/// The names, and how many more there are.
 fn names(names: Option<&Names>) -> (Vec<&str>, u64) {
     let kept = names.iter().flat_map(|names| &names.kept).map(String::as_str);
     (kept.collect(), names.map_or(0, |names| names.more))
