@@ -1,8 +1,8 @@
-//! What could stand where the cursor is: from the clap tree, the user's own names, and the program behind.
+//! Computes completion candidates from the clap tree, the user's own names, and the next program in PATH.
 //!
-//! Question and answer have the form that Apptainer's own scripts use, so that those work too: the words
-//! before the cursor and the unfinished one as arguments; a candidate a line, a tab and its description
-//! behind it, and `:N` at the end, the sum of the directives below.
+//! Request and response use the protocol of Apptainer's own scripts, so those scripts work too. The arguments are
+//! the words before the cursor, then the unfinished word. The output has one candidate per line, followed by a
+//! tab and its description. The last line is `:N`, the sum of the directives.
 
 use super::candidates::{Answer, Completes, FILES, NO_FILES};
 use super::{known, other};
@@ -18,24 +18,24 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// Answers a shell by the commands of `tree`; never fails for what is in a file, and asks no network. With
-/// `descriptions` off the candidates stand alone.
+/// Prints the candidates for a shell, based on the commands of `tree`. Invalid files cause no failure, and no
+/// network request is sent. Without `descriptions`, only the candidates are printed.
 ///
 /// # Errors
-/// Those of standard output.
+/// Writing to standard output failed.
 pub(crate) fn answer(
     words: &[OsString],
     descriptions: bool,
     tree: &Command,
     ctx: &mut Context,
 ) -> Result<()> {
-    // A message would stand in the middle of what is being typed.
+    // A message would appear in the middle of the user's command line.
     ctx.talk.configure(i8::MIN, || false);
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let answer = of(&words, tree, ctx);
     let mut text = String::new();
     for (candidate, description) in &answer.candidates {
-        // A line is a candidate: a name with a line break in it cannot be one.
+        // Candidates are separated by line breaks, so a name that contains one cannot be offered.
         if candidate.contains(char::is_control) {
             continue;
         }
@@ -52,7 +52,7 @@ pub(crate) fn answer(
     Ok(())
 }
 
-/// A directive in the words of cobra, which Apptainer's scripts ignore and people debug by.
+/// A directive under its cobra names. Apptainer's scripts ignore this line; people use it for debugging.
 fn directive_names(directive: u32) -> String {
     const NAMES: [&str; 6] = ["Error", "NoSpace", "NoFileComp", "FilterFileExt", "FilterDirs", "KeepOrder"];
     let set = NAMES.iter().enumerate().filter(|(bit, _)| directive & (1 << bit) != 0);
@@ -88,7 +88,8 @@ fn of(words: &[String], tree: &Command, ctx: &mut Context) -> Answer {
     }
 }
 
-/// A command for images. The real program knows more options of some than we do: they go to it.
+/// Completes an image command. The real program has more options for some of these commands, so it is asked
+/// first.
 fn of_images(
     words: &[String],
     command: &Command,
@@ -100,7 +101,7 @@ fn of_images(
     others.unwrap_or_else(|| Walk::through(command, rest).answer(partial, ctx))
 }
 
-/// Where the first word stands that is no global option; none where the next one is the first.
+/// The index of the first word that is not a global option, or `None` if all words are options.
 fn first_command(before: &[String]) -> Option<usize> {
     let mut at = 0;
     while let Some(word) = before.get(at) {
@@ -113,7 +114,7 @@ fn first_command(before: &[String]) -> Option<usize> {
     None
 }
 
-/// A command or a global option: ours, and those of the program behind.
+/// Completes a command or a global option: those of this program and those of the next one in PATH.
 fn first_word(words: &[String], partial: &str, tree: &Command, ctx: &mut Context) -> Answer {
     let mut own: Vec<(String, String)> = if partial.starts_with('-') {
         options(tree, &[])
@@ -133,7 +134,7 @@ fn first_word(words: &[String], partial: &str, tree: &Command, ctx: &mut Context
     Answer { candidates: own, directive: NO_FILES }
 }
 
-/// The commands of a group, to be helped with.
+/// The subcommands of a group, for `help GROUP`.
 fn help_of(tree: &Command, rest: &[String], partial: &str) -> Answer {
     let command = rest.iter().try_fold(tree, |command, word| command.find_subcommand(word));
     let candidates = command.map(|command| subcommands(command, partial)).unwrap_or_default();
@@ -169,7 +170,7 @@ fn subcommands(command: &Command, partial: &str) -> Vec<(String, String)> {
     visible.map(described).filter(|(name, _)| name.starts_with(partial)).collect()
 }
 
-/// The options of a command that were not given yet.
+/// The options of a command that are not on the command line yet.
 fn options(command: &Command, given: &[&str]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for arg in command.get_arguments().filter(|arg| !arg.is_positional() && !arg.is_hide_set()) {
@@ -182,18 +183,18 @@ fn options(command: &Command, given: &[&str]) -> Vec<(String, String)> {
     all
 }
 
-/// The words behind a group, read as far as they go.
+/// The state after parsing the words that follow a command or group.
 struct Walk<'a> {
     command: &'a Command,
-    /// The commands gone through: `remote use`.
+    /// The names of the commands so far, e.g. `remote use`.
     path: Vec<&'a str>,
     positionals: Vec<&'a str>,
     given: Vec<&'a str>,
-    /// The option whose value comes next.
+    /// The option whose value is the next word.
     pending: Option<&'a Arg>,
-    /// Behind `--`.
+    /// `--` was given.
     only_positionals: bool,
-    /// `--config FILE` of the group.
+    /// The group's `--config FILE`.
     user_layer: Option<PathBuf>,
 }
 
@@ -240,7 +241,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Notes every option of `word`, which may be several letters (`-gj`).
+    /// Records every option in `word`, which may combine several letters (`-gj`).
     fn note_given(&mut self, word: &str) {
         let name = word.split_once('=').map_or(word, |(name, _)| name);
         if name.starts_with("--") {
@@ -285,7 +286,7 @@ impl<'a> Walk<'a> {
         answer
     }
 
-    /// What the next argument is.
+    /// The kind of the next argument.
     fn next(&self) -> Completes {
         let positionals = match self.path.as_slice() {
             ["keyserver", name] => keyserver::positionals(name),
@@ -308,7 +309,7 @@ fn nothing() -> Answer {
     Answer { directive: NO_FILES, ..Answer::default() }
 }
 
-/// What an option's value may be: a file where its name says so.
+/// Completes an option's value: files if the value name is FILE or DIR, else nothing.
 fn value_of(arg: &Arg) -> Answer {
     let names = arg.get_value_names().unwrap_or_default();
     let directive = if names.iter().any(|name| *name == "FILE" || *name == "DIR") { FILES } else { NO_FILES };
@@ -319,7 +320,7 @@ fn find_option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     let name = word.split_once('=').map_or(word, |(name, _)| name);
     command.get_arguments().find(|arg| match name.strip_prefix("--") {
         Some(long) => arg.get_long() == Some(long),
-        // Of several in one word the last one may want a value.
+        // If several letters are combined, only the last one can take a value.
         None => arg.get_short().is_some_and(|short| name.ends_with(short)),
     })
 }

@@ -1,8 +1,8 @@
-//! What can be completed, and what an answer is.
+//! What can be completed, and the form of an answer.
 
-/// Nothing but these candidates: no file names.
+/// Offer only these candidates, no file names.
 pub(super) const NO_FILES: u32 = 4;
-/// File names, where there is no candidate.
+/// Offer file names if there are no candidates.
 pub(super) const FILES: u32 = 0;
 
 /// Candidates with their descriptions, and the sum of the directives.
@@ -12,31 +12,31 @@ pub(super) struct Answer {
     pub directive: u32,
 }
 
-/// What an argument may be, for candidates from the user's files. Each command says so of each of its arguments. Where
-/// `--global` or `--exclusive` was given, a remote is one of the global layer.
+/// What an argument may be, for candidates from the user's files. Each command declares this for each of its
+/// arguments. With `--global` or `--exclusive`, a remote means a global one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Completes {
-    /// Something that only the user knows.
+    /// A value that cannot be completed.
     Nothing,
     File,
     /// Any remote.
     Remote,
-    /// One of the user's own.
+    /// One of the user's own remotes.
     OwnRemote,
-    /// One of the global layer.
+    /// A remote of the global layer.
     GlobalRemote,
     /// A remote, registry or keyserver to log in to.
     Login,
-    /// One that is logged in to.
+    /// A remote, registry or keyserver that has a login.
     Logout,
-    /// A registry that a file knows.
+    /// A registry from `remote.yaml` or the auth file.
     Registry,
-    /// A keyserver that can be logged in to.
+    /// A keyserver that was added to a remote.
     Keyserver,
-    /// One that is logged in to.
+    /// A keyserver that has a login.
     KeyserverLogin,
-    /// A global remote, or a keyserver of the default one.
+    /// A global remote, or a keyserver of the default remote.
     RemoteOrKeyserver,
-    /// A keyserver of the global remote that was just named.
+    /// A keyserver of the global remote in the previous argument.
     KeyserverOf,
 }

@@ -1,4 +1,4 @@
-//! The names in the user's files: remotes, keyservers, logins. Never the network, never a word.
+//! Names from the user's files: remotes, keyservers and logins. Uses no network and prints nothing.
 
 use super::candidates::Completes;
 use crate::commands::session::Session;
@@ -9,8 +9,8 @@ use crate::context::Context;
 use crate::uri::{ServiceUri, shown};
 use std::path::PathBuf;
 
-/// What the argument could be; nothing where a file cannot be read. `first` is the argument before it,
-/// `user_layer` the file that stands for the user's own.
+/// Candidates for an argument; none if a file cannot be read. `first` is the previous argument. `user_layer` is
+/// the file given with `--config`.
 pub(super) fn names(
     what: Completes,
     first: Option<&str>,
@@ -91,7 +91,7 @@ fn keyservers_of(remote: Option<&Remote>, session: &Session) -> Vec<(String, Str
     all.into_iter().flatten().map(|keyserver| (keyserver.uri, "keyserver".to_string())).collect()
 }
 
-/// Each name once, the first description.
+/// Removes duplicate names and keeps the first description of each.
 fn distinct(mut all: Vec<(String, String)>) -> Vec<(String, String)> {
     let mut seen = std::collections::HashSet::new();
     all.retain(|(name, _)| seen.insert(name.clone()));

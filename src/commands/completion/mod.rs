@@ -1,4 +1,4 @@
-//! `completion SHELL`, and the hidden command that the shells ask at every TAB.
+//! `completion SHELL`, and the hidden command that the shell scripts run on every TAB.
 
 mod answer;
 pub(crate) mod candidates;
@@ -29,7 +29,7 @@ pub(crate) struct Options {
     shell: Shell,
 }
 
-/// A shell that has a script here.
+/// A shell for which there is a completion script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Shell {
     Bash,
@@ -43,7 +43,7 @@ impl Shell {
         Self::from_str(name, false).is_ok()
     }
 
-    /// The script, in which `{prog}` stands for the program's name.
+    /// The script template, in which `{prog}` is replaced by the program's name.
     fn script(self) -> &'static str {
         match self {
             Self::Bash => include_str!("script.bash"),
@@ -53,10 +53,6 @@ impl Shell {
     }
 }
 
-/// Prints the script.
-///
-/// # Errors
-/// Those of standard output.
 pub(crate) fn run(options: &Options, ctx: &mut Context) -> Result<()> {
     let script = options.shell.script().replace("{prog}", ctx.program());
     ctx.print(&script)

@@ -1,5 +1,5 @@
-//! What the program behind this one would complete: asked in its own protocol, within bounds, and believed
-//! only where the answer has that form.
+//! Completions of the next program in PATH, requested with its own protocol. Time and output size are limited,
+//! and output in any other form is ignored.
 
 use super::candidates::Answer;
 use crate::child::{self, Bounds};
@@ -7,12 +7,12 @@ use crate::context::Context;
 use std::process::Command;
 use std::time::Duration;
 
-/// A person waits for this.
+/// The user is waiting for this.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Some thousand candidates.
+/// Enough for several thousand candidates.
 const LONGEST: usize = 1 << 20;
 
-/// The answer of the next program in PATH; `None` where there is none, or none that makes sense.
+/// The answer of the next program in PATH. `None` if there is no such program or its answer is invalid.
 pub(super) fn ask(words: &[String], ctx: &Context) -> Option<Answer> {
     let program = ctx.next_program(ctx.program().as_ref())?;
     let mut command = Command::new(program);
@@ -22,7 +22,7 @@ pub(super) fn ask(words: &[String], ctx: &Context) -> Option<Answer> {
     read(std::str::from_utf8(&output.stdout).ok()?)
 }
 
-/// Candidates, a tab and a description behind them, up to `:N`.
+/// Parses lines of a candidate, a tab and a description, up to the final `:N`.
 fn read(text: &str) -> Option<Answer> {
     let (lines, directive) = text.trim_end().rsplit_once('\n').unwrap_or(("", text.trim_end()));
     let directive = directive.strip_prefix(':')?.parse().ok()?;
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_answer_is_one() {
+    fn malformed_answers_are_ignored() {
         let answer = read("build\tBuild an image\nexec\n:4\n").unwrap();
         assert_eq!(
             answer.candidates,
