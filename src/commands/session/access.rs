@@ -1,4 +1,4 @@
-//! What the commands that ask an endpoint share: its services, and the token that may go there.
+//! Discovery of an endpoint's services, and the rules for sending it a token.
 
 use super::Session;
 use crate::config::layers::Remote;
@@ -13,27 +13,25 @@ use crate::uri::EndpointUri;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// A discovery document of 1 MiB is not longer than this in the cache.
+/// Upper bound for a cache entry: a discovery document of 1 MiB takes less than this.
 const CACHE_LIMIT: u64 = 4 << 20;
 
-/// Where an endpoint's answer may be kept.
+/// Whether to cache an endpoint's response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
-    /// In the directory for it, which is made: the command writes anyway.
+    /// Create the cache directory if needed: the command writes files anyway.
     MakingDirectory,
-    /// In that directory if it is there: the command only reads.
+    /// Only if the cache directory exists: the command only reads.
     WhereThereIsOne,
 }
 
-/// An endpoint that has told its services.
+/// An endpoint whose services are known.
 pub struct Access {
-    /// Its address.
     pub uri: EndpointUri,
-    /// Where requests go.
+    /// The address for requests to the endpoint.
     pub address: Address,
-    /// What it named.
+    /// The services it advertises.
     pub services: Services,
-    /// The client of this command.
     pub http: Client,
 }
 
@@ -43,20 +41,20 @@ impl Access {
         self.services.get(name)
     }
 
-    /// Refuses to send a token to `service` where the rules forbid it.
+    /// Checks that a token may be sent to `service`.
     ///
     /// # Errors
-    /// The reason.
+    /// The token must not be sent; the error says why.
     pub fn may_get_token(&self, service: &Service) -> Result<Exposure> {
         policy::may_get_token(&self.address, &service.uri).map_err(Failure::new)
     }
 }
 
 impl Session<'_> {
-    /// Asks the endpoint of `remote` for its services, or a copy of its answer.
+    /// Discovers the services of the endpoint of `remote`, from the endpoint or from the cache.
     ///
     /// # Errors
-    /// The remote has no usable address, or the endpoint does not answer and there is no copy.
+    /// The remote has no usable address, or the endpoint does not respond and there is no cached copy.
     pub fn open(
         &self,
         remote: &Remote,
@@ -67,10 +65,10 @@ impl Session<'_> {
         self.open_at(remote.endpoint(self)?, remote.insecure, ca_file, freshness, keep)
     }
 
-    /// As `open`, for an endpoint that is not a remote yet.
+    /// Like `open`, for an endpoint that is not configured as a remote yet.
     ///
     /// # Errors
-    /// The endpoint does not answer and there is no copy.
+    /// The endpoint does not respond and there is no cached copy.
     pub fn open_at(
         &self,
         uri: EndpointUri,
@@ -85,7 +83,7 @@ impl Session<'_> {
         Ok(Access { uri, address, services, http })
     }
 
-    /// What the endpoint of `remote` said last, however long ago; nobody is asked.
+    /// The last known services of the endpoint of `remote`, from the cache, no matter how old. Sends no request.
     pub fn recall(&self, remote: &Remote) -> Option<Access> {
         let uri = remote.endpoint(self).ok()?;
         let address = address_of(&uri, remote);
@@ -93,12 +91,12 @@ impl Session<'_> {
         Some(Access { uri, address, services, http: self.http(None) })
     }
 
-    /// The one client, with what the environment says of proxies and certificates.
+    /// The HTTP client, with the proxy and certificate settings of the environment.
     pub fn http(&self, ca_file: Option<PathBuf>) -> Client {
         self.http_trusting(ca_file, Vec::new())
     }
 
-    /// As `http`, and the certificates in these directories are trusted too.
+    /// Like `http`, but also trusts the certificates in these directories.
     pub fn http_trusting(&self, ca_file: Option<PathBuf>, cert_directories: Vec<PathBuf>) -> Client {
         let mut settings = Settings::from_env(|name| self.ctx.env.get(name).map(ToOwned::to_owned));
         settings.ca_files.extend(ca_file);
@@ -137,7 +135,7 @@ impl Session<'_> {
         Ok(services)
     }
 
-    /// What the endpoint at `address` said last, and how long ago.
+    /// The cached services of the endpoint at `address`, and their age.
     pub fn cached_services(&self, address: &Address) -> Option<(Services, Duration)> {
         let directory = self.paths.user_dir.as_ref().ok()?;
         let bytes =
@@ -145,7 +143,7 @@ impl Session<'_> {
         cache::decode(&bytes, address, self.now())
     }
 
-    /// Keeps a copy, where that does no harm: reading commands create no directory for it.
+    /// Caches the services. Commands that only read do not create the cache directory.
     pub fn keep_services(&self, address: &Address, services: &Services, keep: Keep) {
         let Ok(directory) = &self.paths.user_dir else { return };
         let bytes = cache::encode(address, services, self.now());
@@ -157,29 +155,29 @@ impl Session<'_> {
         }
     }
 
-    /// Whether a command that only reads keeps what it looks up.
+    /// Whether read-only commands cache what they look up, i.e. whether the cache directory exists.
     pub fn keeps_services(&self) -> bool {
         self.paths.user_dir.as_ref().is_ok_and(|directory| fsio::has_cache(directory))
     }
 
-    /// Seconds since 1970.
+    /// The current time in seconds since 1970.
     pub fn now(&self) -> u64 {
         (self.ctx.now)().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
     }
 }
 
-/// Where the endpoint of `remote` is asked.
+/// The address for requests to the endpoint of `remote`.
 pub(crate) fn address_of(uri: &EndpointUri, remote: &Remote) -> Address {
     Address::new(uri.url(remote.insecure), remote.insecure)
 }
 
-/// The server of `address`, for a person who waits for it.
+/// The host and port of `address`, for messages.
 pub(crate) fn host_of(address: &Address) -> String {
     let host = address.url.host_str().unwrap_or_default();
     address.url.port().map_or_else(|| host.to_string(), |port| format!("{host}:{port}"))
 }
 
-/// A failed request as a failed command.
+/// Converts a failed request into a command failure with hints.
 pub(crate) fn failure(error: HttpError) -> Failure {
     let hint = error.hint();
     let failure = Failure::from(error);

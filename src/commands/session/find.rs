@@ -1,4 +1,4 @@
-//! Remotes by name: the one that is meant, its address, and what to say where there is none.
+//! Finds remotes by name, with hints for names that do not exist.
 
 use super::Session;
 use super::layers::Layers;
@@ -8,10 +8,10 @@ use crate::hint::Hint;
 use crate::uri::{EndpointUri, LibraryRef, ServiceUri, may_hold_password};
 
 impl Layers {
-    /// The remote called `name`, else the default.
+    /// The remote called `name`, or else the default remote.
     ///
     /// # Errors
-    /// There is none, with what to type instead.
+    /// There is no such remote. The error has hints.
     pub fn find(&self, session: &Session, name: Option<&str>) -> Result<&Remote> {
         let Some(name) = name.or(self.effective.default.as_deref()) else {
             return Err(Failure::new("no default remote is set").hint(session.remote("use NAME")));
@@ -21,10 +21,10 @@ impl Layers {
 }
 
 impl Remote {
-    /// The address for requests.
+    /// The address for requests to this remote.
     ///
     /// # Errors
-    /// There is none, or none that a request could be sent to; with what to type.
+    /// The remote has no address, or its address is invalid. The error has hints.
     pub fn endpoint(&self, session: &Session) -> Result<EndpointUri> {
         if self.uri.is_empty() {
             let text = Note::NoUri(self.name.clone(), self.origin).text(session.ctx.program());
@@ -39,25 +39,25 @@ impl Remote {
     }
 }
 
-/// `NAME is not a remote`, with where to look.
+/// The error `NAME is not a remote`, with hints.
 pub(crate) fn no_remote(session: &Session, name: &str) -> Failure {
     missing(session, name, "")
 }
 
-/// As [`no_remote`], of the global layer.
+/// Like [`no_remote`], for the global layer.
 pub(crate) fn no_global_remote(session: &Session, name: &str) -> Failure {
     missing(session, name, "--global")
 }
 
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
-        // Name and address were swapped.
+        // An image reference instead of a name.
         _ if LibraryRef::is_one(name) => Failure::new("expected the name of a remote, not of an image")
             .hint(session.command("pull").arg(name).because("to download the image")),
         _ if may_hold_password(name) => Failure::new("expected the name of a remote, not an address")
             .hint(session.remote("list"))
             .hint(session.remote("add").words(global).words("NAME URI")),
-        // What is longer than names are may be a token out of place.
+        // A very long word may be a misplaced token, so only its beginning is shown.
         Some((end, _)) if name.chars().count() > 64 => {
             Failure::new(format!("{}… is not a remote", &name[..end])).hint(session.remote("list"))
         }
@@ -75,7 +75,7 @@ fn missing(session: &Session, name: &str, global: &str) -> Failure {
     }
 }
 
-/// The command that was typed, with the name of a remote that is spelt nearly like `name`.
+/// Suggests the typed command with the name of a remote that is similar to `name`.
 fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
     const SIMILAR: f64 = 0.85;
     let layers = session.read_quietly()?;
@@ -94,7 +94,8 @@ fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
     })
 }
 
-/// A name with a dot or a port is the host of a registry, where somebody wants to log in or out.
+/// Suggests `registry login` or `registry logout` for a name with a dot or a port, which may be a registry's
+/// host.
 fn registry(session: &Session, name: &str) -> Option<Hint> {
     let verb = session.typed.strip_prefix("remote ").filter(|verb| matches!(*verb, "login" | "logout"))?;
     let uri = ServiceUri::parse(&format!("docker://{name}")).ok()?.uri;

@@ -1,5 +1,5 @@
-//! The keyservers of a remote: which they are, in the order in which they are asked, and which one the endpoint
-//! itself names.
+//! The keyservers of a remote: the configured ones in lookup order, and the one that the endpoint itself
+//! advertises.
 
 use super::Session;
 use super::access::{Keep, address_of, host_of};
@@ -14,10 +14,10 @@ use crate::services::endpoint::policy::Freshness;
 use crate::uri::{EndpointUri, ServiceUri, public};
 use std::collections::BTreeMap;
 
-/// The keyserver that an endpoint itself names, or why it is not known.
+/// The keyserver that an endpoint itself advertises, or why it is unknown.
 pub(crate) type OwnKeyserver = Result<String, String>;
 
-/// The keyservers of `remote` in the order in which they are asked: those that are configured, else its `own`.
+/// The keyservers of `remote` in lookup order: the configured ones, or else its `own`.
 pub(crate) fn in_order(remote: &Remote, own: Option<&str>) -> Vec<Keyserver> {
     if !remote.keyservers.is_empty() {
         return remote.keyservers.iter().filter(|keyserver| !keyserver.skip).cloned().collect();
@@ -31,7 +31,7 @@ pub(crate) fn is_login_to(login: &Credential, uri: &ServiceUri) -> bool {
 }
 
 impl Session<'_> {
-    /// The own keyserver of `remote`, as far as it is known without a request; `None` until the endpoint told it.
+    /// The own keyserver of `remote`, without a request. `None` if the endpoint's response is not cached.
     pub fn known_own_keyserver(&self, remote: &Remote) -> Option<OwnKeyserver> {
         if remote.is_cloud_apptainer() {
             return Some(Ok(CLOUD_APPTAINER_KEYSERVER.to_string()));
@@ -43,11 +43,11 @@ impl Session<'_> {
         Some(named_in(&services))
     }
 
-    /// The own keyservers, by remote, of those that have no others configured. The endpoints whose keyserver is not
-    /// known are asked, all at once.
+    /// The own keyservers, by remote name, of all remotes without configured keyservers. Endpoints whose response
+    /// is not cached are queried in parallel.
     ///
     /// # Errors
-    /// No request can be made at all.
+    /// No request can be made.
     pub fn own_keyservers(&self, effective: &Effective) -> Result<BTreeMap<String, OwnKeyserver>> {
         let mut own = BTreeMap::new();
         let mut unknown = Vec::new();
@@ -79,11 +79,11 @@ impl Session<'_> {
         Ok(own)
     }
 
-    /// The own keyserver of `remote` for the file, where it stays in the list beside what is added. The endpoint is
-    /// asked if no copy of its answer is there.
+    /// The own keyserver of `remote`, to be saved in its list of keyservers next to added ones. Queries the
+    /// endpoint if its response is not cached.
     ///
     /// # Errors
-    /// The endpoint does not answer.
+    /// The endpoint does not respond.
     pub fn own_keyserver_to_list(&self, remote: &Remote) -> Result<Option<String>> {
         if remote.is_cloud_apptainer() {
             return Ok(Some(CLOUD_APPTAINER_KEYSERVER.to_string()));
@@ -105,7 +105,7 @@ fn named_in(services: &Services) -> OwnKeyserver {
     service.ok_or_else(|| "the endpoint advertises none".to_string())
 }
 
-/// Asks all endpoints at once; the answers come in their order.
+/// Queries all endpoints in parallel and returns their responses in the same order.
 async fn ask_all(http: &Client, endpoints: &[(String, Address)]) -> Vec<Result<Services, HttpError>> {
     let tasks: Vec<_> = endpoints
         .iter()
@@ -119,7 +119,7 @@ async fn ask_all(http: &Client, endpoints: &[(String, Address)]) -> Vec<Result<S
     for task in tasks {
         match task.await {
             Ok(answer) => answers.push(answer),
-            // A task only ends like this when it panics, which is a fault of the program.
+            // A task is never cancelled, so it only fails by panicking.
             Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
     }

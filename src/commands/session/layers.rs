@@ -1,4 +1,4 @@
-//! The two layers: how they are read together, and how each is changed.
+//! Reads, merges and changes the two layers: the user's remote.yaml and the global one.
 
 use super::Session;
 use super::migrate::migrate;
@@ -12,18 +12,18 @@ use crate::message::Level;
 use crate::paths::NoHome;
 use std::path::{Path, PathBuf};
 
-/// Both layers as read, and together.
+/// Both layers, merged.
 pub struct Layers {
-    /// What commands see.
+    /// The merged configuration that commands use.
     pub effective: Effective,
-    /// Why the user's file is not to be trusted.
+    /// Set if the user's file is untrusted.
     pub user_distrust: Option<Distrust>,
-    /// Why the global file is not to be trusted.
+    /// Set if the global file is untrusted.
     pub global_distrust: Option<Distrust>,
 }
 
 impl Session<'_> {
-    /// The global layer's file. Where it does not exist the built-in remote stands in.
+    /// The file of the global layer. If it does not exist, the built-in remote is used.
     pub fn global_file(&self) -> ConfigFile {
         self.global_file_of(self.paths.who_can_replace_exe())
     }
@@ -37,7 +37,8 @@ impl Session<'_> {
         }
     }
 
-    /// Reads the global layer. Whose the program is matters only where not everything is root's.
+    /// Reads the global layer. The owner of this program only matters if something on the path is not owned by
+    /// root.
     fn read_global(&self) -> Result<Loaded> {
         let loaded = self.global_file_of(Trusted::default()).load(self.identity())?;
         match loaded.distrust {
@@ -46,7 +47,7 @@ impl Session<'_> {
         }
     }
 
-    /// The user layer's file for writing.
+    /// The user layer's file, for writing.
     ///
     /// # Errors
     /// There is no usable home.
@@ -54,7 +55,7 @@ impl Session<'_> {
         let export = |variable: &str| CommandLine::new(&format!("export {variable}=DIRECTORY"));
         let elsewhere = Hint::from(export(&format!("{}CONFIGDIR", self.ctx.persona.prefixes()[0])));
         match self.paths.user_file() {
-            // A file that was named is not moved by that variable.
+            // That variable has no effect on a file that was given explicitly.
             Ok(path) => Ok(self.layer_of_user(path, self.paths.chosen_file.is_none().then_some(elsewhere))),
             Err(NoHome::Unusable(why)) => {
                 Err(Failure::new(format!("cannot store settings: {why}")).hint(elsewhere))
@@ -67,10 +68,10 @@ impl Session<'_> {
         ConfigFile { path, role: Role::User, absent: Config::default(), elsewhere }
     }
 
-    /// Reads the global layer, with its warnings.
+    /// Reads the global layer and prints its warnings.
     ///
     /// # Errors
-    /// It is unreadable or broken, or cannot be trusted and root asks.
+    /// The file is unreadable or invalid, or it is untrusted and the user is root.
     pub fn load_global(&self) -> Result<Loaded> {
         let loaded = self.read_global()?;
         self.say_read(&self.paths.global_file, loaded.absent);
@@ -91,24 +92,24 @@ impl Session<'_> {
         Ok(loaded)
     }
 
-    /// The global layer once more, to be compared with: its warnings were said when it was loaded.
+    /// Reads the global layer again for a comparison, without repeating its warnings.
     ///
     /// # Errors
-    /// Those of reading.
+    /// The file cannot be read.
     pub fn reload_global(&self) -> Result<Config> {
         self.read_global().map(|loaded| loaded.config)
     }
 
-    /// Reads the user layer, with its warnings. One in a home that cannot be read is empty.
+    /// Reads the user layer and prints its warnings. A layer in an unreadable home counts as empty.
     ///
     /// # Errors
-    /// The file itself is unreadable or broken.
+    /// The file itself is unreadable or invalid.
     pub fn load_user(&self) -> Result<Loaded> {
         let loaded = match self.paths.user_file() {
             Ok(mut path) => {
                 let read = |path: &Path| self.layer_of_user(path.into(), None).load(self.identity());
                 let mut loaded = read(&path)?;
-                // Only now: the usual case has nothing that stands in.
+                // Checked only now, because usually there is no `~/.singularity` to fall back to.
                 if loaded.absent
                     && let Ok(other) = self.paths.user_file_to_read()
                     && other != path
@@ -138,10 +139,10 @@ impl Session<'_> {
         Ok(loaded)
     }
 
-    /// Reads both layers and merges them.
+    /// Reads and merges both layers.
     ///
     /// # Errors
-    /// Those of either layer.
+    /// Either layer cannot be read.
     pub fn load(&self) -> Result<Layers> {
         let global = self.load_global()?;
         let user = self.load_user()?;
@@ -152,7 +153,7 @@ impl Session<'_> {
         })
     }
 
-    /// Both layers together without a word, for hints; `None` where they cannot be read.
+    /// Reads and merges both layers without messages, for hints. `None` if they cannot be read.
     pub fn read_quietly(&self) -> Option<Effective> {
         let global = self.read_global().ok()?.config;
         let path = self.paths.user_file_to_read().ok()?;
@@ -160,11 +161,11 @@ impl Session<'_> {
         Some(merge(user, global, self.ctx.persona))
     }
 
-    /// As `load`, for a command that will change the user's layer: what is wrong with it stops the command
-    /// before it asks anybody for anything. The global layer is for [`Session::edit_user`].
+    /// Like `load`, for a command that will change the user layer: problems with the file stop the command before
+    /// it prompts for anything. The returned global layer is for [`Session::edit_user`].
     ///
     /// # Errors
-    /// Those of either layer; the user's is not to be trusted, or holds what a write would lose.
+    /// Either layer cannot be read, or the user's is untrusted or contains keys that saving would drop.
     pub fn load_to_write(&self) -> Result<(Layers, Config)> {
         let global = self.load_global()?;
         let user = self.load_user()?;
@@ -186,21 +187,21 @@ impl Session<'_> {
         Ok((layers, global.config))
     }
 
-    /// The user's file as it is now, after a write, together with `global`.
+    /// The user layer as it is after a write, merged with `global`.
     ///
     /// # Errors
-    /// Those of reading.
+    /// The file cannot be read.
     pub fn merged_with(&self, global: Config) -> Result<Effective> {
         let user = self.user_file()?.load(self.identity())?;
         self.warn_readable(user.readable.as_ref());
         Ok(merge(user.config, global, self.ctx.persona))
     }
 
-    /// Changes the user's layer: `change` sees the content under the lock. Copies of global remotes that
-    /// say nothing go with any write.
+    /// Changes the user layer. `change` gets the content under the lock. Every write also drops entries that only
+    /// copy a global remote. Returns whether anything changed.
     ///
     /// # Errors
-    /// Those of `change` and of the write.
+    /// `change` or the write failed.
     pub fn edit_user(
         &self,
         global: &Config,
@@ -214,7 +215,7 @@ impl Session<'_> {
         file.edit(self.identity(), &self.ctx.talk, change, &tidy)
     }
 
-    /// Where `~/.singularity` still stands in for `~/.apptainer`: makes the latter, if `change` changes
+    /// Creates `~/.apptainer` from a `~/.singularity` that is still used in its place, if `change` changes
     /// anything. Returns whether there is anything to write.
     fn migrate_if_needed(&self, change: &mut dyn FnMut(&mut Config) -> Result<()>) -> Result<bool> {
         let (None, Some(legacy), Ok(fresh)) =
@@ -233,10 +234,10 @@ impl Session<'_> {
         Ok(true)
     }
 
-    /// Changes the global layer; root only. `again` is what to type with sudo.
+    /// Changes the global layer; root only. `again` is the command to suggest to other users.
     ///
     /// # Errors
-    /// Those of `change` and of the write; somebody else than root asks.
+    /// `change` or the write failed, or the user is not root.
     pub fn edit_global(
         &self,
         again: CommandLine,
@@ -259,8 +260,8 @@ impl Session<'_> {
         self.ctx.talk.warning(format!("{why}: {consequence}; {advice}"));
     }
 
-    /// Warns of a file that holds a secret and that others can read: the real programs change its mode at once, this
-    /// one at the next write.
+    /// Warns if other users can read a file that contains a secret. The real programs fix its mode immediately,
+    /// this program at the next write.
     pub fn warn_readable(&self, readable: Option<&Distrust>) {
         if let Some(readable) = readable {
             let (why, advice) = (readable.sentence(), readable.remedy.advice());

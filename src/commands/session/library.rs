@@ -1,4 +1,4 @@
-//! Which library a command speaks to, and whether it gets a token.
+//! Chooses the library for a command, and decides whether it gets a token.
 
 use crate::commands::session::Session;
 use crate::commands::session::access::{Access, Keep};
@@ -16,59 +16,57 @@ use crate::services::library::Library;
 use crate::uri::LibraryRef;
 use url::Url;
 
-/// What the command line says of the library.
+/// The parts of the command line that select a library.
 pub(crate) struct Choice<'a> {
     /// `--library URL`.
     pub library: Option<&'a String>,
-    /// What may name its host.
+    /// The reference, which may contain a host.
     pub reference: Option<&'a LibraryRef>,
-    /// What becomes of a host in the reference.
+    /// How to use a host in the reference.
     pub host: Host,
 }
 
-/// What a host in a reference is for.
+/// How to use a host in a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
-    /// It is asked, over https.
+    /// Connect to it over https.
     Https,
-    /// It is asked, over http.
+    /// Connect to it over http.
     Http,
-    /// It must be that of the library that is in use anyway.
+    /// Do not connect to it: it must be the host of the library that is chosen otherwise.
     Check,
 }
 
-/// The library that a command speaks to.
+/// The chosen library.
 pub(crate) struct Chosen {
-    /// The library.
     pub library: Library,
-    /// The page of the remote that it belongs to, where no other was named.
+    /// The web page of the library's remote; `None` if another library was requested.
     pub page: Option<Url>,
-    /// Whether it gets a token.
     pub login: TokenUse,
 }
 
 /// Whether a library gets a token.
 pub(crate) enum TokenUse {
-    /// It does.
+    /// A token is sent.
     Sent {
-        /// Where it is refused: when it ended, if it says so, and what to type.
+        /// Hints for a rejected token: when it expired, if it says so, and how to log in.
         hints: Vec<Hint>,
     },
-    /// It does not: why, and what to do about it.
+    /// No token is sent. The failure says why and has hints.
     None(Failure),
 }
 
-/// An address that was named instead of the active remote's library.
+/// An address that was given instead of the default remote's library.
 struct Named {
     base: Url,
-    /// By an option, a variable or the reference.
+    /// Where it was given: the option, the variable, or "the reference".
     by: String,
 }
 
-/// Decides.
+/// Chooses the library.
 ///
 /// # Errors
-/// The named address is none, or forbidden by an exclusive remote; the active remote has no library.
+/// The given address is invalid or forbidden by an exclusive remote, or the default remote has no library.
 pub(crate) fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
     let named = named(choice, session)?;
     let layers = session.load()?;
@@ -93,7 +91,7 @@ pub(crate) fn choose(choice: &Choice, session: &mut Session) -> Result<Chosen> {
     }
 }
 
-/// `--library`, else the host in the reference, else the environment.
+/// The address from `--library`, else from the host in the reference, else from the environment.
 fn named(choice: &Choice, session: &Session) -> Result<Option<Named>> {
     let host = choice.reference.and_then(LibraryRef::host);
     if let Some(url) = choice.library {
@@ -128,7 +126,7 @@ fn address(text: &str, by: &str) -> Result<Named> {
     Ok(Named { base, by: by.to_string() })
 }
 
-/// The library of the active remote.
+/// The library of the default remote.
 fn of_remote(layers: &Layers, session: &Session) -> Result<Chosen> {
     let remote = layers.find(session, None).map_err(|failure| {
         failure.hint(session.remote("add NAME URI").because("to add a remote that has a library"))
@@ -208,14 +206,14 @@ fn token(
     }
 }
 
-/// A library that was named. It gets the token of the remote whose own library it is. Under an exclusive remote it
-/// must be that one's.
+/// A library that was given explicitly. It gets the token of the remote that it belongs to. If a remote is
+/// exclusive, it must be the library of that remote.
 fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
     if let Some(exclusive) = layers.effective.exclusive.as_deref() {
         return only_of(exclusive, named, layers, session);
     }
     let fitting = owners(&named, layers, session);
-    // Nor does a token of an unverified one count more than a verified one without a token.
+    // A token of an unverified remote does not take precedence over a verified remote without a token.
     let first_is_insecure = fitting.first().is_some_and(|owner| owner.remote.insecure);
     let counts =
         |owner: &&Owner| has_token(owner.remote, session) && (first_is_insecure || !owner.remote.insecure);
@@ -229,7 +227,7 @@ fn elsewhere(named: Named, layers: &Layers, session: &Session) -> Result<Chosen>
     of_owner(named, owner, layers, session)
 }
 
-/// A remote whose own library was named.
+/// A remote whose own library was given.
 struct Owner<'a> {
     remote: &'a Remote,
     access: Access,
@@ -242,7 +240,7 @@ fn of_owner(named: Named, owner: &Owner, layers: &Layers, session: &Session) -> 
     Ok(Chosen { library, page: None, login })
 }
 
-/// The library of the exclusive remote, if that is what was named.
+/// The library of the exclusive remote, if that is the one that was given.
 fn only_of(exclusive: &str, named: Named, layers: &Layers, session: &Session) -> Result<Chosen> {
     let remote = layers.find(session, Some(exclusive))?;
     let refused =
@@ -264,8 +262,9 @@ fn has_token(remote: &Remote, session: &Session) -> bool {
     remote.token.is_some() || session.environment_has_token(&remote.uri)
 }
 
-/// The remotes whose library has the origin of the named one: the default first, then by name, the verified
-/// ones first: what an unverified endpoint says must not turn verification off for the library of another.
+/// The remotes whose library has the same origin as the given one. The order is: the default remote, then
+/// verified ones, then insecure ones, each by name. Verified ones come first so that an unverified endpoint
+/// cannot turn off verification for the library of another remote.
 fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner<'a>> {
     let default = layers.effective.default.as_deref();
     let is_default = |remote: &Remote| Some(remote.name.as_str()) == default;
@@ -273,7 +272,7 @@ fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner
     remotes.sort_by_key(|remote| (!is_default(remote), remote.insecure));
     let owner = |remote: &'a Remote| {
         let access = if is_default(remote) && has_token(remote, session) {
-            // The named library may be up while the remote is not.
+            // The given library may be up even if the remote is down.
             let opened = (!remote.is_cloud_apptainer()).then(|| open(remote, session))?;
             opened
                 .inspect_err(|failure| {
@@ -289,14 +288,15 @@ fn owners<'a>(named: &Named, layers: &'a Layers, session: &Session) -> Vec<Owner
     remotes.into_iter().filter_map(owner).collect()
 }
 
-/// Why a library that belongs to no remote that is known gets no token, and where one may be.
+/// Why a library that belongs to no known remote gets no token, with hints for finding its remote.
 fn stranger(named: &Named, layers: &Layers, session: &Session) -> Failure {
-    /// So many remotes are worth a look.
+    /// The maximum number of remotes to suggest.
     const MOST: usize = 3;
     let unknown = |remote: &&Remote| has_token(remote, session) && !remote.is_cloud_apptainer();
     let unknown = layers.effective.remotes.values().filter(unknown);
     let unknown = unknown.filter(|remote| session.recall(remote).is_none()).take(MOST);
-    // Reading commands, of which `status` is one, make no directory for what they look up.
+    // Read-only commands such as `status` do not create the cache directory, so only `login` would save the
+    // result.
     let look_up = if session.keeps_services() { "status" } else { "login" };
     let hint =
         |name: &str| session.remote(look_up).arg(name).because("to look up the library of this remote");

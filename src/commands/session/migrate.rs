@@ -1,5 +1,5 @@
-//! Apptainer's migration of `~/.singularity`, which Apptainer itself never makes once `~/.apptainer`
-//! exists: so whoever creates that directory has to.
+//! Apptainer's migration of `~/.singularity`. Apptainer skips it if `~/.apptainer` exists, so whoever creates
+//! that directory has to do it.
 
 use crate::config::file::LIMIT;
 use crate::error::{Failure, Result, ResultExt};
@@ -8,15 +8,15 @@ use crate::hint::CommandLine;
 use crate::message::Talk;
 use std::path::Path;
 
-/// What is copied: from below `~/.singularity`, to below `~/.apptainer`, and what it is called.
+/// The files to copy: path below `~/.singularity`, path below `~/.apptainer`, description.
 const FILES: &[(&str, &str, &str)] = &[
     ("docker-config.json", "docker-config.json", "docker configuration"),
     ("sypgp/pgp-public", "keys/pgp-public", "public keyring"),
     ("sypgp/pgp-secret", "keys/pgp-secret", "private keyring"),
 ];
 
-/// Copies what Apptainer would copy from `legacy` to `fresh`; what is already there stays. `remote.yaml`
-/// has to arrive; of the rest a failure is a warning with what to type, since the command is not about it.
+/// Copies the files that Apptainer would copy from `legacy` to `fresh`. Existing files are kept. A failure to
+/// copy any file but `remote.yaml` is only a warning with hints, because the command does not need it.
 ///
 /// # Errors
 /// `remote.yaml` could not be copied.
@@ -42,8 +42,8 @@ fn copy(
     let failed = || format!("while migrating the {what} {} to {}", source.display(), target.display());
     let remedy = || CommandLine::new("cp -a").arg(source.display()).arg(target.display());
     let state = fsio::read(&source, Role::User, identity, LIMIT).fail_context(failed).fail_hint(remedy)?;
-    // What may not be believed there must not become believable by being copied; and root must not make a
-    // user's file of whatever a link of that user leads to.
+    // An untrusted file must not become trusted by being copied. And root must not copy the target of a user's
+    // symlink into a file of that user.
     if let Some(distrust) = state.distrust {
         return Err(distrust.into_failure().context(failed()));
     }

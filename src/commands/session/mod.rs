@@ -1,4 +1,4 @@
-//! What every command works on: the process, the two layers, and the way to change one of them.
+//! The context of a command: the process, the two layers, and how to change them.
 
 pub(crate) mod access;
 pub(crate) mod find;
@@ -21,13 +21,12 @@ use crate::paths::{Paths, Surroundings};
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-/// One command's view of the world.
+/// The context of one command.
 pub struct Session<'a> {
-    /// The process.
     pub ctx: &'a mut Context,
-    /// Where the layers are.
+    /// The paths of the layers.
     pub paths: Paths,
-    /// The words that name the command: `remote login`.
+    /// The command as typed, e.g. `remote login`.
     pub typed: &'static str,
     /// The requests that were made, if the user wants to see them.
     trace: OnceCell<Trace>,
@@ -41,7 +40,7 @@ impl Drop for Session<'_> {
 }
 
 impl<'a> Session<'a> {
-    /// Resolves the paths; `typed` are the words that name the command, and `config` is `--config FILE` of the group.
+    /// Resolves the paths. `typed` is the command as typed, and `config` is the group's `--config FILE`.
     pub fn new(ctx: &'a mut Context, typed: &'static str, config: Option<PathBuf>) -> Self {
         let surroundings = Surroundings {
             exe: &ctx.exe,
@@ -55,17 +54,18 @@ impl<'a> Session<'a> {
         Self { ctx, paths, typed, trace: OnceCell::new() }
     }
 
-    /// Who acts, for the rules of trust.
+    /// The current user, for trust checks.
     pub fn identity(&self) -> Identity {
         Identity { uid: self.ctx.user.uid }
     }
 
-    /// A wrong command line of this command.
+    /// A usage error of this command.
     pub fn usage(&self, message: impl Into<String>) -> Failure {
         Failure::usage(&self.typed.split(' ').collect::<Vec<_>>(), message.into())
     }
 
-    /// Refuses two options that exclude each other. clap cannot: it would count `--switch=false` as given.
+    /// Rejects options that exclude each other. clap cannot do it, because it would count `--switch=false` as
+    /// given.
     ///
     /// # Errors
     /// Two of `options`, each with whether it was given, were given.
@@ -79,10 +79,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Asks a person a question, who answers with a line; `None` if nobody does.
+    /// Prompts for a line of input. `None` at end of input.
     ///
     /// # Errors
-    /// Those of the terminal.
+    /// The terminal cannot be read.
     pub fn ask_line(&mut self, question: &str) -> Result<Option<String>> {
         self.ctx.talk.prompt(question);
         let answer = self.ctx.prompt.line().fail_context(|| "reading the terminal")?;
@@ -92,10 +92,10 @@ impl<'a> Session<'a> {
         Ok(answer)
     }
 
-    /// Asks a person a question that only y or yes answers with yes.
+    /// Asks a yes/no question. Only "y" or "yes" counts as yes.
     ///
     /// # Errors
-    /// Those of the terminal.
+    /// The terminal cannot be read.
     pub fn confirm(&mut self, question: &str) -> Result<bool> {
         let answer = self.ask_line(&format!("{question} [y/N] "))?;
         Ok(answer.is_some_and(|answer| matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")))
@@ -111,7 +111,7 @@ impl<'a> Session<'a> {
         self.command("remote").words(words)
     }
 
-    /// Says what the merge noticed: all of it, or only what is about `name`.
+    /// Prints the notes of the merge: all of them, or only those about `name`.
     pub fn say_notes(&self, effective: &Effective, name: Option<&str>) {
         for note in &effective.notes {
             if name.is_none_or(|name| note.remote() == name) {
@@ -121,10 +121,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Refuses everybody but root. `what` is not theirs to modify, `again` is what root has to type.
+    /// Fails unless the user is root. `what` names the thing to be modified, and `again` is the command for root.
     ///
     /// # Errors
-    /// Somebody else than root asks.
+    /// The user is not root.
     pub fn require_root(&self, what: &str, again: CommandLine) -> Result<()> {
         if self.ctx.is_root() {
             return Ok(());
@@ -133,8 +133,8 @@ impl<'a> Session<'a> {
         Err(self.hint_as_root(failure, again))
     }
 
-    /// Adds a command line that takes root as a hint, and says so where root would run a file that others can
-    /// change.
+    /// Adds a command that needs root as a hint, and warns if other users can change the program that root would
+    /// run.
     pub fn hint_as_root(&self, failure: Failure, command: CommandLine) -> Failure {
         let failure = failure.hint(command);
         let exe = &self.ctx.exe;
@@ -148,8 +148,8 @@ impl<'a> Session<'a> {
         )))
     }
 
-    /// A command line that takes root: with `sudo` for others, and with the path of this program where sudo would
-    /// not find it.
+    /// A command that needs root: with `sudo` if the user is not root, and with the path of this program if sudo
+    /// would not find it.
     pub fn as_root(&self, words: &str) -> CommandLine {
         if self.ctx.is_root() {
             return self.command(words);
