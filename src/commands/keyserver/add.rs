@@ -54,19 +54,19 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, changed)
 }
 
-/// A keyserver of a global remote, as the command line names both.
+/// A keyserver of a global remote, as given on the command line.
 pub(crate) struct Wanted {
     name: Option<String>,
-    /// The keyserver.
     pub uri: ServiceUri,
     again: CommandLine,
 }
 
 impl Wanted {
-    /// Reads `[NAME] URI`, and refuses everybody but root, who would type `again` with the two behind it.
+    /// Parses `[NAME] URI`. Fails unless the user is root, with `again` and both arguments as the command for
+    /// root.
     ///
     /// # Errors
-    /// Somebody else than root asks; the address is none of a keyserver.
+    /// The user is not root, or the address is not a valid keyserver address.
     pub(crate) fn parse(
         again: CommandLine,
         first: &str,
@@ -77,7 +77,7 @@ impl Wanted {
             Some(address) => (Some(first), address),
             None => (None, first),
         };
-        // An address may hold a password, so it is not repeated as it stands.
+        // The address is not repeated if it may contain a password.
         let again = if address.contains('@') || name.is_some_and(may_hold_password) {
             again.words("URI")
         } else {
@@ -98,11 +98,11 @@ impl Wanted {
         Ok(Self { name: name.map(String::from), uri, again })
     }
 
-    /// Changes the remote's keyservers in the global layer, where its own one stands first. Returns the
-    /// remote's name and whether anything changed.
+    /// Changes the remote's keyservers in the global layer, with its own keyserver as the first entry. Returns
+    /// the remote's name and whether anything changed.
     ///
     /// # Errors
-    /// Those of `change` and of the write; there is no such global remote; its own keyserver cannot be known.
+    /// There is no such global remote, its own keyserver cannot be determined, or `change` or the write failed.
     pub(crate) fn edit(
         &self,
         session: &Session,
@@ -132,7 +132,7 @@ impl Wanted {
     }
 
     fn find(&self, global: &Config, session: &Session) -> Result<String> {
-        // An exclusive remote is the default whatever was chosen: another one's keyservers serve nobody.
+        // An exclusive remote overrides the chosen default, so keyservers of another remote would have no effect.
         let name = self.name.as_deref().or(global.exclusive()).unwrap_or(&global.active);
         if name.is_empty() {
             return Err(Failure::new("no endpoint found: no global default remote is set")

@@ -1,4 +1,4 @@
-//! `keyserver list [NAME]`: the keyservers of every remote, in the order in which they are asked.
+//! `keyserver list [NAME]`: lists the keyservers of every remote in lookup order.
 
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
@@ -38,7 +38,7 @@ pub(crate) struct Options {
 struct KeyserverList {
     version: u8,
     remotes: Vec<RemoteEntry>,
-    /// What to type where there is no remote.
+    /// The command to suggest if there are no remotes.
     #[serde(skip)]
     add: String,
 }
@@ -49,7 +49,7 @@ struct RemoteEntry {
     global: bool,
     default: bool,
     keyservers: Vec<KeyserverEntry>,
-    /// Why the endpoint's own keyserver is not known.
+    /// Why the endpoint's own keyserver is unknown.
     problem: Option<String>,
 }
 
@@ -58,7 +58,7 @@ struct KeyserverEntry {
     uri: String,
     order: usize,
     secure: bool,
-    /// What Apptainer shows: that it is not configured as insecure.
+    /// The column that Apptainer shows: whether the keyserver is not configured as insecure.
     #[serde(skip)]
     flagged_secure: bool,
     external: bool,
@@ -122,8 +122,8 @@ impl View for KeyserverList {
         self
     }
 
-    /// The real programs' layout. On a terminal a lock says that the keyserver is secure; in a pipe, as theirs, that
-    /// it is not configured as insecure.
+    /// The layout of the real programs. On a terminal, a lock means that the keyserver is secure. In a pipe, as
+    /// in the real programs, it means that the keyserver is not configured as insecure.
     fn text(&self, sink: Sink) -> String {
         if self.remotes.is_empty() && sink != Sink::Pipe {
             return format!("\nnone; to add a remote: {}\n", self.add);

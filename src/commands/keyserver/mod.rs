@@ -1,4 +1,4 @@
-//! The group `keyserver`.
+//! The `keyserver` command group.
 
 pub(super) mod add;
 mod list;
