@@ -1,4 +1,4 @@
-//! `registry list`: what logins there are, and where. Asks neither the network nor a helper.
+//! `registry list`: lists logins and where they are stored. Uses no network and runs no credential helper.
 
 use crate::auth_file::{Document, Entry, Keeper, is_same_login};
 use crate::commands::completion::candidates::Completes;
@@ -33,7 +33,7 @@ struct LoginList {
     version: u8,
     files: Files,
     registries: Vec<LoginEntry>,
-    /// What to type where there are none.
+    /// The command to suggest if there are no logins.
     #[serde(skip)]
     login: String,
 }
@@ -47,13 +47,13 @@ struct Files {
 struct LoginEntry {
     uri: String,
     secure: bool,
-    /// `None` if `remote.yaml` lists a login that is stored nowhere.
+    /// `None` if `remote.yaml` lists the login but no password is stored.
     source: Option<Source>,
     /// The suffix of the credential helper that stores it.
     helper: Option<String>,
 }
 
-/// At most this many unusable helpers are named.
+/// The maximum number of unusable helpers to warn about.
 const MOST_HELPERS: usize = 20;
 
 /// Where a login comes from.
@@ -113,7 +113,7 @@ struct Sources {
     environment: Option<Document>,
 }
 
-/// The logins of `remote.yaml` in order, then those of other programs in the auth file, then those of the
+/// The logins listed in `remote.yaml`, then those of other programs in the auth file, then those in the
 /// environment.
 fn rows(listed: &[Credential], sources: &Sources) -> Vec<LoginEntry> {
     let mut rows: Vec<LoginEntry> = Vec::new();
@@ -147,7 +147,7 @@ impl Sources {
         LoginEntry { uri: uri.to_string(), secure, source, helper: helper.map(String::from) }
     }
 
-    /// Where a program that needs this login would find it.
+    /// Where programs find this login, and the helper that stores it.
     fn of(&self, uri: &ServiceUri) -> (Option<Source>, Option<&str>) {
         let environment = self.environment.as_ref().and_then(|document| document.entry_of(uri));
         if environment == Some(Entry::Secret) {
@@ -161,7 +161,7 @@ impl Sources {
     }
 }
 
-/// Warns about logins that cannot be used.
+/// Prints warnings about unusable logins.
 fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session) {
     let talk = &session.ctx.talk;
     let file = store.file.path.display();
@@ -174,7 +174,8 @@ fn warn(rows: &[LoginEntry], sources: &Sources, store: &Store, session: &Session
     }
     for row in rows {
         let uri = ServiceUri::from_stored(&row.uri).expect("it was one above");
-        // A login is made to a whole registry; one to a part of it is removed here, and made elsewhere.
+        // Only a login to a whole registry can be repeated with this program. A login to a path in it was made by
+        // another program and can only be removed here.
         let command = if uri.path().is_empty() { "login" } else { "logout" };
         let again = || session.command("registry").words(command).arg(&row.uri);
         if row.source.is_none() {

@@ -1,4 +1,4 @@
-//! The group `registry`.
+//! The `registry` command group.
 
 mod list;
 mod login;
