@@ -1,4 +1,4 @@
-//! Keyservers: a login is for one that an administrator configured, and is kept in `remote.yaml`.
+//! Keyserver logins. They work only for keyservers that an administrator added, and are stored in `remote.yaml`.
 
 use super::LoginOptions;
 use crate::commands::session::Session;
@@ -13,7 +13,7 @@ use crate::secret_source::{check_token, source_name};
 use crate::services::keyserver::check::{Verdict, check};
 use crate::uri::ServiceUri;
 
-/// Checks the login with the keyserver and stores it.
+/// Verifies the login with the keyserver and stores it.
 pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Session) -> Result<bool> {
     let (layers, global) = session.load_to_write()?;
     session.user_file()?.require_writable(session.identity())?;
@@ -72,7 +72,7 @@ pub(super) fn login(uri: &ServiceUri, login: &LoginOptions, session: &mut Sessio
     Ok(changed)
 }
 
-/// The configured keyserver at `uri`, and the remote it belongs to.
+/// The configured keyserver at `uri`, and its remote.
 fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(&'a Keyserver, &'a Remote)> {
     let effective = &layers.effective;
     let is_it = |keyserver: &&Keyserver| keyserver.external && !keyserver.skip && keyserver.is_server(uri);
@@ -111,7 +111,7 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
     })
 }
 
-/// The administrator decides how a keyserver is spoken to; an option that says otherwise is no secret.
+/// Warns if `--insecure` contradicts the administrator's setting for the keyserver, which takes precedence.
 fn say_insecure(uri: &ServiceUri, configured: bool, asked: bool, session: &Session) {
     match (configured, asked) {
         (true, false) => session
@@ -123,7 +123,7 @@ fn say_insecure(uri: &ServiceUri, configured: bool, asked: bool, session: &Sessi
     }
 }
 
-/// Forgets the login.
+/// Removes the stored login.
 pub(super) fn logout(uri: &ServiceUri, session: &mut Session) -> Result<bool> {
     let (_, global) = session.load_to_write()?;
     let changed = session.edit_user(&global, &mut |config| {

@@ -1,5 +1,6 @@
-//! Logins to services, registries and keyservers alike: what `registry`, `keyserver` and the service
-//! spellings of `remote` share. The scheme of the address decides which of the two it is.
+//! Logins to registries and keyservers. Shared by `registry`, `keyserver`, and the forms of `remote login` and
+//! `remote logout` that take a service URI. The scheme of the URI decides whether it is a registry or a
+//! keyserver.
 
 pub(crate) mod keyserver;
 pub(crate) mod registry;
@@ -12,13 +13,13 @@ use crate::uri::{LibraryRef, ServiceUri, TypedService};
 use clap::Args;
 use std::path::PathBuf;
 
-/// What the command line says of a login, beside the address.
+/// The options of a login.
 #[derive(Args)]
 pub(crate) struct LoginOptions {
     /// Username
     #[arg(short, long)]
     pub username: Option<String>,
-    /// Where the password comes from.
+    /// The source of the password.
     #[command(flatten)]
     pub secret: SecretOptions,
     /// Allow plain http and unverified https (registries only; a keyserver keeps the setting it was added
@@ -30,10 +31,10 @@ pub(crate) struct LoginOptions {
     pub ca_file: Option<PathBuf>,
 }
 
-/// Logs in to a registry or keyserver. Returns whether a file, or what a helper keeps, changed.
+/// Logs in to a registry or keyserver. Returns whether a file or a credential helper's store changed.
 ///
 /// # Errors
-/// The service does not take the login, or it cannot be stored.
+/// The service rejects the login, or it cannot be stored.
 pub(crate) fn login(
     uri: &str,
     login: &LoginOptions,
@@ -50,10 +51,10 @@ pub(crate) fn login(
     keyserver::login(&uri, login, session)
 }
 
-/// Forgets the login to a registry or keyserver. Returns whether anything changed.
+/// Removes the login to a registry or keyserver. Returns whether anything changed.
 ///
 /// # Errors
-/// It could not be removed, or something still answers.
+/// It could not be removed, or it is still present afterwards.
 pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
     let uri = parse(uri, session)?;
     let changed = if uri.is_registry() {
@@ -75,9 +76,9 @@ pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session
     Ok(changed)
 }
 
-/// Reads the address of a service; what it cannot hold is left out, with a warning.
+/// Parses the URI of a service. Warns about parts that are ignored.
 fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
-    // As docker and podman take it: `registry login ghcr.io`.
+    // Docker and Podman accept this form: `registry login ghcr.io`.
     let registry =
         (session.typed.starts_with("registry ") && !text.contains("://")).then(|| format!("docker://{text}"));
     let text = registry.as_deref().unwrap_or(text);
@@ -106,7 +107,7 @@ impl LoginOptions {
         session.ctx.switch(self.insecure, &["LOGIN_INSECURE"])
     }
 
-    /// The user's name: the option, the environment, the answer of a person; empty where there is none.
+    /// The username from the option, else from the environment, else from a prompt. Empty if there is none.
     fn username(&self, session: &mut Session) -> Result<String> {
         let given = self.username.clone().or_else(|| {
             session.ctx.variable("LOGIN_USERNAME").map(|found| found.value.to_string_lossy().into_owned())
@@ -119,13 +120,13 @@ impl LoginOptions {
             None => String::new(),
         };
         if name.contains(|c: char| c == ':' || c.is_control()) {
-            // Not shown: it may be user and password in one.
+            // It is not shown, because it may be "user:password".
             return Err(Failure::new("a username cannot contain a colon or control characters"));
         }
         Ok(name)
     }
 
-    /// The password, or the token where there is no username; never empty.
+    /// The password, or the token if there is no username. Never empty.
     fn password(&self, uri: &ServiceUri, session: &mut Session) -> Result<Secret> {
         if self.secret.password.is_some() {
             session.ctx.talk.warning(

@@ -1,5 +1,5 @@
-//! Registries: the login is checked with the registry, kept in the auth file or by the helper that the file
-//! names, and listed without its secret in `remote.yaml`.
+//! Registry logins. They are verified with the registry, stored in the auth file or in the credential helper that
+//! it names, and listed without the secret in `remote.yaml`.
 
 use super::LoginOptions;
 use crate::auth_file::{Entry, is_same_login, key_of};
@@ -17,10 +17,10 @@ use crate::services::registry::check::{Verdict, check};
 use crate::uri::{ServiceUri, public};
 use std::path::{Path, PathBuf};
 
-/// Where certificates of single registries are, as podman and docker read them.
+/// Directories with certificates for individual registries, as in Podman and Docker.
 const CERT_DIRECTORIES: [&str; 2] = ["/etc/containers/certs.d", "/etc/docker/certs.d"];
 
-/// Checks the login with the registry and stores it.
+/// Verifies the login with the registry and stores it.
 pub(super) fn login(
     uri: &ServiceUri,
     login: &LoginOptions,
@@ -61,13 +61,13 @@ pub(super) fn login(
     Ok(kept || listed)
 }
 
-/// What to type where the helper that the file names does not take a login.
+/// Hint for when the configured credential helper cannot store a login.
 fn without_helper(uri: &ServiceUri, session: &Session) -> Hint {
     let command = session.command("registry login -u USERNAME --authfile FILE").arg(uri);
     command.because("to keep the login in a file of its own")
 }
 
-/// A login that is made here is for a whole registry.
+/// Rejects a URI with a path: logins are made to whole registries.
 fn require_whole(uri: &ServiceUri, session: &Session) -> Result<()> {
     match whole_of(uri) {
         None => Ok(()),
@@ -76,13 +76,13 @@ fn require_whole(uri: &ServiceUri, session: &Session) -> Result<()> {
     }
 }
 
-/// The whole registry of an address that names a part of one.
+/// The URI of the whole registry, if `uri` has a path.
 pub(super) fn whole_of(uri: &ServiceUri) -> Option<String> {
     let scheme = uri.to_string().split_once("://")?.0.to_ascii_lowercase();
     (!uri.path().is_empty()).then(|| format!("{scheme}://{}", uri.authority()))
 }
 
-/// Asks the registry. `had_one`: another login is stored already.
+/// Verifies the login with the registry. `had_one`: another login is already stored.
 fn verify(
     uri: &ServiceUri,
     login: &LoginOptions,
@@ -132,7 +132,7 @@ fn verify(
     Ok(())
 }
 
-/// Gives the login to its keeper, if that is still the same one, and says who holds it now.
+/// Stores the login in the file or helper, unless another process changed which one is used, and reports where.
 fn keep(
     store: &Store,
     keeper: Keeper,
@@ -165,7 +165,7 @@ fn keep(
     Ok(changed || suffix.is_some())
 }
 
-/// Lists the login, without its secret, in the user's layer, in place of others of this address.
+/// Lists the login, without its secret, in the user layer. It replaces other entries for this address.
 fn list_login(uri: &ServiceUri, login: &Credential, global: &Config, session: &Session) -> Result<bool> {
     let same = |own: &Credential| {
         let own = ServiceUri::from_stored(&own.uri);
@@ -180,7 +180,7 @@ fn list_login(uri: &ServiceUri, login: &Credential, global: &Config, session: &S
     })
 }
 
-/// Takes the login out of every place that `login` stores it in.
+/// Removes the login from everywhere that `login` stores it.
 pub(super) fn logout(uri: &ServiceUri, authfile: Option<PathBuf>, session: &mut Session) -> Result<bool> {
     let store = session.auth_store(authfile)?;
     let layer = if store.chosen { None } else { Some(session.load_to_write()?) };
@@ -192,7 +192,8 @@ pub(super) fn logout(uri: &ServiceUri, authfile: Option<PathBuf>, session: &mut 
     Ok(forgotten || unlisted)
 }
 
-/// Takes the login out of the list in the user's layer, where docker and oras may each have a row. Names the rows.
+/// Removes the login from the user layer and reports which rows were removed: docker:// and oras:// may each have
+/// one.
 fn unlist(uri: &ServiceUri, global: &Config, session: &Session) -> Result<bool> {
     let mut rows = Vec::new();
     let changed = session.edit_user(global, &mut |config| {
@@ -212,8 +213,8 @@ fn unlist(uri: &ServiceUri, global: &Config, session: &Session) -> Result<bool> 
     Ok(changed)
 }
 
-/// Removes the secret itself and makes sure that it is gone. Says what was removed from where; returns
-/// whether anything was.
+/// Removes the stored secret, checks that it is gone, and reports where it was. Returns whether anything was
+/// removed.
 pub(crate) fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Result<bool> {
     let document = store.load_to_write(session)?;
     let keeper = store.keeper(&document, uri)?;
@@ -247,17 +248,17 @@ pub(crate) fn forget(store: &Store, uri: &ServiceUri, session: &Session) -> Resu
         removed.push(format!("The login to {} was removed from {file}", listed(&keys)));
     }
     confirm_gone(store, &keeper, uri, session)?;
-    // Only now it is true.
+    // Reported only after the check.
     removed.iter().for_each(|what| talk.info(what));
     Ok(!removed.is_empty())
 }
 
-/// Keys of an auth file for a message: they may be addresses with user info.
+/// Formats auth file keys for a message, without user info.
 fn listed(keys: &[impl AsRef<str>]) -> String {
     keys.iter().map(|key| public(key.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
-/// Looks again, everywhere: a logout that left the secret behind must not say that it succeeded.
+/// Checks all locations again, because a logout must not report success if the secret is still there.
 fn confirm_gone(store: &Store, keeper: &Keeper, uri: &ServiceUri, session: &Session) -> Result<()> {
     let still = |what: String| Err(Failure::new(format!("still logged in to {uri}: {what}")));
     let document = store.target.load()?.document;
