@@ -1,4 +1,4 @@
-//! The commands, one file each, and what they share: the session, and what every group has.
+//! The commands, one file each, and what they share.
 
 pub(crate) mod completion;
 pub(crate) mod images;
@@ -15,9 +15,9 @@ use serde::Serialize;
 use session::Session;
 use std::path::PathBuf;
 
-/// Defines the commands of a group, as `Command`: each is a module with its `Options`, the `POSITIONALS` that
-/// can be completed, and `run`. `only` builds the group with just one of its commands, because building all
-/// of them takes longer than running one.
+/// Defines the `Command` enum of a group. Each command is a module with its `Options`, the `POSITIONALS` for
+/// completion, and `run`. `only` builds the group with a single command, because building all commands takes
+/// longer than running one.
 macro_rules! commands {
     ($group:literal: $($name:literal $(or $alias:literal)? => $variant:ident($($module:ident)::+),)*) => {
         #[derive(clap::Subcommand)]
@@ -28,10 +28,6 @@ macro_rules! commands {
             )*
         }
 
-        /// Runs a command of the group.
-        ///
-        /// # Errors
-        /// Those of the command.
         pub(crate) fn run(command: Command, session: &mut Session) -> Result<()> {
             match command {
                 $(Command::$variant(options) => {
@@ -41,7 +37,7 @@ macro_rules! commands {
             }
         }
 
-        /// What each argument of a command is, for completion.
+        /// The kinds of a command's arguments, for completion.
         pub(crate) fn positionals(name: &str) -> Option<&'static [crate::commands::completion::candidates::Completes]> {
             match name {
                 $($name => Some($($module)::+::POSITIONALS),)*
@@ -49,7 +45,7 @@ macro_rules! commands {
             }
         }
 
-        /// The group with only the command of this name.
+        /// The group with only the given command.
         pub(crate) fn only(name: &str) -> Option<clap::Command> {
             let command = match name {
                 $($name $(| $alias)? => {
@@ -65,7 +61,7 @@ macro_rules! commands {
 }
 use commands;
 
-/// The options of every group.
+/// Options that every group has.
 #[derive(Args)]
 pub(crate) struct GroupOptions {
     /// Use FILE instead of ~/.apptainer/remote.yaml
@@ -76,7 +72,7 @@ pub(crate) struct GroupOptions {
     pub(crate) version: bool,
 }
 
-/// `--json` of the commands that change something.
+/// The `--json` option of commands that change something.
 #[derive(Args)]
 struct JsonOption {
     /// Print the result as JSON
@@ -97,13 +93,13 @@ impl View for Changed {
     }
 
     fn text(&self, _: Sink) -> String {
-        // The messages say it.
+        // The messages already report the result.
         String::new()
     }
 }
 
 impl JsonOption {
-    /// Prints in JSON, if asked to, whether anything changed.
+    /// With `--json`, prints whether anything changed.
     fn changed(&self, session: &mut Session, changed: bool) -> Result<()> {
         if !self.json {
             return Ok(());
