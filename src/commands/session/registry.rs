@@ -1,4 +1,4 @@
-//! Where logins to registries are kept: the auth file, the helpers that it names, and the environment.
+//! The store of registry logins: the auth file, the credential helpers it names, and the environment.
 
 use super::Session;
 use super::migrate::migrate;
@@ -9,31 +9,30 @@ use crate::paths::AuthPath;
 use crate::uri::ServiceUri;
 use std::path::PathBuf;
 
-/// A variable that holds an auth file's text and comes before every file.
+/// A variable that holds the text of an auth file and takes precedence over all files.
 pub(crate) const ENVIRONMENT: &str = "DOCKER_AUTH_CONFIG";
 
-/// Where the logins of this command are.
+/// The auth file that a command works on.
 pub struct Store {
-    /// The file to read.
     pub file: AuthFile,
-    /// The file to write, where that is another one.
+    /// The file to write. It differs from `file` if that is to be migrated first.
     pub target: AuthFile,
-    /// It was named by an option or a variable: `remote.yaml` is not about it.
+    /// Set by an option or a variable, so its logins are not listed in `remote.yaml`.
     pub chosen: bool,
-    /// Runs the helpers that the file names.
+    /// Runs the credential helpers that the file names.
     helpers: Helpers,
-    /// What to type where there is no place for the file.
+    /// Hint for when the file's directory is unusable.
     pub elsewhere: Hint,
 }
 
-/// Who keeps a login.
+/// Where a login is stored.
 pub enum Keeper {
     File,
     Helper(Helper),
 }
 
 impl Session<'_> {
-    /// The auth file that holds the logins to registries.
+    /// Finds the auth file for registry logins.
     ///
     /// # Errors
     /// There is no usable home for it.
@@ -52,7 +51,7 @@ impl Session<'_> {
         let helpers = Helpers {
             env: self.ctx.env.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
             uid: self.ctx.user.uid,
-            // Somebody at a terminal may be typing a passphrase.
+            // A user at the terminal may need time to type a passphrase.
             patience: self.ctx.limits.helper * if self.ctx.terminals.stdin() { 6 } else { 1 },
         };
         let target = at(path);
@@ -61,10 +60,10 @@ impl Session<'_> {
 }
 
 impl Store {
-    /// The file's content; what is odd about it is said.
+    /// Reads the file and prints its warnings.
     ///
     /// # Errors
-    /// It cannot be read, or is no auth file.
+    /// It cannot be read, or is not a valid auth file.
     pub fn load(&self, session: &Session) -> Result<Loaded> {
         let loaded = self.file.load()?;
         session.say_read(&self.file.path, false);
@@ -75,7 +74,7 @@ impl Store {
         Ok(loaded)
     }
 
-    /// The file's content, if it may be believed and written.
+    /// Reads the file. Fails if it is untrusted or cannot be written.
     pub fn load_to_write(&self, session: &Session) -> Result<Document> {
         let loaded = self.file.load()?;
         session.warn_readable(loaded.readable.as_ref());
@@ -88,7 +87,7 @@ impl Store {
         }
     }
 
-    /// Finds a helper that the file names.
+    /// Finds a credential helper that the file names.
     ///
     /// # Errors
     /// It cannot be found or must not be run.
@@ -96,7 +95,7 @@ impl Store {
         self.file.find_helper(suffix, &self.helpers)
     }
 
-    /// Copies a `~/.singularity` that stands in, before the first write.
+    /// Before the first write: migrates a `~/.singularity` that is still used in place of `~/.apptainer`.
     pub fn prepare(&self, session: &Session) -> Result<()> {
         match (session.paths.legacy_dir(), &session.paths.user_dir) {
             (Some(legacy), Ok(fresh)) if !self.chosen => {
@@ -114,7 +113,7 @@ impl Store {
     }
 }
 
-/// The logins that the environment holds, which come before those of every file.
+/// The logins in the environment, which take precedence over those in files.
 pub(crate) fn environment(session: &Session) -> Option<Document> {
     let text = session.ctx.env.get(ENVIRONMENT)?;
     match Document::parse(Some(text.as_encoded_bytes())) {

@@ -1,4 +1,4 @@
-//! The token for a remote: where it comes from, why it may be held back, and when it ends.
+//! The token for a remote: its source, the reasons for not sending it, and its expiry.
 
 use super::Session;
 use super::layers::Layers;
@@ -12,7 +12,7 @@ use std::ffi::OsStr;
 use std::time::{Duration, UNIX_EPOCH};
 
 impl Layers {
-    /// Why no token may be sent from, or to, what these files say of `remote`.
+    /// Why no token may be sent to `remote`: the file that has its token or its address is untrusted.
     pub fn token_bar(&self, remote: &Remote) -> Option<Distrust> {
         let global = self.global_distrust.clone().filter(|_| remote.origin == Origin::Global);
         match self.user_distrust.clone() {
@@ -21,8 +21,8 @@ impl Layers {
         }
     }
 
-    /// Why the token for `remote` is held back, and the one command that mends all of it; `None` if it is not, or
-    /// if there is none.
+    /// Why the token for `remote` is not sent, with one command that fixes everything. `None` if it is sent or
+    /// there is none.
     pub fn held_back(&self, session: &Session, remote: &Remote) -> Option<Failure> {
         let bar = self.token_bar(remote)?;
         let has_token = remote.token.is_some() || session.environment_has_token(&remote.uri);
@@ -34,11 +34,11 @@ impl Layers {
 }
 
 impl Session<'_> {
-    /// The token that may go to the endpoint of `remote`: the environment's for its host, else the stored
-    /// one. One from a file that is not to be trusted is left out, with a warning.
+    /// The token for the endpoint of `remote`: the environment's if it is for that host, else the stored one. A
+    /// token from an untrusted file is not used, with a warning.
     ///
     /// # Errors
-    /// The environment's token is no token.
+    /// The environment's token is invalid.
     pub fn token_for(&self, layers: &Layers, remote: &Remote) -> Result<Option<Secret>> {
         let uri = EndpointUri::from_stored(&remote.uri);
         let from_env = uri.as_ref().and_then(|uri| self.token_of_environment(uri));
@@ -60,8 +60,8 @@ impl Session<'_> {
         }
     }
 
-    /// `<PREFIX>TOKEN`, if `<PREFIX>TOKEN_HOST` names the host of `uri`. Without the host it could go
-    /// anywhere, so it goes nowhere.
+    /// `<PREFIX>TOKEN`, if `<PREFIX>TOKEN_HOST` is the host of `uri`. Without `<PREFIX>TOKEN_HOST` the token is
+    /// not used, because it could be sent to any server.
     fn token_of_environment(&self, uri: &EndpointUri) -> Option<(Secret, String)> {
         let token = self.ctx.variable("TOKEN")?;
         let Some(host) = self.ctx.variable("TOKEN_HOST") else {
@@ -72,7 +72,7 @@ impl Session<'_> {
             .then(|| (Secret::new(token.value.to_string_lossy().into_owned()), token.name.clone()))
     }
 
-    /// Whether the environment holds a token for this address. Says nothing, however often it is asked.
+    /// Whether the environment holds a token for this address. Prints no warnings.
     pub fn environment_has_token(&self, stored: &str) -> bool {
         let value = |suffix| self.ctx.env.variable(self.ctx.persona, suffix).map(|found| found.value);
         let (Some(_), Some(host)) = (value("TOKEN"), value("TOKEN_HOST")) else { return false };
@@ -80,13 +80,13 @@ impl Session<'_> {
     }
 }
 
-/// Whether `host` (`host` or `host:port`, of the environment) is that of the address.
+/// Whether `host` (`host` or `host:port`, from the environment) is that of the address.
 fn is_host(uri: &EndpointUri, host: &OsStr) -> bool {
     let host = host.to_string_lossy().to_lowercase();
     uri.authority() == host || uri.host() == host
 }
 
-/// When a token ends or ended; both times in seconds since 1970.
+/// When a token expires or expired. Both times are in seconds since 1970.
 pub(crate) fn expiry_line(expires: u64, now: u64) -> String {
     match expires.checked_sub(now) {
         Some(left) => format!("Token expires: {} (in {})", rfc3339(expires), span(left)),
@@ -94,7 +94,7 @@ pub(crate) fn expiry_line(expires: u64, now: u64) -> String {
     }
 }
 
-/// Seconds as people say them, in the largest unit of which there are two: `36 hours`, `3 days`.
+/// Formats seconds for people, in the largest unit that gives at least 2: `36 hours`, `3 days`.
 pub(crate) fn span(seconds: u64) -> String {
     let units = [(86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second")];
     let (size, name) = units.into_iter().find(|(size, _)| seconds >= 2 * size).unwrap_or((1, "second"));
@@ -102,7 +102,7 @@ pub(crate) fn span(seconds: u64) -> String {
     format!("{count} {name}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Seconds since 1970 as a date and a time.
+/// Formats seconds since 1970 as date and time.
 pub(crate) fn rfc3339(seconds: u64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string()
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::{expiry_line, span};
 
     #[test]
-    fn the_end_of_a_token_is_said_in_round_numbers() {
+    fn token_expiry_is_shown_in_the_largest_unit() {
         for (seconds, text) in [
             (0, "0 seconds"),
             (1, "1 second"),

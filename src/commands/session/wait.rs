@@ -1,4 +1,4 @@
-//! Waiting for servers: the one place where commands block, and what a person sees meanwhile.
+//! Waits for servers, with a spinner on a terminal. Commands block only here.
 
 use super::Session;
 use crate::context::Colours;
@@ -12,9 +12,9 @@ use std::pin::pin;
 use std::time::Duration;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
-/// A shorter wait shows nothing.
+/// A shorter wait shows no spinner.
 const UNNOTICED: Duration = Duration::from_millis(150);
-/// Between two pictures of a spinner.
+/// The interval between two frames of the spinner.
 const TICK: Duration = Duration::from_millis(100);
 
 /// The most rows of a board: more would scroll away.
@@ -60,10 +60,10 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 impl Session<'_> {
-    /// Runs requests to their end. On a terminal a spinner says after a moment whom they are for.
+    /// Runs requests to completion. On a terminal, a spinner appears after a moment and names the server.
     ///
     /// # Errors
-    /// The runtime could not be made.
+    /// The async runtime could not be created.
     pub fn wait_for<F: Future>(&self, whom: &str, requests: F) -> Result<F::Output> {
         if !self.shows_waiting() && !self.trace().is_on() {
             return wait(requests);
@@ -129,21 +129,21 @@ impl Session<'_> {
         lines.iter().for_each(|line| self.ctx.talk.verbose(line));
     }
 
-    /// Whether somebody is there to see that the program waits.
+    /// Whether to show a spinner.
     pub fn shows_waiting(&self) -> bool {
         self.ctx.terminals.stderr() && self.ctx.talk.shows(Level::Info)
     }
 }
 
-/// Runs requests to their end, showing nothing.
+/// Runs requests to completion without a spinner.
 ///
 /// # Errors
-/// The runtime could not be made.
+/// The async runtime could not be created.
 pub(crate) fn wait<F: Future>(requests: F) -> Result<F::Output> {
     block_on(requests).fail_context(|| "while preparing requests")
 }
 
-/// Runs `requests` to their end, and `tick` every now and then.
+/// Runs `requests` to completion and calls `tick` at regular intervals.
 async fn ticking<F: Future>(requests: F, tick: impl Fn()) -> F::Output {
     let (mut requests, mut ticks) = (pin!(requests), interval(TICK));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
