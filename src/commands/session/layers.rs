@@ -37,8 +37,7 @@ impl Session<'_> {
         }
     }
 
-    /// Reads the global layer. The owner of this program only matters if something on the path is not owned by
-    /// root.
+    /// Reads the global layer. Looks up who else can replace this program only if the file is untrusted otherwise.
     fn read_global(&self) -> Result<Loaded> {
         let loaded = self.global_file_of(Trusted::default()).load(self.identity())?;
         match loaded.distrust {

@@ -26,7 +26,7 @@ pub struct Session<'a> {
     pub ctx: &'a mut Context,
     /// The paths of the layers.
     pub paths: Paths,
-    /// The command as typed, e.g. `remote login`.
+    /// The command's name, e.g. `remote login`.
     pub typed: &'static str,
     /// The requests that were made, if the user wants to see them.
     trace: OnceCell<Trace>,
@@ -40,7 +40,7 @@ impl Drop for Session<'_> {
 }
 
 impl<'a> Session<'a> {
-    /// Resolves the paths. `typed` is the command as typed, and `config` is the group's `--config FILE`.
+    /// Resolves the paths. `typed` is the command's name, and `config` is the group's `--config FILE`.
     pub fn new(ctx: &'a mut Context, typed: &'static str, config: Option<PathBuf>) -> Self {
         let surroundings = Surroundings {
             exe: &ctx.exe,
