@@ -1,4 +1,4 @@
-//! What clap says to a person: help, and what is wrong with a command line.
+//! Help texts and usage errors, as produced by clap.
 
 use super::elsewhere::elsewhere;
 use super::handover::who_serves_what;
@@ -10,8 +10,8 @@ use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::ffi::OsString;
 
-/// What is wrong with a command line, in clap's layout: the message, the usage of the command (named by its words,
-/// `remote`, `login`) where the message has none, and where to read more.
+/// A usage error in clap's layout: the message, the usage of the command (given by its words, e.g. `remote`,
+/// `login`) unless the message already contains it, and a pointer to `--help`.
 pub(crate) fn usage_text(command: &[String], message: &str, ctx: &Context) -> String {
     let usage = if message.lines().any(|line| line.starts_with("Usage:")) {
         String::new()
@@ -22,14 +22,14 @@ pub(crate) fn usage_text(command: &[String], message: &str, ctx: &Context) -> St
     format!("error: {message}{usage}\n\nFor more information, try '--help'.\n")
 }
 
-/// Help goes to standard output; a wrong command line is a [`Failure`] of kind `Usage` with clap's words.
-/// `args` are the words that clap read, without the program.
+/// Prints help to standard output, or turns a usage error into a [`Failure`] of kind `Usage` with clap's message.
+/// `args` are the words that clap parsed, without the program name.
 pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
     if error.kind() == ErrorKind::DisplayHelp {
         return print_help(&error, args, ctx);
     }
     let mut text = error.render().to_string().replace(OPTIONAL_VALUE, "");
-    // clap repeats what was typed: line breaks and secrets of it are not to be shown.
+    // clap repeats the typed words. Line breaks are escaped, and words that may be secrets are hidden.
     for word in args.iter().map(|word| word.to_string_lossy()) {
         for part in [Some(&*word), word.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
             if may_be_secret(part, args) {
@@ -45,7 +45,7 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
             text = text.replacen("' found", "'", 1);
         }
     }
-    // The tree that reads has no help option, so clap points to the command `help` instead, and only for groups.
+    // The parser tree has no help option, so clap refers to the `help` command instead, and only for groups.
     let text = text.trim_end().trim_end_matches("For more information, try 'help'.").trim_end();
     let text: Vec<_> = text.split('\n').map(escape).collect();
     let text = text.join("\n");
@@ -59,9 +59,9 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
     Err(hints.into_iter().fold(failure, Failure::hint))
 }
 
-/// The help that `--help`, `-h` or `help` asked for.
+/// Prints the help requested with `--help`, `-h` or `help`.
 fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Result<()> {
-    // clap stops reading at the option that asks for help.
+    // clap stops parsing at the help option, so colour options are parsed here.
     if let Some(colours) = colours(args) {
         ctx.colours = colours;
     }
@@ -76,13 +76,14 @@ fn print_help(error: &clap::Error, args: &[OsString], ctx: &mut Context) -> Resu
     show_help(command, short, ctx)
 }
 
-/// The short help of a group, or of the whole program where none is named.
+/// Prints the short help of a group, or of the whole program if no group is given.
 pub(super) fn print_short_help(group: Option<&str>, ctx: &mut Context) -> Result<()> {
     let words: Vec<OsString> = group.into_iter().map(OsString::from).collect();
     show_help(named(&mut built(ctx), &words), true, ctx)
 }
 
-/// Prints the help of a command. That of a group, and of the whole program, ends with who serves the other commands.
+/// Prints the help of a command. The help of a group and of the whole program ends by saying which program runs
+/// all other commands.
 fn show_help(command: &mut Command, short: bool, ctx: &mut Context) -> Result<()> {
     if path(command).count() < 2 {
         let others = who_serves_what(ctx);
@@ -96,7 +97,7 @@ fn show_help(command: &mut Command, short: bool, ctx: &mut Context) -> Result<()
     ctx.print(&if coloured { help.ansi().to_string() } else { help.to_string() })
 }
 
-/// What the last option for colours says.
+/// The value of the last colour option.
 fn colours(args: &[OsString]) -> Option<Colours> {
     let next = args.iter().skip(1).map(Some).chain([None]);
     let said = args.iter().zip(next).filter_map(|(word, next)| {
@@ -121,7 +122,7 @@ fn built(ctx: &Context) -> Command {
     tree
 }
 
-/// The command that the words name, as far as they do.
+/// The command that the words name, as far as they name one.
 fn named<'a>(mut command: &'a mut Command, words: &[OsString]) -> &'a mut Command {
     for word in words.iter().filter(|word| *word != "help") {
         if command.find_subcommand(word).is_some() {
@@ -131,7 +132,7 @@ fn named<'a>(mut command: &'a mut Command, words: &[OsString]) -> &'a mut Comman
     command
 }
 
-/// An address may hold a password; and whatever stands behind `login` and is no option may be a token.
+/// An address may contain a password. Any word after `login` that is not an option may be a token.
 fn may_be_secret(word: &str, args: &[OsString]) -> bool {
     let login = args.iter().any(|arg| arg == "login");
     word.contains('@') || login && !word.starts_with('-') && word != "login" && !GROUPS.contains(&word)
@@ -143,7 +144,7 @@ mod tests {
     use crate::persona::Persona;
 
     #[test]
-    fn only_the_words_that_name_a_command_are_kept() {
+    fn usage_errors_name_only_the_command() {
         let mut tree = tree(Persona::Apptainer);
         tree.build();
         for (typed, kept) in [

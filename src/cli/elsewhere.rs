@@ -1,4 +1,4 @@
-//! Which command is meant by a word that is none where it was typed.
+//! Suggestions for a word that is not a command in this position.
 
 use super::tree::tree;
 use crate::hint::{CommandLine, Hint};
@@ -6,7 +6,7 @@ use crate::persona::Persona;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue};
 
-/// The commands called `word`, wherever they are: `remote pull` is `pull`, and `login` is in three groups.
+/// All commands called `word`, with their groups: `remote pull` suggests `pull`, and `login` is in three groups.
 pub(super) fn elsewhere(word: &str, tree: &Command) -> Vec<Hint> {
     let program = tree.get_name();
     let is_it = |command: &&Command| {
@@ -27,7 +27,7 @@ pub(super) fn elsewhere(word: &str, tree: &Command) -> Vec<Hint> {
         .collect()
 }
 
-/// The group that the word may be meant for.
+/// The group whose name is most similar to the word.
 pub(super) fn nearest(word: &str, persona: Persona) -> Option<String> {
     let error = tree(persona).try_get_matches_from([persona.name(), word]).err()?;
     match error.get(ContextKind::SuggestedSubcommand)? {

@@ -1,4 +1,5 @@
-//! A command that is not ours: it goes to the next program in PATH, or is refused with what works here.
+//! Commands that this program does not have: they are passed to the next program in PATH, or else rejected with
+//! hints.
 
 use super::elsewhere::{elsewhere, nearest};
 use super::tree::tree;
@@ -9,7 +10,7 @@ use crate::message::escape;
 use clap::error::{ContextKind, ContextValue};
 use std::ffi::OsString;
 
-/// Runs the next program in PATH in place of this one; returns `Ok` if there is none.
+/// Replaces this process with the next program in PATH. Returns `Ok` if there is none.
 pub(super) fn hand_over(args: &[OsString], ctx: &Context) -> Result<()> {
     let argv0 = args.first().cloned().unwrap_or_else(|| ctx.program().into());
     let Some(next) = ctx.next_program(&argv0) else { return Ok(()) };
@@ -17,12 +18,11 @@ pub(super) fn hand_over(args: &[OsString], ctx: &Context) -> Result<()> {
     Err(Failure::from(error).context(format!("cannot run {}", next.display())))
 }
 
-/// This program's version.
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// Which commands are this program's, and who has the others: for help texts.
+/// A help text that says which program runs all other commands.
 pub(super) fn who_serves_what(ctx: &Context) -> String {
     let rest = match ctx.next_program(ctx.program().as_ref()) {
         Some(next) => format!("Other commands are passed to {}.", escape(&next.to_string_lossy())),
@@ -34,7 +34,7 @@ pub(super) fn who_serves_what(ctx: &Context) -> String {
     format!("apptainer-remote {}. {rest}", version())
 }
 
-/// The word of the command line that clap does not know, or that is not text.
+/// The word of the command line that is unknown to clap or not valid UTF-8.
 pub(super) fn unknown(error: &clap::Error, args: &[OsString]) -> String {
     match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(word)) => word.clone(),
@@ -57,7 +57,8 @@ pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
     failure.hint(CommandLine::new(&format!("{program} help")).because("to list the commands that work here"))
 }
 
-/// A command for images that the other program should have had, if there were one. `reference` is what was typed.
+/// The error for an image command that would be passed to the other program, but there is none. `reference` is
+/// the typed reference.
 pub(super) fn not_a_library(command: &str, reference: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
     let failure = Failure::new(format!(

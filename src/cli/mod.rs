@@ -1,7 +1,8 @@
-//! The command line: global options, who serves the command, the one dispatch.
+//! The command line: global options, the decision which program runs the command, and the dispatch.
 //!
-//! It is read in two stages, both by clap. The first reads the global options and stops at the command, since
-//! a command of the real program must not be judged by our tree; the second reads one of our commands.
+//! clap parses it in two stages. The first parses the global options and stops at the command, because commands
+//! of the real program must not be checked against this program's tree. The second parses a command of this
+//! program.
 
 mod answer;
 mod elsewhere;
@@ -29,7 +30,7 @@ use options::{GlobalOptions, set_messages};
 use std::ffi::{OsStr, OsString};
 use tree::{Cli, GROUPS, Group};
 
-/// A command line after the first stage.
+/// The command line after the first stage.
 struct Line {
     /// The options before the command.
     global: GlobalOptions,
@@ -37,15 +38,15 @@ struct Line {
     words: Vec<OsString>,
 }
 
-/// Runs one command line; `args[0]` is the program as it was called.
+/// Runs one command line. `args[0]` is the program name as typed.
 ///
 /// # Errors
-/// Whatever ends the command; `lib::run` reports it.
+/// The failure that ended the command; `lib::run` reports it.
 pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
     let line = match Line::begin(args, ctx.persona) {
         Ok(line) => line,
         Err(error) => {
-            // A command that is not ours has its own rules for the environment.
+            // Invalid variables are ignored here: a command of the other program has its own rules for them.
             let _ = set_messages(ctx, &GlobalOptions::default());
             hand_over(args, ctx)?;
             return match error.kind() {
@@ -57,7 +58,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
             };
         }
     };
-    // What is wrong with a variable is said once the whole line is known.
+    // Invalid variables are reported after the whole line has been parsed.
     let _ = set_messages(ctx, &line.global);
     let command = line.command();
     match command {
@@ -85,13 +86,13 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
 }
 
 impl Line {
-    /// Reads the global options before the command.
+    /// Parses the global options before the command.
     ///
     /// # Errors
-    /// One of them is not ours or has a wrong value, or asks for help.
+    /// An option is unknown, has an invalid value, or asks for help.
     fn begin(args: &[OsString], persona: Persona) -> std::result::Result<Self, clap::Error> {
         let words = args.iter().skip(1).skip_while(|word| word.is_empty());
-        // The usual case, for which no tree has to be made.
+        // The usual case needs no clap tree.
         if words.clone().next().and_then(|word| word.to_str()).is_some_and(|word| !word.starts_with('-')) {
             return Ok(Self { global: GlobalOptions::default(), words: words.cloned().collect() });
         }
@@ -109,7 +110,7 @@ impl Line {
         self.words.first().and_then(|word| word.to_str()).unwrap_or_default()
     }
 
-    /// The command that is to be run or explained.
+    /// The command to run, or to explain with `help`.
     fn subject(&self) -> &str {
         match self.command() {
             "help" => self.words.get(1).and_then(|word| word.to_str()).unwrap_or_default(),
@@ -117,17 +118,17 @@ impl Line {
         }
     }
 
-    /// Whether this program has the command, for some arguments at least.
+    /// Whether this program has the command, at least for some arguments.
     fn is_served(&self) -> bool {
         let subject = self.subject();
         subject == "completion" || GROUPS.contains(&subject) || images::COMMANDS.contains(&subject)
     }
 
-    /// Whether the command is this program's to run, whoever else is there.
+    /// Whether this program runs the command even if there is another one in PATH.
     fn is_ours(&self, ctx: &Context) -> bool {
         match (self.subject(), self.words.get(1)) {
             ("completion", Some(shell)) if self.command() == "completion" => {
-                // A shell that we do not know may be one that the other program knows.
+                // The other program may support a shell that this one does not.
                 let shell = shell.to_string_lossy();
                 shell.starts_with('-') || Shell::is_known(&shell)
             }
@@ -137,11 +138,11 @@ impl Line {
         }
     }
 
-    /// Whether a command for images is about a library, and has no option that we do not know. What is wrong
-    /// with one that is about a library is ours to say.
+    /// Whether an image command refers to a library and has no unknown option. This program also reports the
+    /// errors of such a command.
     fn is_about_a_library(&self, command: &str, ctx: &Context) -> bool {
         let names_one = || self.words.iter().any(|word| is_library(word));
-        // SingularityCE's default scheme.
+        // Without a scheme, SingularityCE uses library://.
         let is_default = |word: &OsStr| {
             ctx.persona == Persona::Singularity && word.to_str().is_some_and(|word| !word.contains("://"))
         };
@@ -160,7 +161,7 @@ impl Line {
         }
     }
 
-    /// The second stage.
+    /// The second stage: parses the command.
     fn parse(&self, ctx: &Context) -> std::result::Result<Cli, clap::Error> {
         let words = tree::without_empty(&self.words, ctx.persona);
         let by = |command: clap::Command| {
@@ -174,7 +175,7 @@ impl Line {
         }
     }
 
-    /// Parses and dispatches; a command for images is `ours` if it is about a library.
+    /// Parses and runs the command. `ours`: an image command refers to a library.
     fn run(&self, ours: bool, ctx: &mut Context) -> Result<()> {
         let cli = match self.parse(ctx) {
             Ok(cli) => cli,
@@ -191,7 +192,7 @@ impl Line {
             Group::Keyserver(group) => run_in("keyserver", group.options, group.command, keyserver::run, ctx),
             Group::Registry(group) => run_in("registry", group.options, group.command, registry::run, ctx),
             Group::Remote(group) => run_in("remote", group.options, group.command, remote::run, ctx),
-            // It says what is missing, whoever's the image would be.
+            // Without a URI this reports what is missing, whatever the source of the image.
             Group::Pull(options) if options.uri().is_none() => {
                 pull::run(&options, &mut Session::new(ctx, "pull", None))
             }
@@ -209,7 +210,7 @@ impl Line {
     }
 }
 
-/// Runs a command of a group. Without one prints the group's help, or the version.
+/// Runs a command of a group. Without a command, prints the group's version or help.
 fn run_in<C>(
     group: &str,
     options: GroupOptions,
@@ -218,7 +219,7 @@ fn run_in<C>(
     ctx: &mut Context,
 ) -> Result<()> {
     match command {
-        // What stands in front of a real program has a name of its own.
+        // The real program has its own version, so this one is printed under its own name.
         _ if options.version => ctx.print(&format!("apptainer-remote {}\n", version())),
         Some(command) => run(command, &mut Session::new(ctx, "", options.user_layer)),
         None => print_short_help(Some(group), ctx),

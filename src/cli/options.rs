@@ -1,4 +1,4 @@
-//! The global options, and the threshold and colours of messages that they and the environment decide.
+//! The global options, and the message threshold and colours that they and the environment set.
 
 use crate::context::{Colours, Context};
 use crate::error::Result;
@@ -6,7 +6,7 @@ use crate::message::Level;
 use clap::Args;
 use std::ffi::OsString;
 
-/// Options that every command has: before the command, and all but the last three after it too.
+/// Options of every command. They come before the command; all but the last three may also come after it.
 #[derive(Args, Default)]
 pub(super) struct GlobalOptions {
     /// Print debugging information (highest verbosity)
@@ -39,7 +39,7 @@ pub(super) struct GlobalOptions {
 }
 
 impl GlobalOptions {
-    /// With those of `self` that were given in place of the `earlier` ones.
+    /// Combines both: options of `self` override the `earlier` ones.
     pub(super) fn after(self, earlier: &Self) -> Self {
         Self {
             debug: self.debug.or(earlier.debug),
@@ -53,13 +53,14 @@ impl GlobalOptions {
     }
 }
 
-/// Sets threshold and colours from options, then from the environment.
+/// Sets the threshold and colours from the options, then from the environment.
 ///
 /// # Errors
-/// A variable is neither true nor false. Everything is set then too, as if it were false.
+/// A variable is neither true nor false. It then counts as false, and everything is still set.
 pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result<()> {
     let mut wrong = Ok(());
-    // No line says which prefix is preferred: these decide whether such lines are shown.
+    // These variables are read without the note about the preferred prefix, because they decide whether notes are
+    // shown.
     let (env, persona) = (&ctx.env, ctx.persona);
     let mut on = |option: Option<bool>, suffix: &str| {
         let variable = option.is_none().then(|| env.variable(persona, suffix)).flatten();

@@ -1,4 +1,4 @@
-//! The clap trees: one that is shown, one that reads a command line the way the real programs do.
+//! The clap trees: one for display, and one that parses a command line like the real programs do.
 
 use super::options::GlobalOptions;
 use crate::commands::images::{delete, pull, push, search};
@@ -12,10 +12,10 @@ use clap::{Arg, ArgAction, Args, Command, CommandFactory, Parser, Subcommand};
 use std::any::TypeId;
 use std::ffi::{OsStr, OsString};
 
-/// How a switch's optional value appears in the words of clap; nothing that a person has to know.
+/// How clap shows a switch's optional value. It is removed from messages, because users need not know about it.
 pub(super) const OPTIONAL_VALUE: &str = "[=<BOOL>]";
 
-/// The groups that this program serves; everything else goes to the next program in PATH.
+/// The command groups of this program. Other commands are passed to the next program in PATH.
 pub(super) const GROUPS: &[&str] = &["keyserver", "registry", "remote"];
 
 /// Manage remote endpoints, keyservers and registry logins, and library images
@@ -40,31 +40,32 @@ pub(super) enum Group {
     Search(search::Options),
 }
 
-/// The clap tree in the persona's words, for help, completion and documentation.
+/// The clap tree for help, completion and documentation, with the persona's name.
 pub fn tree(persona: Persona) -> Command {
     let command = as_shown(whole(persona).mut_args(global_options)).styles(STYLES);
     with_variables(in_words_of(command, persona), "", persona.prefixes()[0])
 }
 
-/// Cargo's colours.
+/// The colours that Cargo uses.
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
     .literal(AnsiColor::Cyan.on_default().bold())
     .placeholder(AnsiColor::Cyan.on_default());
 
-/// Whether an option of the whole program may come after the command too.
+/// Whether a global option may also come after the command.
 fn is_global(arg: &Arg) -> bool {
     !matches!(arg.get_id().as_str(), "build_config" | "config" | "version")
 }
 
-/// The options of the whole program, in the help of every command.
+/// Adds the global options to the help of every command.
 fn global_options(arg: Arg) -> Arg {
     let global = is_global(&arg);
     arg.global(global).help_heading("Global options")
 }
 
-/// Names after each option the variable that stands for it. clap would do so too, but it reads the variables itself.
+/// Adds the environment variable to the help of each option that has one. clap could do so too, but it would read
+/// the variables itself.
 fn with_variables(command: Command, path: &str, prefix: &str) -> Command {
     let of_command = path.to_string();
     let named = |arg: Arg| {
@@ -82,13 +83,13 @@ fn with_variables(command: Command, path: &str, prefix: &str) -> Command {
     command.mut_args(named).mut_subcommands(below)
 }
 
-/// The tree that reads a command line. It says why one is wrong, but its help is not for people.
+/// The tree that parses a command line and reports errors. Its help is not shown to users.
 pub(super) fn reader(persona: Persona) -> Command {
     as_read(whole(persona))
 }
 
 fn whole(persona: Persona) -> Command {
-    // clap cannot express that the first of two words is the optional one: it would call both optional.
+    // clap cannot express that the first of two arguments is the optional one: it would show both as optional.
     let usage = format!("{} pull [OPTIONS] [OUTPUT] <URI>", persona.name());
     Cli::command().name(persona.name()).mut_subcommands(|sub| match sub.get_name() {
         "pull" => sub.override_usage(&usage),
@@ -96,16 +97,17 @@ fn whole(persona: Persona) -> Command {
     })
 }
 
-/// What comes before the command: the global options. The command may be anybody's, and its words stay as
-/// they are.
+/// Parses the global options before the command. The command may belong to another program, so its words are left
+/// unchanged.
 pub(super) fn beginning(persona: Persona) -> Command {
     let command = GlobalOptions::augment_args(Command::new(persona.name()));
     let command = command.allow_external_subcommands(true).disable_help_subcommand(true);
     as_read(command.external_subcommand_value_parser(ValueParser::os_string()))
 }
 
-/// The reading tree with only the command that seems to be meant: building all of it takes longer than most
-/// commands. What this one accepts, the whole tree accepts too; if it refuses, the whole tree says why.
+/// The parser for just the requested command, because building all commands takes longer than running most of
+/// them. It accepts only what the whole tree accepts. If it fails, the whole tree parses again to get the error
+/// message.
 pub(super) fn quick(words: &[OsString], persona: Persona) -> Option<Command> {
     let (group, rest) = words.split_first()?;
     let mut rest = rest.iter().filter_map(|word| word.to_str());
@@ -123,14 +125,14 @@ pub(super) fn quick(words: &[OsString], persona: Persona) -> Option<Command> {
     Some(as_read(root.subcommand(command)))
 }
 
-/// Switches without the optional value that they can have.
+/// Hides the optional values of switches.
 fn as_shown(command: Command) -> Command {
     let plain = |arg: Arg| if is_switch(&arg) { arg.action(ArgAction::SetTrue) } else { arg };
     command.mut_args(plain).mut_subcommands(as_shown)
 }
 
-/// As Go's parser reads options: a switch may have a value, the last one of several counts, and the global
-/// options may come after the command too. `--help` is a switch like any other.
+/// Makes clap parse options like Go does: a switch may have a value, the last one of repeated options wins, and
+/// global options may also come after the command. `--help` is a switch like any other.
 fn as_read(command: Command) -> Command {
     let anywhere = |arg: Arg| {
         let global = is_global(&arg);
@@ -148,7 +150,7 @@ fn as_read(command: Command) -> Command {
 fn options_as_read(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let arg = if is_switch(&arg) { with_optional_value(arg) } else { arg };
-        // Of two options that name a secret, one is a mistake.
+        // A repeated option that names a secret is a mistake.
         if arg.is_positional() || matches!(arg.get_id().as_str(), "tokenfile" | "password") {
             return arg;
         }
@@ -162,7 +164,7 @@ fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue) || arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
-/// A switch that nothing else can set is off unless it is given.
+/// Gives a switch an optional value. A switch without an environment variable defaults to false.
 fn with_optional_value(arg: Arg) -> Arg {
     let default = match arg.get_action() {
         ArgAction::SetTrue => Resettable::Value("false".into()),
@@ -176,7 +178,7 @@ fn switch(text: &str) -> Result<bool, &'static str> {
     truth(text).ok_or("must be true or false")
 }
 
-/// `--help`, which ends the reading at once, and `--help=false`, which does nothing. Holds its own name.
+/// `--help`, which stops parsing, and `--help=false`, which does nothing. Contains the option's name.
 #[derive(Clone)]
 struct HelpSwitch(&'static str);
 
@@ -200,7 +202,7 @@ pub(super) fn path(command: &Command) -> impl Iterator<Item = &str> {
     command.get_bin_name().unwrap_or_default().split(' ').skip(1)
 }
 
-/// The words without the empty ones, which count as absent, and without the options whose values they are.
+/// Removes empty words, which count as absent, and the options that have them as values.
 pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsString> {
     let empty = |word: &OsString| word.is_empty() || word.as_encoded_bytes().ends_with(b"=");
     if !words.iter().any(empty) {
@@ -209,7 +211,7 @@ pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsStrin
     let root = reader(persona);
     let (mut command, mut options) = (&root, true);
     let mut kept: Vec<OsString> = Vec::with_capacity(words.len());
-    // Whether the last word is an option that waits for its value.
+    // Whether the last word is an option that still needs its value.
     let mut waiting = false;
     for word in words {
         let text = word.to_string_lossy();
@@ -237,14 +239,14 @@ pub(super) fn without_empty(words: &[OsString], persona: Persona) -> Vec<OsStrin
     kept
 }
 
-/// What is left of `-abc` without its last option; nothing of `-c` and `--name`.
+/// Removes the last option of `-abc`. `None` for `-c` and `--name`.
 fn without_last_letter(option: &OsStr) -> Option<OsString> {
     let letters = option.to_str()?.strip_prefix('-').filter(|letters| !letters.starts_with('-'))?;
     let (last, _) = letters.char_indices().next_back()?;
     (last > 0).then(|| format!("-{}", &letters[..last]).into())
 }
 
-/// Whether `--name`, or the last letter of `-abc`, is an option with a value of its own.
+/// Whether `--name`, or the last letter of `-abc`, is an option that takes the next word as its value.
 fn takes_value(name: &str, commands: &[&Command]) -> bool {
     let mut all = commands.iter().flat_map(|command| command.get_arguments());
     let found = all.find(|arg| match name.strip_prefix("--") {
@@ -254,7 +256,7 @@ fn takes_value(name: &str, commands: &[&Command]) -> bool {
     found.is_some_and(|arg| arg.get_action().takes_values() && !arg.is_require_equals_set())
 }
 
-/// Puts the program's name into every help text that shows what to type.
+/// Replaces `{prog}` by the program's name in all help texts.
 fn in_words_of(command: Command, persona: Persona) -> Command {
     let mut command = command.mut_subcommands(|sub| in_words_of(sub, persona));
     for (get, set) in [
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn the_trees_are_sound() {
+    fn trees_pass_the_checks_of_clap() {
         for persona in [Persona::Apptainer, Persona::Singularity] {
             tree(persona).debug_assert();
             reader(persona).debug_assert();
@@ -287,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_alone_is_the_one_of_the_whole_tree() {
+    fn single_command_parsers_match_the_whole_tree() {
         let whole = reader(Persona::Apptainer);
         let shape = |command: &Command| {
             let arguments = command.get_arguments().map(|arg| format!("{arg:?}")).collect::<Vec<_>>();
@@ -316,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn every_argument_of_every_command_says_what_completes_it() {
+    fn every_argument_has_a_completion_kind() {
         let mut wrong = Vec::new();
         for group in reader(Persona::Apptainer).get_subcommands() {
             let positionals = |name: &str| match group.get_name() {
@@ -341,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_words_are_absent() {
+    fn empty_words_are_removed() {
         for (typed, read) in [
             ("remote login ''", "remote login"),
             ("remote -c '' list", "remote list"),
