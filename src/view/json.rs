@@ -1,10 +1,10 @@
-//! JSON in which no character can drive a terminal: such characters are written as escapes, which mean the same.
+//! JSON output in which control and invisible characters are written as escapes, so it cannot control a terminal.
 
 use crate::message::is_unsafe;
 use serde::Serialize;
 use std::fmt::Write as _;
 
-/// `value` in one line.
+/// `value` on one line.
 pub fn line(value: &impl Serialize) -> String {
     safe(serde_json::to_string(value))
 }
@@ -18,7 +18,7 @@ fn safe(text: serde_json::Result<String>) -> String {
     let text = text.expect("documents of text, numbers and booleans are JSON");
     let mut safe = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // A line break between two values is the layout's; within one it is an escape already.
+        // A line break is part of the layout here; within strings it is already escaped.
         if is_unsafe(c) && c != '\n' {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(safe, "\\u{unit:04x}");
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_has_no_controls_and_says_the_same() {
+    fn json_has_no_control_characters_and_parses_to_the_same_text() {
         let text = "c\u{9b}31m\u{7f}\u{202e}\u{61c}\u{1b}ü\u{2066}\u{e0041}\u{200b}\"\n";
         for written in [line(&[text]), pretty(&[text])] {
             assert!(!written.trim_end().replace('\n', "").chars().any(is_unsafe), "{written:?}");

@@ -1,5 +1,5 @@
-//! What is shown: one value in three forms. JSON for programs, plain text for pipes, whose bytes scripts parse, and
-//! text for a person at a terminal.
+//! Output in three forms: JSON for programs, plain text for pipes, which scripts parse byte by byte, and
+//! formatted text for terminals.
 
 pub mod json;
 mod plain;
@@ -11,16 +11,17 @@ pub use screen::{Screen, Sink};
 
 use serde::Serialize;
 
-/// What a command shows.
+/// The output of a command.
 pub trait View {
     /// The document of `--json`; see docs/json.md.
     fn document(&self) -> impl Serialize;
 
-    /// The text for `sink`. In a pipe byte for byte what the real programs print, where they print it.
+    /// The text for `sink`. In a pipe it is byte for byte like that of the real programs, if they have this
+    /// output.
     fn text(&self, sink: Sink) -> String;
 }
 
-/// The text of `view` for `sink`; as JSON if that is asked for.
+/// The text of `view` for `sink`, as JSON if requested.
 pub fn render(view: &impl View, as_json: bool, sink: Sink) -> String {
     match (as_json, sink) {
         (true, Sink::Pipe) => json::line(&view.document()),
@@ -29,7 +30,7 @@ pub fn render(view: &impl View, as_json: bool, sink: Sink) -> String {
     }
 }
 
-/// A table, laid out for `sink`; `address` is the column that may wrap on a terminal.
+/// A table for `sink`. `address` is the index of the column that may wrap on a terminal.
 pub fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], sink: Sink) -> String {
     match sink {
         Sink::Pipe => {

@@ -1,13 +1,13 @@
-//! Rows to text, in the layout of Go's `tabwriter` with a padding of two: the form that scripts parse.
+//! Tables for pipes, in the layout of Go's `tabwriter` with a padding of two. Scripts parse this form.
 //!
-//! Widths are counted in code points, as Go does. (Crates for tables count columns of a terminal, so
-//! their bytes differ for names in wide characters.)
+//! Widths are counted in code points, like Go does. Table crates count terminal columns, so their output would
+//! differ for names in wide characters.
 
 use crate::message::escape;
 
-/// One line for each row, cells padded to their column's width and parted by two blanks. The last column
-/// is not padded, and every line, also of a row whose last cells are empty, ends right after its last
-/// cell. Control characters in cells are escaped.
+/// Formats one line per row. Cells are padded to the width of their column and separated by two spaces. The last
+/// column is not padded, and every line ends right after its last cell, even if the row's last cells are empty.
+/// Control characters in cells are escaped.
 pub(super) fn layout<R: AsRef<[S]>, S: AsRef<str>>(rows: &[R]) -> String {
     let cells: Vec<Vec<_>> =
         rows.iter().map(|row| row.as_ref().iter().map(|cell| escape(cell.as_ref())).collect()).collect();
@@ -36,13 +36,13 @@ mod tests {
     use super::layout;
 
     #[test]
-    fn columns_line_up_by_code_points() {
+    fn columns_are_aligned_by_code_points() {
         let rows = [["NAME", "GLOBAL?", "SECURE?"], ["ä✓", "✓", "✓"], ["longer", "", "✗!"]];
         assert_eq!(layout(&rows), "NAME    GLOBAL?  SECURE?\nä✓      ✓        ✓\nlonger           ✗!\n");
     }
 
     #[test]
-    fn controls_in_cells_are_escaped() {
+    fn control_characters_in_cells_are_escaped() {
         assert_eq!(layout(&[["a\nb", "c"]]), "a\\nb  c\n");
         assert_eq!(layout::<[&str; 0], &str>(&[]), "");
     }

@@ -1,13 +1,13 @@
-//! Tables for a terminal: comfy-table decides widths and wraps, and styles are put around its cells afterwards.
+//! Tables for a terminal. comfy-table determines widths and wraps, and styles are added to its output afterwards.
 
 use super::screen::Screen;
 use crate::message::escape;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-/// Narrower than this no address is wrapped.
+/// An address column narrower than this is not wrapped.
 const NARROWEST: usize = 12;
 
-/// The look of a cell.
+/// The style of a cell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Style {
     #[default]
@@ -27,7 +27,7 @@ impl Style {
         }
     }
 
-    /// `text` in this style, on a screen that has colours.
+    /// `text` in this style, if the screen has colours.
     pub fn paint(self, text: &str, screen: Screen) -> String {
         if !screen.colour || self == Self::Plain || text.is_empty() {
             return text.to_string();
@@ -36,7 +36,7 @@ impl Style {
     }
 }
 
-/// One cell; the text comes from anywhere and is escaped here.
+/// A cell of a table. The text may come from outside and is escaped when the table is printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cell {
     pub text: String,
@@ -55,9 +55,9 @@ impl<T: Into<String>> From<T> for Cell {
     }
 }
 
-/// A table without lines: a bold head, two blanks between columns. `address` is the column that wraps where the
-/// table is wider than the screen; names and flags never do. Where they alone do not fit, nothing wraps. Rows whose
-/// first cell is the address are shown without styles.
+/// Formats a table without borders: a bold header and two spaces between columns. If the table is wider than the
+/// screen, the `address` column wraps; names and flags never do. If the other columns alone do not fit, nothing
+/// wraps. Rows whose first cell is the address are shown without styles.
 pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: Screen) -> String {
     let rows: Vec<Vec<Cell>> = rows.iter().map(|row| escaped(row, !head.is_empty())).collect();
     let mut table = Table::new();
@@ -87,7 +87,7 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
         ContentArrangement::Dynamic
     };
     table.set_content_arrangement(arrangement);
-    // The blanks behind the last column count for comfy-table, and are cut below.
+    // comfy-table counts the spaces after the last column, which are removed below.
     table.set_width(u16::try_from(screen.width.saturating_add(2)).unwrap_or(u16::MAX));
     let mut text = String::new();
     let mut rows = rows.iter().peekable();
@@ -98,7 +98,7 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
         } else if let Some(row) = rows.next_if(|row| begins(line, row)) {
             painted(line, row, address, screen)
         } else {
-            // The rest of an address that was wrapped.
+            // A continuation line of a wrapped address.
             line.to_string()
         };
         text.push_str(&line);
@@ -107,13 +107,14 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
     text
 }
 
-/// Whether `line` is the first one of `row`. The rest of a wrapped address has only blanks below the first cell.
+/// Whether `line` is the first line of `row`. Continuation lines of a wrapped address only have spaces below the
+/// first cell.
 fn begins(line: &str, row: &[Cell]) -> bool {
     row.first().is_some_and(|first| line.starts_with(first.text.trim_end()))
 }
 
-/// The row with nothing in it that drives a terminal, and in a table with a head, whose first cells are names, with
-/// something to see in the first cell: by it a row is told from the rest of a wrapped one.
+/// The row with escaped text. In a table with a header, the first cells are names; an empty one is replaced by
+/// "-", because the first cell distinguishes a row from the continuation of a wrapped one.
 fn escaped(row: &[Cell], is_named: bool) -> Vec<Cell> {
     let escaped = |cell: &Cell| Cell { text: escape(&cell.text).into_owned(), style: cell.style };
     let mut row: Vec<Cell> = row.iter().map(escaped).collect();
@@ -123,8 +124,9 @@ fn escaped(row: &[Cell], is_named: bool) -> Vec<Cell> {
     row
 }
 
-/// The first line of a row with the styles of its cells. Those before the address are looked for from the left, those
-/// behind it from the right: the address, of which only a part may be in this line, can hold the same text.
+/// Adds the styles of the row's cells to its first line. Cells before the address are searched for from the left,
+/// and cells after it from the right, because the address may contain the same text. It may also be only partly
+/// in this line.
 fn painted(line: &str, row: &[Cell], address: usize, screen: Screen) -> String {
     let (mut before, mut behind, mut rest) = (String::new(), String::new(), line);
     for cell in row.iter().take(address) {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn styles_follow_their_rows_whatever_the_names_are() {
+    fn styles_match_their_rows_for_any_name() {
         for name in [" a", "   ", "", "\u{3000}", "OK", "N/A OK", "a  OK", "研究室", "\u{1b}[2J"] {
             let rows =
                 [row(name, false, "h/long/address/of/it"), row("b", true, "h"), row(name, false, "OK")];
@@ -176,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn a_style_behind_an_address_is_not_put_into_it() {
+    fn styles_are_not_added_inside_the_address() {
         let rows = [vec![Cell::from("a"), "book.OK/OK".into(), Cell::styled("OK", Style::Good)]];
         let text = table(&["NAME", "URI", "STATUS"], 1, &rows, Screen { width: 80, colour: true });
         assert!(text.ends_with("a     book.OK/OK  \x1b[32mOK\x1b[0m\n"), "{text:?}");
     }
 
     #[test]
-    fn styles_change_no_other_byte() {
+    fn styles_do_not_change_the_text() {
         let rows = [row("研究室", false, "kenkyu.example.jp/path/to"), row("b", true, "")];
         for width in [20, 30, 60, 80] {
             let mut bare = lines(&rows, width, true).join("\n");
@@ -195,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn wide_characters_count_as_wide_and_addresses_alone_wrap() {
+    fn wide_characters_take_two_columns_and_only_addresses_wrap() {
         let rows = [row("研究室", true, "kenkyu.example.jp/path"), row("lab", false, "h")];
         assert_eq!(
             lines(&rows, 30, false),
@@ -213,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_table_without_rows_is_its_head() {
+    fn a_table_without_rows_has_only_a_header() {
         assert_eq!(lines(&[], 80, false), ["NAME  STATUS  URI"]);
         assert_eq!(table(&[], 0, &[], Screen { width: 80, colour: true }), "");
     }

@@ -1,6 +1,6 @@
-//! Where text goes.
+//! Output destinations.
 
-/// A terminal, as far as text depends on it.
+/// The properties of a terminal that affect text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Screen {
     /// In columns.
@@ -8,7 +8,7 @@ pub struct Screen {
     pub colour: bool,
 }
 
-/// Where text goes.
+/// The destination of output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sink {
     /// A pipe or a file.
