@@ -1,9 +1,9 @@
-//! Architectures of images, and this machine's, by Go's names.
+//! Go's names for the architectures of images and of this machine.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The architectures that an image can be for: their codes in its header, and Go's names.
+/// The architectures of images: the code in the image header, and Go's name.
 const ARCHITECTURES: [(&[u8; 3], &str); 13] = [
     (b"01\0", "386"),
     (b"02\0", "amd64"),
@@ -20,22 +20,22 @@ const ARCHITECTURES: [(&[u8; 3], &str); 13] = [
     (b"13\0", "loong64"),
 ];
 
-/// An architecture that an image can be for.
+/// The architecture of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Arch(&'static str);
 
-/// What was read is not an architecture of images. The message lists them.
+/// The text is not a known architecture. The message lists them.
 #[derive(Debug)]
 pub struct UnknownArch(String);
 
 impl Arch {
-    /// By its code in the header of an image, two digits and a zero byte; a number that came after the list was made
-    /// tells nothing here.
+    /// Looks up the code in an image header: two digits and a zero byte. `None` for an unknown code, such as one
+    /// that was added after this list was made.
     pub fn of_code(code: [u8; 3]) -> Option<Self> {
         ARCHITECTURES.iter().find(|(known, _)| **known == code).map(|(_, name)| Self(name))
     }
 
-    /// Go's name.
+    /// The name that Go uses.
     pub fn name(self) -> &'static str {
         self.0
     }
@@ -65,7 +65,7 @@ impl fmt::Display for UnknownArch {
     }
 }
 
-/// This machine's architecture by Go's name (`amd64`, `arm64`, `ppc64le` …), as libraries know it.
+/// Go's name of this machine's architecture (`amd64`, `arm64`, `ppc64le` …). Libraries use the same names.
 pub fn go_arch() -> &'static str {
     let little = cfg!(target_endian = "little");
     match std::env::consts::ARCH {

@@ -1,4 +1,4 @@
-//! Another program, run to its end with a bound on its time and on what it says.
+//! Runs another program with limits on its time and output.
 
 use crate::runtime::block_on;
 use crate::signals;
@@ -11,33 +11,32 @@ use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 use zeroize::Zeroizing;
 
-/// How much of a program is borne.
+/// The limits for a program.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// From its start to its end.
+    /// From start to exit.
     pub patience: Duration,
-    /// Of standard output, in bytes; of standard error the rest is left alone.
+    /// Maximum size of standard output in bytes. Standard error beyond this size is ignored.
     pub longest: usize,
 }
 
-/// What it left behind. May hold secrets, and is wiped.
+/// The result of a program. The output may contain secrets, so its memory is wiped on drop.
 pub(crate) struct Output {
-    /// How it ended.
     pub status: ExitStatus,
-    /// All of it.
+    /// The complete standard output.
     pub stdout: Zeroizing<Vec<u8>>,
-    /// Its beginning.
+    /// The beginning of standard error.
     pub stderr: Zeroizing<Vec<u8>>,
 }
 
-/// Why there is no output.
+/// Why a program has no result.
 #[derive(Debug)]
 pub(crate) enum Trouble {
-    /// It could not be started, or waited for.
+    /// It could not be started or waited for.
     Start(std::io::Error),
-    /// It did not end in time, and was killed.
+    /// It did not exit in time and was killed.
     Slow,
-    /// Its output is longer than it may be; it was killed.
+    /// Its standard output is too long, and it was killed.
     Endless,
 }
 
@@ -47,14 +46,15 @@ impl From<std::io::Error> for Trouble {
     }
 }
 
-/// What it left running may hold its streams open for ever: they are read for so long after its end.
+/// Background processes of the program may keep its streams open forever, so reading stops this long after it
+/// exits.
 const AFTERWARDS: Duration = Duration::from_millis(300);
 
-/// Runs a program that reads `input`, in a process group of its own: with all that it has started it is killed when
-/// it does not end by itself, also when a signal ends this program.
+/// Runs a program with `input` on standard input, in its own process group. The whole group is killed if the
+/// program does not exit in time, or if a signal ends this program.
 ///
 /// # Errors
-/// [`Trouble`].
+/// The program failed to run or exceeded its limits.
 pub(crate) fn run(command: std::process::Command, input: &str, bounds: Bounds) -> Result<Output, Trouble> {
     block_on(async {
         let mut command = Command::from(command);
@@ -66,7 +66,7 @@ pub(crate) fn run(command: std::process::Command, input: &str, bounds: Bounds) -
         let (status, fits) = {
             let write = async {
                 if let Some(mut stdin) = stdin {
-                    // A program need not read; that it did not is no failure in itself.
+                    // The program need not read its input, so a failed write is not an error.
                     let _ = stdin.write_all(input.as_bytes()).await;
                 }
             };
@@ -100,7 +100,7 @@ pub(crate) fn run(command: std::process::Command, input: &str, bounds: Bounds) -
     })?
 }
 
-/// Starts a process. A file that another thread of this process was just writing may be busy for a moment.
+/// Starts a process, with one retry: a file that another thread has just written may be busy for a moment.
 async fn spawn(command: &mut Command) -> std::io::Result<Child> {
     match command.spawn() {
         Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
@@ -111,7 +111,7 @@ async fn spawn(command: &mut Command) -> std::io::Result<Child> {
     }
 }
 
-/// Reads to the end, or a little further than may be. Returns whether all of it fits.
+/// Reads to the end, or slightly more than `longest` bytes. Returns whether everything fits.
 async fn read(
     stream: Option<impl AsyncRead + Unpin>,
     longest: usize,
@@ -128,7 +128,7 @@ async fn read(
     true
 }
 
-/// The processes of a program, which are killed unless it has ended by itself.
+/// The process group of a program. It is killed on drop, unless the program has exited by itself.
 struct Group {
     leader: Option<Pid>,
     _guard: signals::Guard,

@@ -1,7 +1,7 @@
-//! The process as a value: everything that a command may know of the world outside its arguments.
+//! The process environment as a value: everything that a command knows besides its arguments.
 //!
-//! `main` fills it from the operating system, tests fill it as they like. It stops at the commands: modules
-//! below take the exact value that they need.
+//! `main` fills it from the operating system, and tests with values of their choice. Only commands take a
+//! `Context`; lower layers take the specific values they need.
 
 use crate::environment::{Env, Found};
 use crate::error::{Ending, Failure, Result};
@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::SystemTime;
 
-/// Who runs the program.
+/// The user that runs the program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct User {
     /// The effective uid: 0 is root.
     pub uid: u32,
-    /// Run set-uid or set-gid, or with capabilities of the file: refused.
+    /// Run set-uid or set-gid, or with file capabilities. The program refuses to run then.
     pub elevated: bool,
 }
 
@@ -35,7 +35,8 @@ pub enum Stream {
     Stderr,
 }
 
-/// Which of the standard streams are terminals. Each is asked once, where it matters.
+/// Whether the standard streams are terminals. They are checked only when needed; the answer for standard output
+/// is cached.
 #[derive(Clone)]
 pub struct Terminals {
     is_terminal: Rc<dyn Fn(Stream) -> bool>,
@@ -43,7 +44,7 @@ pub struct Terminals {
 }
 
 impl Terminals {
-    /// By what `is_terminal` says of each.
+    /// `is_terminal` checks a stream.
     pub fn new(is_terminal: impl Fn(Stream) -> bool + 'static) -> Self {
         Self { is_terminal: Rc::new(is_terminal), stdout: OnceCell::new() }
     }
@@ -61,12 +62,12 @@ impl Terminals {
     }
 }
 
-/// When to colour what is printed.
+/// When to colour output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Colours {
-    /// On a terminal.
+    /// Only on a terminal.
     Auto,
-    /// In a pipe too.
+    /// Also in a pipe.
     Always,
     Never,
 }
@@ -78,46 +79,44 @@ impl Colours {
     }
 }
 
-/// Replaces this process by another program, which keeps the environment; returns only if that failed.
-/// Arguments: the program's file, the whole argument vector.
+/// Replaces this process with another program that gets the same environment. Returns only on failure. Arguments:
+/// the program's file, the whole argument vector.
 pub type Exec = Box<dyn Fn(&Path, &[OsString]) -> std::io::Error>;
 
-/// The process.
+/// Everything that a command knows about its process.
 pub struct Context {
-    /// The file of this program, links resolved; empty where nothing trustworthy names it (no /proc).
+    /// The path of this program, with symlinks resolved. Empty without /proc, because no other source can be
+    /// trusted.
     pub exe: PathBuf,
-    /// By the name of `exe`.
+    /// Derived from the file name of `exe`.
     pub persona: Persona,
-    /// The environment.
     pub env: Env,
-    /// Effective user and group.
     pub user: User,
-    /// The home in the password database, asked for only when it is needed.
+    /// Looks up a uid's home in the password database. Called only if needed.
     pub passwd_home: Box<dyn Fn(u32) -> Option<PathBuf>>,
-    /// Unbuffered: a secret is read byte by byte, and the rest belongs to the next command.
+    /// Unbuffered, because a secret is read byte by byte, and the rest of the input is for the next command.
     pub stdin: Box<dyn Read>,
-    /// Data.
+    /// Command output.
     pub stdout: Box<dyn Write>,
-    /// Talk.
+    /// Messages (standard error).
     pub talk: Talk,
-    /// Questions, where standard input is a terminal.
+    /// Prompts, if standard input is a terminal.
     pub prompt: Box<dyn Prompt>,
-    /// Which streams are terminals.
     pub terminals: Terminals,
-    /// Columns of a terminal; `None` for a pipe and for a terminal that reports none.
+    /// The width of a terminal in columns. `None` for a pipe, and for a terminal that reports no width.
     pub width: Box<dyn Fn(Stream) -> Option<usize>>,
-    /// Whether to colour. Tables in a pipe never are.
+    /// Whether to colour output. Tables in a pipe are never coloured.
     pub colours: Colours,
-    /// The clock.
     pub now: fn() -> SystemTime,
-    /// How long and how much every request may take.
+    /// The limits for requests.
     pub limits: Limits,
-    /// Takes over the process for a command that is not ours.
+    /// Runs another program in place of this process, for commands that this program does not have.
     pub exec: Exec,
 }
 
 impl Context {
-    /// The persona's variable `suffix`, with a line about it where it is the second choice.
+    /// The persona's variable `suffix`. Prints a note if it was found under a prefix that is not the preferred
+    /// one.
     pub fn variable(&self, suffix: &str) -> Option<Found<'_>> {
         let found = self.env.variable(self.persona, suffix)?;
         if let Some(preferred) = &found.preferred {
@@ -127,15 +126,15 @@ impl Context {
         Some(found)
     }
 
-    /// The program that takes a command that is not ours, which was called by the name `argv0`.
+    /// The next program in PATH, for commands that this program does not have. `argv0` is the name as called.
     pub fn next_program(&self, argv0: &OsStr) -> Option<PathBuf> {
         passthrough::next_program(&self.env, &self.exe, self.user.uid, argv0)
     }
 
-    /// A switch: the option if it was given, else the first of the persona's variables that is set.
+    /// The value of a switch: the option if it was given, else the first of the persona's variables that is set.
     ///
     /// # Errors
-    /// That variable is neither true nor false.
+    /// The variable is neither true nor false.
     pub fn switch(&self, option: Option<bool>, suffixes: &[&str]) -> Result<bool> {
         match option {
             Some(option) => Ok(option),
@@ -146,10 +145,10 @@ impl Context {
         }
     }
 
-    /// Prints data on standard output.
+    /// Writes command output to standard output.
     ///
     /// # Errors
-    /// The stream's own; that its reader went away is of a kind of its own.
+    /// Writing failed. If the reader closed the pipe, the ending is `ClosedStdout`.
     pub fn print(&mut self, text: &str) -> Result<()> {
         let written = self.stdout.write_all(text.as_bytes()).and_then(|()| self.stdout.flush());
         written.map_err(|error| match error.kind() {
@@ -160,10 +159,10 @@ impl Context {
         })
     }
 
-    /// Shows data on standard output, as JSON if that is asked for.
+    /// Shows `view` on standard output, as JSON if requested.
     ///
     /// # Errors
-    /// Those of [`Context::print`].
+    /// Like [`Context::print`].
     pub fn show(&mut self, view: &impl View, as_json: bool) -> Result<()> {
         let sink = if self.terminals.stdout() {
             Sink::Terminal(Screen {
@@ -176,8 +175,8 @@ impl Context {
         self.print(&view::render(view, as_json, sink))
     }
 
-    /// Columns for help texts: those of standard output, else of standard error, else `COLUMNS`, else 80. Long lines
-    /// are hard to read, so at most 100, and 80 in a pipe.
+    /// The width of help texts in columns: that of standard output, else of standard error, else `COLUMNS`, else
+    /// 80. It is limited to 100 columns, because long lines are hard to read, and to 80 in a pipe.
     pub fn help_width(&self) -> usize {
         let columns = || self.env.get("COLUMNS")?.to_str()?.parse().ok();
         let width = match (self.width)(Stream::Stdout) {
@@ -187,12 +186,12 @@ impl Context {
         width.max(40)
     }
 
-    /// Root may change the global layer.
+    /// Whether the user is root, who may change the global layer.
     pub fn is_root(&self) -> bool {
         self.user.uid == 0
     }
 
-    /// The word that people type for this program.
+    /// The program's command name.
     pub fn program(&self) -> &'static str {
         self.persona.name()
     }
