@@ -1,29 +1,28 @@
-//! The SHA-256 of an image.
+//! SHA-256 digests of images.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A SHA-256. Read from 64 hexadecimal digits of either case, shown in small ones.
+/// A SHA-256 digest. Parsed from 64 hexadecimal digits of either case, displayed in lower case.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Digest([u8; 32]);
 
-/// What was read is no SHA-256.
+/// The text is not a SHA-256 digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoDigest;
 
 impl Digest {
-    /// As libraries write it, in answers and in place of a tag: `sha256.<hex>`.
+    /// The form that libraries use in responses and in place of a tag: `sha256.<hex>`.
     pub fn name(&self) -> String {
         format!("sha256.{self}")
     }
 
-    /// Reads [`Digest::name`].
+    /// Parses the form of [`Digest::name`].
     pub fn from_name(text: &str) -> Option<Self> {
         text.strip_prefix("sha256.")?.parse().ok()
     }
 }
 
-/// The result of a computation with SHA-256.
 impl From<ring::digest::Digest> for Digest {
     fn from(found: ring::digest::Digest) -> Self {
         Self(found.as_ref().try_into().expect("32 bytes"))
@@ -34,7 +33,7 @@ impl FromStr for Digest {
     type Err = NoDigest;
 
     fn from_str(text: &str) -> Result<Self, NoDigest> {
-        // `from_str_radix` takes a sign, too.
+        // `from_str_radix` also accepts a sign.
         if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(NoDigest);
         }
@@ -63,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn digits() {
+    fn digests_are_64_hexadecimal_digits() {
         let small = "0a".repeat(32);
         let digest: Digest = small.to_uppercase().parse().unwrap();
         assert_eq!(digest.to_string(), small);

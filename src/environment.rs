@@ -1,4 +1,4 @@
-//! Variables of the environment: as values, under the prefixes of the persona.
+//! Environment variables as values, with the persona's prefixes.
 
 mod variables;
 
@@ -9,17 +9,17 @@ use crate::persona::Persona;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-/// The environment, read once.
+/// The environment. It is read once, at the start.
 #[derive(Clone, Debug, Default)]
 pub struct Env(BTreeMap<OsString, OsString>);
 
 impl Env {
-    /// From pairs of name and value; the last of a name counts.
+    /// Takes pairs of name and value. The last value of a name wins.
     pub fn new(pairs: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         Self(pairs.into_iter().collect())
     }
 
-    /// The value; an empty one counts as unset, as it does in the real programs.
+    /// The value of a variable. As in the real programs, an empty value counts as unset.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         debug_assert!(variables::is_listed(name, false), "{name} is missing in the table of variables");
         self.value(name)
@@ -34,12 +34,13 @@ impl Env {
         self.0.iter()
     }
 
-    /// Sets a variable: for the worlds that tests make.
+    /// Sets a variable, for tests.
     pub fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.0.insert(name.into(), value.into());
     }
 
-    /// The persona's variable `suffix`: `CONFIGDIR` is `APPTAINER_CONFIGDIR`, then `SINGULARITY_CONFIGDIR`.
+    /// The persona's variable `suffix`. For example, `CONFIGDIR` is `APPTAINER_CONFIGDIR`, or else
+    /// `SINGULARITY_CONFIGDIR`.
     pub fn variable(&self, persona: Persona, suffix: &str) -> Option<Found<'_>> {
         debug_assert!(variables::is_listed(suffix, true), "{suffix} is missing in the table of variables");
         persona.prefixes().iter().enumerate().find_map(|(at, prefix)| {
@@ -51,19 +52,19 @@ impl Env {
     }
 }
 
-/// A variable that was found, and under which name.
+/// A variable that was found.
 #[derive(Debug)]
 pub struct Found<'a> {
-    /// The name with its prefix.
+    /// The full name, with its prefix.
     pub name: String,
-    /// The value; never empty.
+    /// The value. It is never empty.
     pub value: &'a OsStr,
-    /// The name that is preferred, where this is the second choice.
+    /// The name with the preferred prefix, if the variable was found under another prefix.
     pub preferred: Option<String>,
 }
 
 impl Found<'_> {
-    /// The value of a switch.
+    /// The value as a boolean.
     ///
     /// # Errors
     /// It is neither true nor false.
@@ -74,7 +75,7 @@ impl Found<'_> {
     }
 }
 
-/// A boolean in the words of Go's parser; `None` if it is none of them.
+/// Parses a boolean like Go does. `None` if it is invalid.
 pub fn truth(text: &str) -> Option<bool> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),

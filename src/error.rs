@@ -1,44 +1,44 @@
-//! The one error type of the program: what went wrong, how bad it is, and what to type next.
+//! The error type of the whole program: what went wrong, the exit status, and hints on what to do next.
 //!
-//! Modules below the commands add context; the command decides the ending; `lib::run` reports it once.
+//! Lower modules add context, the command chooses the ending, and `lib::run` reports the error once.
 
 use crate::hint::Hint;
 use std::fmt;
 
-/// What a failure means for the exit status.
+/// The exit status of a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The command line is wrong; nothing was done. Exit status 1. With the words of the command (`remote`,
-    /// `login`), whose usage is shown.
+    /// The command line is invalid, and nothing was done. Exit status 1. Contains the words of the command
+    /// (`remote`, `login`), whose usage is shown.
     Usage(Vec<String>),
     /// The command failed. Exit status 255.
     Failed,
-    /// The reader of standard output went away. Exit status 141, and no word.
+    /// The reader closed standard output. Exits with status 141 and prints nothing.
     ClosedStdout,
 }
 
-/// A failure with the commands that would help. Shown as one FATAL line and a `hint` line for each hint.
+/// A failure with hints. Printed as one FATAL line and one `hint` line per hint.
 #[derive(Debug)]
 pub struct Failure {
     /// Decides the exit status.
     pub ending: Ending,
     /// The chain of causes, outermost first.
     pub source: anyhow::Error,
-    /// What to type or look at next, most useful first.
+    /// What to do next, most useful first.
     pub hints: Vec<Hint>,
 }
 
-/// The result of everything that can end a command.
+/// The result of any operation whose failure ends the command.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
-    /// A failure that ends in [`Ending::Failed`] with this message.
+    /// A failure with this message that ends in [`Ending::Failed`].
     pub fn new(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Self {
         Self { ending: Ending::Failed, source: anyhow::Error::msg(message), hints: Vec::new() }
     }
 
-    /// A failure that ends in [`Ending::Usage`]; `command` are the words that name the command, and no other word that was
-    /// typed, which may be a secret.
+    /// A failure that ends in [`Ending::Usage`]. `command` contains only the words that name the command: other
+    /// typed words may be secrets.
     pub fn usage<M>(command: &[&str], message: M) -> Self
     where
         M: fmt::Display + fmt::Debug + Send + Sync + 'static,
@@ -47,21 +47,21 @@ impl Failure {
         Self { ending: Ending::Usage(command), ..Self::new(message) }
     }
 
-    /// Adds a hint: a command to type, or where to look.
+    /// Adds a hint: a command to run, or other advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<Hint>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// Puts `context` in front of the message.
+    /// Prepends `context` to the message.
     #[must_use]
     pub fn context(mut self, context: impl fmt::Display + Send + Sync + 'static) -> Self {
         self.source = self.source.context(context);
         self
     }
 
-    /// The whole message in one line: every context and its cause, joined by `: `.
+    /// The whole message on one line: all contexts and the cause, joined by `: `.
     pub fn message(&self) -> String {
         format!("{:#}", self.source)
     }
@@ -73,9 +73,9 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
     }
 }
 
-/// Adds context and hints to the error side of a result.
+/// Adds context and hints to the error of a result.
 pub trait ResultExt<T> {
-    /// Puts `context()` in front of the message.
+    /// Prepends `context()` to the message.
     fn fail_context<C: fmt::Display + Send + Sync + 'static>(self, context: impl FnOnce() -> C) -> Result<T>;
     /// Adds a hint to the failure.
     fn fail_hint<H: Into<Hint>>(self, hint: impl FnOnce() -> H) -> Result<T>;
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_message_is_one_line_outermost_first() {
+    fn the_message_is_one_line_with_the_outermost_context_first() {
         let failure = Failure::new("no such file").context("opening x").hint("touch x");
         assert_eq!(failure.message(), "opening x: no such file");
         assert_eq!(failure.hints, [Hint::from("touch x")]);

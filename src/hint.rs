@@ -1,23 +1,23 @@
-//! What helps after a failure: a command to run, and why, or something to know.
+//! Hints after a failure: a command to run and its purpose, or other advice.
 
 use crate::message::{Talk, quoted};
 use std::fmt;
 
-/// Shown below a failure, most useful first.
+/// A hint. Hints are printed below the failure, most useful first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Hint {
-    /// Something to know or to do.
+    /// Information or advice.
     Note(String),
-    /// A command to paste into a shell.
+    /// A command that can be pasted into a shell.
     Run {
         command: CommandLine,
-        /// `to replace it`; `None` for a command that speaks for itself.
+        /// The purpose, e.g. `to replace it`. `None` if the command needs no explanation.
         reason: Option<String>,
     },
 }
 
 impl Hint {
-    /// Prints it below the message that it belongs to.
+    /// Prints the hint below its message.
     pub fn show(&self, talk: &Talk) {
         match self {
             Self::Note(text) => talk.hint(text, ""),
@@ -54,17 +54,17 @@ impl From<CommandLine> for Hint {
     }
 }
 
-/// A command line for a shell, in which everything that comes from outside is quoted.
+/// A shell command line. Everything in it that comes from outside is quoted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandLine(String);
 
 impl CommandLine {
-    /// Of words of our own, which stand as they are: `apptainer remote list`.
+    /// Starts with fixed words, which are not quoted: `apptainer remote list`.
     pub fn new(words: &str) -> Self {
         Self(words.into())
     }
 
-    /// With more words of our own; an empty text adds none.
+    /// Appends more fixed words. An empty text appends nothing.
     #[must_use]
     pub fn words(mut self, words: &str) -> Self {
         if !words.is_empty() {
@@ -74,20 +74,20 @@ impl CommandLine {
         self
     }
 
-    /// With a switch, if it was given.
+    /// Appends a switch if it was given.
     #[must_use]
     pub fn switch(self, given: bool, option: &str) -> Self {
         if given { self.words(option) } else { self }
     }
 
-    /// With one more word, quoted where a shell would read it as something else.
+    /// Appends one word, quoted if the shell would interpret it otherwise.
     #[must_use]
     pub fn arg(self, word: impl fmt::Display) -> Self {
         let word = word.to_string();
         self.words(&quoted(&word))
     }
 
-    /// As a hint that says what the command is for: `to replace it`.
+    /// Turns the command into a hint with a purpose: `to replace it`.
     pub fn because(self, reason: impl Into<String>) -> Hint {
         Hint::Run { command: self, reason: Some(reason.into()) }
     }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_from_outside_is_quoted() {
+    fn outside_words_are_quoted() {
         let command = CommandLine::new("apptainer remote use")
             .words("")
             .switch(true, "--global")
