@@ -6,15 +6,14 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The directories of PATH; empty and relative entries, which mean wherever the caller happens to stand,
-/// are passed over.
+/// The directories of PATH. Empty and relative entries are skipped, because they depend on the current directory.
 pub(crate) fn path_entries(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     std::env::split_paths(path).filter(|entry| entry.is_absolute())
 }
 
-/// What to run for this file of PATH: a regular file that this user may run. For root it is the file itself,
-/// links resolved, and neither it nor a directory on the way to it is anybody else's to change: so that what
-/// was looked at is what is run, however much time passes in between.
+/// The program to run for a file in PATH, if it is a regular file that this user may execute. For root, this is
+/// the path with symlinks resolved, and only root may be able to change the file and the directories above it.
+/// The program that was checked is then the program that is run, even if time passes in between.
 pub(crate) fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
     let meta = std::fs::metadata(file).ok()?;
     if !meta.is_file() || access(file, Access::EXEC_OK).is_err() {
@@ -24,16 +23,16 @@ pub(crate) fn runnable(file: &Path, uid: u32) -> Option<PathBuf> {
         return Some(file.to_path_buf());
     }
     let real = std::fs::canonicalize(file).ok()?;
-    // The directory that PATH names, too: who can write there chooses what is found.
+    // Checks the directory in PATH too, because whoever can write there decides which file is found.
     let named = std::fs::metadata(file.parent()?).ok()?;
     (only_roots(&named) && only_roots_way(&real)).then_some(real)
 }
 
-/// Where sudo looks by itself: the `secure_path` of Debian and Ubuntu.
+/// The directories that sudo searches by default: `secure_path` on Debian and Ubuntu.
 const SECURE_PATH: [&str; 6] =
     ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 
-/// Whether sudo runs this very file for `name`.
+/// Whether sudo runs exactly this file when `name` is called.
 pub(crate) fn sudo_finds(file: &Path, name: &str) -> bool {
     finds_in(&SECURE_PATH.map(Path::new), file, name)
 }
@@ -44,13 +43,13 @@ fn finds_in(directories: &[&Path], file: &Path, name: &str) -> bool {
     first.is_some_and(|first| identity(&first) == identity(file))
 }
 
-/// Whether nobody but root can change this file, or put another one in its place.
+/// Whether only root can change or replace this file.
 pub(crate) fn only_roots_path(file: &Path) -> bool {
     std::fs::canonicalize(file).is_ok_and(|real| only_roots_way(&real))
 }
 
-/// Whether the file and its directory are root's alone, and every directory above it is, too, or one such as
-/// /tmp, in which nobody can move what is root's.
+/// Whether only root can write to the file, its directory and all directories above. Higher directories may also
+/// be sticky directories owned by root, such as /tmp, because other users cannot move root's files there.
 fn only_roots_way(real: &Path) -> bool {
     real.ancestors().enumerate().all(|(at, path)| {
         let Ok(meta) = std::fs::symlink_metadata(path) else { return false };
@@ -71,7 +70,7 @@ mod tests {
 
     const STRANGER: u32 = 54_321;
 
-    /// A tree whose directories and files are root's; `None` for others, which is printed.
+    /// A temporary tree that belongs to root. If the user is not root, prints a note and returns `None`.
     fn roots_tree() -> Option<tempfile::TempDir> {
         if !rustix::process::geteuid().is_root() {
             let _ = writeln!(std::io::stderr(), "skipped: programs of root: only root can make them");
@@ -86,7 +85,7 @@ mod tests {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
     }
 
-    /// Makes `DIRECTORY/program`, the directory with this mode.
+    /// Creates `DIRECTORY/program`, and gives the directory this mode.
     fn program(tree: &tempfile::TempDir, directory: &str, mode: u32) -> PathBuf {
         let directory = tree.path().join(directory);
         fs::create_dir_all(&directory).unwrap();
@@ -104,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_regular_file_that_is_executable_is_runnable() {
+    fn only_regular_executable_files_are_runnable() {
         let tree = tempfile::tempdir().unwrap();
         let file = program(&tree, "bin", 0o755);
         assert_eq!(runnable(&file, 1), Some(file.clone()));
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_root_can_change_is_runnable_for_root_by_its_real_name() {
+    fn root_runs_files_that_only_root_can_change_by_their_real_path() {
         let Some(tree) = roots_tree() else { return };
         let file = program(&tree, "bin", 0o755);
         let link = tree.path().join("link");
@@ -123,14 +122,14 @@ mod tests {
         for path in [&file, &link] {
             assert_eq!(runnable(path, 0), Some(fs::canonicalize(&file).unwrap()));
         }
-        // As in /tmp: nobody can move what is root's there.
+        // Like in /tmp: other users cannot move root's files there.
         let deep = program(&tree, "sticky/bin", 0o755);
         set(&tree.path().join("sticky"), 0o1777);
         assert!(runnable(&deep, 0).is_some());
     }
 
     #[test]
-    fn what_others_could_change_is_not_runnable_for_root() {
+    fn root_does_not_run_files_that_others_can_change() {
         let Some(tree) = roots_tree() else { return };
         let mut cases = vec![
             ("in a sticky directory", program(&tree, "sticky", 0o1777)),
@@ -155,7 +154,7 @@ mod tests {
         }
         let mut wrong = Vec::new();
         for (at, (what, file)) in cases.iter().enumerate() {
-            // By its own name, and behind a link in a directory that is root's.
+            // Both directly and through a symlink in a directory of root.
             let link = tree.path().join(format!("link{at}"));
             symlink(file, &link).unwrap();
             for path in [file, &link] {
@@ -168,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn sudo_takes_the_first_file_of_the_name() {
+    fn sudo_runs_the_first_file_of_that_name() {
         let tree = tempfile::tempdir().unwrap();
         let (first, second) = (program(&tree, "first", 0o755), program(&tree, "second", 0o755));
         let link = tree.path().join("link");
@@ -201,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_that_others_could_replace_is_not_runnable_for_root() {
+    fn root_does_not_run_links_that_others_can_replace() {
         let Some(tree) = roots_tree() else { return };
         let good = program(&tree, "good", 0o755);
         let open = tree.path().join("open");

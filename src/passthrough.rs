@@ -1,7 +1,8 @@
-//! A command that is not ours goes to the next program of this name in PATH.
+//! Passes commands that this program does not have to the next program of the same name in PATH.
 //!
-//! So this program stands in front of a real Apptainer and takes over only what it knows. It looks after
-//! the *last* PATH entry that holds this very file, so two of it never call each other in a circle.
+//! So this program can be installed in front of a real Apptainer and only takes over its own commands. It
+//! searches after the *last* PATH entry that contains this file, so that two copies never call each other in a
+//! loop.
 
 use crate::environment::Env;
 use crate::executable::{path_entries, runnable};
@@ -10,33 +11,33 @@ use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The program that takes what is not ours; `None` where there is none, or where
-/// `APPTAINER_REMOTE_PASSTHROUGH=0` forbids it, or where this program does not know its own file.
+/// The program for commands that this one does not have. `None` if there is none, if
+/// `APPTAINER_REMOTE_PASSTHROUGH=0` disables it, or if this program does not know its own path.
 pub(crate) fn next_program(env: &Env, exe: &Path, uid: u32, argv0: &OsStr) -> Option<PathBuf> {
     if env.get("APPTAINER_REMOTE_PASSTHROUGH").is_some_and(|value| value == "0") {
         return None;
     }
     if exe.as_os_str().is_empty() {
-        // Nothing would stop two of this program from calling each other.
+        // Without its own path, two copies of this program could call each other in a loop.
         return None;
     }
     let name = Path::new(argv0).file_name()?;
     find(env.get("PATH")?, name, exe, uid)
 }
 
-/// The first fitting file called `name` after the last entry of `path` that holds `exe`.
+/// The first runnable file called `name` after the last entry of `path` that contains `exe`.
 fn find(path: &OsStr, name: &OsStr, exe: &Path, uid: u32) -> Option<PathBuf> {
     let identity = |file: &Path| std::fs::metadata(file).ok().map(|meta| (meta.dev(), meta.ino()));
-    // Asked for once there is something to compare it with.
+    // Computed only if there is a file to compare it with.
     let own = LazyCell::new(|| identity(exe));
     let other_name = exe.file_name().filter(|file| *file != name);
     let entries: Vec<PathBuf> = path_entries(path).collect();
-    // From the end: what stands before the last entry that is us is nobody's business.
+    // Searches from the end, because entries before the last one that contains this program are irrelevant.
     let mut candidates = Vec::new();
     for entry in entries.into_iter().rev() {
         let file = entry.join(name);
         if file == exe {
-            // Us, without a look.
+            // This program itself: no need to compare the files.
             break;
         }
         let there = identity(&file);
@@ -76,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_after_the_last_that_is_us() {
+    fn the_search_starts_after_the_last_entry_of_this_program() {
         let world = World::new();
         let us = world.program("us", 0o755);
         let real = world.program("real", 0o755);
@@ -90,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_run_is_passed_over() {
+    fn files_that_cannot_be_run_are_skipped() {
         let world = World::new();
         let us = world.program("us", 0o755);
         world.program("plain", 0o644);
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn root_runs_only_what_root_can_trust() {
+    fn root_runs_only_trusted_files() {
         let world = World::new();
         let real = world.program("real", 0o775);
         assert_eq!(runnable(&real, SOMEBODY), Some(real.clone()));
