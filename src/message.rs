@@ -1,14 +1,14 @@
-//! Talk: what the program says to a person, on standard error, in Apptainer's levels and layout.
+//! Messages to the user on standard error, in Apptainer's levels and layout.
 //!
-//! Text from outside (YAML, JSON, HTTP, arguments) is escaped here, in the one place through which all of
-//! it leaves, so that no remote's name can move a cursor or change a colour.
+//! Text from outside (YAML, JSON, HTTP, arguments) is escaped here, because all messages go through this module.
+//! So the name of a remote can never move the cursor or change a colour.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::io::Write;
 
-/// How much something matters; the numbers are Apptainer's message levels.
+/// The level of a message. The numbers are Apptainer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i8)]
 pub enum Level {
@@ -44,7 +44,7 @@ impl Level {
     }
 }
 
-/// The way to standard error. Shared by reference, since messages come from every module.
+/// Writes messages to standard error. It is shared by reference, because all modules print messages.
 pub struct Talk {
     threshold: i8,
     colour: Box<dyn Fn() -> bool>,
@@ -52,23 +52,23 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// `threshold` is the highest level number that is shown: 1 by default, 5 for `-d`, −3 for `-s`.
+    /// `threshold` is the highest level number to show: 1 by default, 5 for `-d`, −3 for `-s`.
     pub fn new(out: Box<dyn Write>, threshold: i8, colour: bool) -> Self {
         Self { threshold, colour: Box::new(move || colour), out: RefCell::new(out) }
     }
 
-    /// Changes threshold and colour once the command line is known; `colour` is asked for each message.
+    /// Changes threshold and colour once the command line is known. `colour` is called for each message.
     pub fn configure(&mut self, threshold: i8, colour: impl Fn() -> bool + 'static) {
         self.threshold = threshold;
         self.colour = Box::new(colour);
     }
 
-    /// Whether a message of this level would be shown: spares the work of building one.
+    /// Whether a message of this level would be shown. Saves building messages that are not.
     pub fn shows(&self, level: Level) -> bool {
         level as i8 <= self.threshold
     }
 
-    /// Says `text` at `level`: one line, whatever the text holds.
+    /// Prints `text` at `level`, always on one line.
     pub fn say(&self, level: Level, text: impl AsRef<str>) {
         if !self.shows(level) {
             return;
@@ -80,8 +80,8 @@ impl Talk {
         self.line(&format!("{on}{:<8}{off} {}\n", level.label(), escape(text.as_ref())));
     }
 
-    /// A hint below a message: what it is for, and the command to type; one of them may be empty. Silent under `-q`
-    /// and `-s`.
+    /// Prints a hint below a message: its purpose and the command to run. One of them may be empty. Hidden by
+    /// `-q` and `-s`.
     pub fn hint(&self, reason: &str, command: &str) {
         if !self.shows(Level::Info) {
             return;
@@ -95,20 +95,20 @@ impl Talk {
         self.line(&format!("{label}{:<8}{off} {text}\n", "hint:"));
     }
 
-    /// A line that goes on with the message above it, at the same level.
+    /// Prints another line of the message above, at the same level.
     pub fn continue_message(&self, level: Level, text: impl AsRef<str>) {
         if self.shows(level) {
             self.line(&format!("{:<8} {}\n", "", escape(text.as_ref())));
         }
     }
 
-    /// A prompt, which no level silences. Not escaped: the caller composes it of its own words.
+    /// Prints a prompt at any threshold. It is not escaped, so the caller must only use trusted text.
     pub fn prompt(&self, text: &str) {
         self.line(text);
     }
 
-    /// One write for one line, so that lines of several processes do not mix. A closed standard error is
-    /// no reason to fail: there is nobody left to tell.
+    /// Writes each line with a single write, so that lines of several processes do not mix. Errors are ignored,
+    /// because there is nowhere to report them.
     fn line(&self, text: &str) {
         let mut out = self.out.borrow_mut();
         let _ = out.write_all(text.as_bytes());
@@ -137,9 +137,9 @@ level_methods! {
     debug Debug "DEBUG";
 }
 
-/// `text` with every control character, line separator and invisible character written as an escape.
+/// `text` with all control characters, line separators and invisible characters escaped.
 ///
-/// Borrowed when there is nothing to escape.
+/// Borrowed if there is nothing to escape.
 pub fn escape(text: &str) -> Cow<'_, str> {
     if !text.chars().any(is_unsafe) {
         return Cow::Borrowed(text);
@@ -162,10 +162,10 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// How much of a text that a server chose is shown, in characters.
+/// Maximum length of text from a server in messages, in characters.
 pub const LONGEST: usize = 256;
 
-/// `text`, of which the first [`LONGEST`] characters and a `…` are left if it has more.
+/// `text`, shortened to its first [`LONGEST`] characters and `…` if it is longer.
 pub fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
@@ -173,7 +173,7 @@ pub fn cut(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// `text` as one word for a shell, for commands to type. Borrowed where it is one as it stands.
+/// `text` as one shell word, for suggested commands. Borrowed if it needs no quotes.
 pub fn quoted(text: &str) -> Cow<'_, str> {
     let plain = |c: char| c.is_alphanumeric() || "_-./:@%+=,".contains(c);
     if !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
@@ -182,15 +182,16 @@ pub fn quoted(text: &str) -> Cow<'_, str> {
     Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
 }
 
-/// Controls (C0, DEL, C1), the Unicode line and paragraph separators, and what a terminal does not show
-/// or only shows by its effect on other characters: it can make one name look like another.
+/// Whether a character is a control character (C0, DEL, C1), a Unicode line or paragraph separator, or one that a
+/// terminal does not show or that only affects other characters. Such characters can make one name look like
+/// another.
 pub fn is_unsafe(c: char) -> bool {
-    // Most text is ASCII.
+    // A fast path, because most text is ASCII.
     c.is_control() || (c as u32) >= 0xad && (matches!(c, '\u{2028}' | '\u{2029}') || is_invisible(c))
 }
 
-/// The property Default_Ignorable_Code_Point of Unicode 16, from DerivedCoreProperties.txt, in order: among
-/// others the direction marks and isolates, joiners, variation selectors, and tags.
+/// The Unicode 16 property Default_Ignorable_Code_Point, from DerivedCoreProperties.txt, sorted. It includes
+/// direction marks and isolates, joiners, variation selectors and tags.
 const INVISIBLE: [(char, char); 17] = [
     ('\u{ad}', '\u{ad}'),
     ('\u{34f}', '\u{34f}'),
@@ -216,7 +217,7 @@ fn is_invisible(c: char) -> bool {
     after > 0 && c <= INVISIBLE[after - 1].1
 }
 
-/// A stream in memory, for what tests make the program say.
+/// An in-memory stream that collects messages in tests.
 #[cfg(test)]
 pub(crate) mod sink {
     use std::cell::RefCell;
@@ -254,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_fill_eight_columns() {
+    fn labels_are_padded_to_eight_columns() {
         assert_eq!(said(1, false, |t| t.info("x")), "INFO:    x\n");
         assert_eq!(said(1, false, |t| t.warning("x")), "WARNING: x\n");
         assert_eq!(said(1, false, |t| t.fatal("x")), "FATAL:   x\n");
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_threshold_silences() {
+    fn messages_above_the_threshold_are_hidden() {
         assert_eq!(said(1, false, |t| t.verbose("x")), "");
         assert_eq!(said(-1, false, |t| t.info("x")), "");
         assert_eq!(said(-1, false, |t| t.hint("", "x")), "");
@@ -281,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_to_type_are_safe_to_paste() {
+    fn suggested_commands_are_safe_to_paste() {
         assert_eq!(quoted("my-cloud"), "my-cloud");
         assert_eq!(quoted("a;b $(id)"), "'a;b $(id)'");
         assert_eq!(quoted("it's"), "'it'\\''s'");
@@ -295,14 +296,14 @@ mod tests {
     }
 
     #[test]
-    fn outside_text_cannot_drive_the_terminal() {
+    fn outside_text_cannot_control_the_terminal() {
         assert_eq!(escape("a\x1b[31mb\n"), "a\\x1b[31mb\\n");
         assert_eq!(escape("\u{9b}x\u{202e}\u{61c}"), "\\u{9b}x\\u{202e}\\u{61c}");
         assert!(matches!(escape("ä✓日本"), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn isolates_and_marks_of_direction_are_escaped() {
+    fn direction_marks_and_isolates_are_escaped() {
         for (c, escaped) in [
             ('\u{2066}', "\\u{2066}"),
             ('\u{2067}', "\\u{2067}"),
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_are_made_of_is_shown_as_it_is() {
+    fn characters_of_names_are_not_escaped() {
         for text in [
             "Ünïcøde",
             "e\u{301}",
