@@ -1,4 +1,4 @@
-//! Which files the two layers are: the persona's directories, the home, the prefix.
+//! The paths of both layers, from the persona's directories, the home and the installation prefix.
 
 use crate::fsio::Trusted;
 use crate::persona::Persona;
@@ -8,17 +8,17 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The name of both layers' file.
+/// The file name of both layers.
 const FILE: &str = "remote.yaml";
-/// The real programs' own auth file, beside it.
+/// The auth file of the real programs, in the same directory.
 const DOCKER_FILE: &str = "docker-config.json";
 
-/// Why there is no directory of the user.
+/// Why there is no user directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoHome {
-    /// Nothing tells where the home of this uid is: a command that needs it cannot go on.
+    /// No home is known for this uid. A command that needs it cannot continue.
     Unknown(u32),
-    /// It is known and no place for files: the layer is empty.
+    /// The home is known, but cannot hold files. The layer counts as empty.
     Unusable(String),
 }
 
@@ -31,42 +31,42 @@ impl fmt::Display for NoHome {
     }
 }
 
-/// What decides where things are.
+/// The values that determine the paths.
 pub struct Surroundings<'a> {
-    /// The file of this program; empty where nothing tells it.
+    /// The path of this program; empty if it is unknown.
     pub exe: &'a Path,
-    /// Whose directories they are.
+    /// The program whose directories are used.
     pub persona: Persona,
-    /// Whose home is looked up.
+    /// The uid whose home is looked up.
     pub uid: u32,
-    /// The persona's variable CONFIGDIR.
+    /// The value of the persona's variable CONFIGDIR.
     pub config_dir: Option<PathBuf>,
-    /// The variable HOME.
+    /// The value of HOME.
     pub home: Option<PathBuf>,
-    /// The home in the password database, asked for only when it is needed.
+    /// Looks up a uid's home in the password database. Called only if needed.
     pub passwd_home: &'a dyn Fn(u32) -> Option<PathBuf>,
 }
 
-/// Where things are.
+/// The resolved paths.
 #[derive(Clone, Debug)]
 pub struct Paths {
-    /// The user's directory, or why there is none that could be used.
+    /// The user's directory, or why there is none.
     pub user_dir: Result<PathBuf, NoHome>,
-    /// `--config FILE` of a group: another user layer.
+    /// The group's `--config FILE`: another user layer.
     pub chosen_file: Option<PathBuf>,
-    /// The global layer.
+    /// The file of the global layer.
     pub global_file: PathBuf,
     exe: PathBuf,
     persona: Persona,
-    /// The auth file of the real programs' own directory or, where no variable names it, of docker.
+    /// The auth file if the user's directory has none: `config.json` in CONFIGDIR, or else Docker's.
     shared_auth_file: Result<PathBuf, NoHome>,
-    /// The directory that may stand in for the user's, and whether it does.
+    /// A `~/.singularity` that may be used in place of the user's directory.
     legacy: Option<PathBuf>,
     stands_in: OnceCell<bool>,
 }
 
 impl Paths {
-    /// Works out all paths; opens nothing.
+    /// Computes all paths. Opens no files.
     pub fn resolve(at: &Surroundings, chosen_file: Option<PathBuf>) -> Self {
         let (user_dir, shared_auth_file, legacy) = match &at.config_dir {
             Some(directory) => (Ok(directory.clone()), Ok(directory.join("config.json")), None),
@@ -90,7 +90,7 @@ impl Paths {
         }
     }
 
-    /// A `~/.singularity` that stands in until the first write makes `~/.apptainer` of it. Looked at once.
+    /// The `~/.singularity` that is used until the first write migrates it to `~/.apptainer`. Checked only once.
     pub fn legacy_dir(&self) -> Option<&Path> {
         let (Some(legacy), Ok(own)) = (&self.legacy, &self.user_dir) else { return None };
         let is_missing =
@@ -99,13 +99,13 @@ impl Paths {
         stands_in.then_some(legacy.as_path())
     }
 
-    /// Who is trusted with the global layer as root is: the owner of this program's file, and a group that can
-    /// write its directory, as in installations that a group maintains.
+    /// Who is trusted with the global layer besides root: the owner of this program's file, and the group that
+    /// can write to its directory, for installations that a group maintains.
     pub fn who_can_replace_exe(&self) -> Trusted {
         who_can_replace(&self.exe)
     }
 
-    /// The file that a user's write changes.
+    /// The file that changes to the user layer are written to.
     ///
     /// # Errors
     /// There is no usable home.
@@ -116,7 +116,7 @@ impl Paths {
         }
     }
 
-    /// The file that a user's layer is read from: the one of `~/.singularity` until it is migrated.
+    /// The file that the user layer is read from: the one in `~/.singularity` until it is migrated.
     ///
     /// # Errors
     /// There is no usable home.
@@ -128,20 +128,22 @@ impl Paths {
     }
 }
 
-/// The auth file of registries: the one that is named, or the one that the real program uses by itself.
+/// The auth file for registry logins: one that was chosen explicitly, or the one that the real program uses by
+/// default.
 #[derive(Clone, Debug)]
 pub struct AuthPath {
-    /// The file, or why there is no place for one.
+    /// The file, or why there is no directory for it.
     pub file: Result<PathBuf, NoHome>,
-    /// What will be copied there before anything is written: that of a `~/.singularity` which stands in.
+    /// The file to copy there before the first write: the one in a `~/.singularity` that is to be migrated.
     pub copy_of: Option<PathBuf>,
-    /// An option or a variable names it, so that it stands for itself: `remote.yaml` is not about it.
+    /// Explicitly chosen by an option or a variable, so its logins are not listed in `remote.yaml`.
     pub chosen: bool,
 }
 
 impl Paths {
-    /// The auth file: the one that is `named` by `--authfile` or the environment, `docker-config.json` in the user's
-    /// directory where it exists (SingularityCE: in any case), `config.json` in CONFIGDIR, `~/.docker/config.json`.
+    /// Finds the auth file, in this order: `named`, from `--authfile` or the environment; `docker-config.json` in
+    /// the user's directory, if it exists (for SingularityCE always); `config.json` in CONFIGDIR;
+    /// `~/.docker/config.json`.
     pub fn auth_file(&self, named: Option<PathBuf>) -> AuthPath {
         if let Some(file) = named {
             return AuthPath { file: Ok(file), copy_of: None, chosen: true };
@@ -159,7 +161,7 @@ impl Paths {
 
 fn who_can_replace(exe: &Path) -> Trusted {
     let directory = exe.parent().and_then(|directory| std::fs::metadata(directory).ok());
-    // In a sticky directory the members of a group cannot replace each other's files.
+    // In a sticky directory, group members cannot replace each other's files.
     let writes = |found: &Metadata| found.mode() & 0o1020 == 0o020;
     Trusted {
         owner: std::fs::metadata(exe).ok().map(|found| found.uid()),
@@ -167,8 +169,8 @@ fn who_can_replace(exe: &Path) -> Trusted {
     }
 }
 
-/// HOME, then the password database; the other way round for SingularityCE, which looks at HOME only
-/// where that has no entry. `/` is no place for a user's files, and a relative path is none at all.
+/// The home from HOME, else from the password database. SingularityCE uses HOME only if the password database has
+/// no entry. Relative paths and `/` are skipped, because they cannot hold a user's files.
 fn home(at: &Surroundings) -> Result<PathBuf, NoHome> {
     let variable = || at.home.clone();
     let database = || (at.passwd_home)(at.uid);
@@ -191,9 +193,9 @@ fn home(at: &Surroundings) -> Result<PathBuf, NoHome> {
     })
 }
 
-/// `<prefix>/etc/<persona>/remote.yaml` where that directory exists, `<prefix>` being the parent of the
-/// directory that holds `exe`; else the one of `/etc`. No variable has a say in it: an environment must
-/// not put a user's file in the administrator's place.
+/// `<prefix>/etc/<persona>/remote.yaml` if that directory exists, or else the file in `/etc`. `<prefix>` is the
+/// parent of the directory that contains `exe`. Environment variables have no effect, because they must not
+/// replace the administrator's file with a user's.
 pub fn global_file(exe: &Path, persona: Persona) -> PathBuf {
     let relocated = exe.parent().and_then(Path::parent).map(|prefix| prefix.join("etc").join(persona.name()));
     let directory = relocated
@@ -202,7 +204,7 @@ pub fn global_file(exe: &Path, persona: Persona) -> PathBuf {
     directory.join(FILE)
 }
 
-/// The home of `uid` by `/etc/passwd`, or by `getent`, which asks LDAP and its like.
+/// The home of `uid` from `/etc/passwd`, or else from `getent`, which also queries LDAP and similar databases.
 pub fn passwd_home(uid: u32) -> Option<PathBuf> {
     let local = std::fs::read_to_string("/etc/passwd").ok().and_then(|text| home_in(&text, uid));
     local.or_else(|| {
@@ -212,7 +214,7 @@ pub fn passwd_home(uid: u32) -> Option<PathBuf> {
     })
 }
 
-/// The sixth field of the line whose third is `uid`.
+/// Field 6 of the line whose field 3 is `uid`.
 fn home_in(passwd: &str, uid: u32) -> Option<PathBuf> {
     let uid = uid.to_string();
     passwd.lines().find_map(|line| {
@@ -226,14 +228,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn homes_of_the_password_database() {
+    fn homes_are_read_from_the_password_database() {
         let passwd = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000::/home/ada:/bin/sh\n";
         assert_eq!(home_in(passwd, 1000), Some("/home/ada".into()));
         assert_eq!(home_in(passwd, 100), None);
     }
 
     #[test]
-    fn a_group_that_writes_the_directory_of_the_program_can_replace_it() {
+    fn a_group_that_can_write_to_the_directory_of_the_program_can_replace_it() {
         use std::os::unix::fs::PermissionsExt;
         let tree = tempfile::tempdir().unwrap();
         let exe = tree.path().join("apptainer");

@@ -1,8 +1,8 @@
-//! Apptainer or SingularityCE: the names, prefixes, directories and built-in remote of each.
+//! Apptainer or SingularityCE: their names, prefixes, directories and built-in remotes.
 
 use std::path::Path;
 
-/// Which real program this one stands in for.
+/// The real program that this one replaces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Persona {
     Apptainer,
@@ -10,8 +10,8 @@ pub enum Persona {
 }
 
 impl Persona {
-    /// By the name of the executable file itself, links resolved: the link `singularity` → `apptainer`,
-    /// which Apptainer ships, stays Apptainer.
+    /// Derived from the name of the executable file with symlinks resolved. So the symlink `singularity` →
+    /// `apptainer` that Apptainer installs is still Apptainer.
     pub fn of_executable(resolved: &Path) -> Self {
         match resolved.file_name() {
             Some(name) if name == "singularity" => Self::Singularity,
@@ -19,7 +19,7 @@ impl Persona {
         }
     }
 
-    /// The command's name, and that of its directory below `etc`.
+    /// The command's name, and the name of its directory below `etc`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Apptainer => "apptainer",
@@ -27,7 +27,7 @@ impl Persona {
         }
     }
 
-    /// How a person calls the program.
+    /// The program's name in messages.
     pub fn title(self) -> &'static str {
         match self {
             Self::Apptainer => "Apptainer",
@@ -35,7 +35,7 @@ impl Persona {
         }
     }
 
-    /// Prefixes of environment variables, the preferred one first.
+    /// The prefixes of environment variables, preferred one first.
     pub fn prefixes(self) -> &'static [&'static str] {
         match self {
             Self::Apptainer => &["APPTAINER_", "SINGULARITY_"],
@@ -43,7 +43,7 @@ impl Persona {
         }
     }
 
-    /// The user's directory below the home.
+    /// The name of the user's directory in the home.
     pub fn dot_directory(self) -> &'static str {
         match self {
             Self::Apptainer => ".apptainer",
@@ -51,7 +51,7 @@ impl Persona {
         }
     }
 
-    /// Name and host of the remote that the real program ships.
+    /// Name and host of the remote that is built into the real program.
     pub fn built_in_remote(self) -> (&'static str, &'static str) {
         match self {
             Self::Apptainer => ("DefaultRemote", "cloud.apptainer.org"),
