@@ -1,6 +1,7 @@
-//! The remote, keyserver and registry commands of Apptainer and SingularityCE, and those for images of a library.
+//! The commands of Apptainer and SingularityCE for remotes, keyservers, registries and library images.
 //!
-//! Imports point down only, as the picture in docs/architecture.md shows: `main` → `run` → [`cli`] → [`commands`] → …
+//! Modules import only from layers below them, as shown in docs/architecture.md: `main` → `run` → [`cli`] →
+//! [`commands`] → …
 
 #![cfg_attr(
     test,
@@ -52,8 +53,8 @@ use error::{Ending, Failure};
 use message::Level;
 use std::ffi::OsString;
 
-/// Runs one command line in `ctx` and returns the exit status: 0 done, 1 wrong command line, 255 failed,
-/// 141 closed standard output.
+/// Runs one command line in `ctx` and returns the exit status: 0 for success, 1 for an invalid command line, 255
+/// for a failure, 141 if standard output was closed.
 pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     let result = if ctx.user.elevated {
         Err(Failure::new("refusing to run set-uid, set-gid or with file capabilities"))
@@ -68,7 +69,8 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> u8 {
     status
 }
 
-/// One line in a pipe, where `grep` looks for it. On a terminal each cause has a line of its own.
+/// Prints the failure. In a pipe it is one line, so that `grep` finds it. On a terminal each cause has its own
+/// line.
 fn say_fatal(failure: &Failure, ctx: &Context) {
     if !ctx.terminals.stderr() {
         ctx.talk.fatal(failure.message());
@@ -81,7 +83,7 @@ fn say_fatal(failure: &Failure, ctx: &Context) {
     }
 }
 
-/// The one reporter: one FATAL line, then the hints. A wrong command line is shown in clap's layout.
+/// Reports a failure: one FATAL line, then the hints. A usage error is printed in clap's layout.
 fn report(failure: &Failure, ctx: &Context) -> u8 {
     let status = match &failure.ending {
         Ending::ClosedStdout => return 141,

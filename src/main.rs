@@ -1,4 +1,4 @@
-//! The operating system → [`Context`] → [`run`] → exit status; nothing else.
+//! Builds a [`Context`] from the operating system, calls [`run`], and exits with its status.
 
 use apptainer_remote::context::{Colours, Context, Stream, Terminals, User};
 use apptainer_remote::environment::Env;
@@ -26,13 +26,14 @@ fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
     secret::guard_memory();
     let status = run(&args, &mut context());
-    // At once: what std would still put away after main goes with the process.
+    // Skips std's cleanup at exit; the operating system frees everything.
     signal_hook::low_level::exit(status.into())
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 fn context() -> Context {
-    // Without /proc no path: argv[0] is the caller's choice, and would choose the global layer.
+    // Without /proc the path is empty. argv[0] is not used: the caller chooses it, and could thereby choose the
+    // global layer.
     let exe = std::fs::read_link("/proc/self/exe").unwrap_or_default();
     Context {
         persona: Persona::of_executable(&exe),
@@ -57,13 +58,13 @@ fn context() -> Context {
     }
 }
 
-/// Who runs the program, as the kernel recorded it at the start: real and effective ids, and AT_SECURE, which is
-/// set for set-uid files and for files with capabilities. A process that may not read its own vector is one of
-/// those.
+/// The user, from the auxiliary vector that the kernel set at program start: real and effective ids, and
+/// AT_SECURE, which is set for set-uid files and files with capabilities. If the process may not read its own
+/// vector, it runs with such privileges.
 fn user() -> User {
     use rustix::fs::{Mode, OFlags, open};
     use rustix::io::Errno;
-    // The keys of the auxiliary vector, of <elf.h>.
+    // Keys of the auxiliary vector, from <elf.h>.
     let [uid, euid, gid, egid, secure] = [11, 12, 13, 14, 23];
     const WORD: usize = size_of::<usize>();
     let word = |bytes: &[u8]| usize::from_ne_bytes(bytes.try_into().expect("a word"));
@@ -85,15 +86,15 @@ fn user() -> User {
     }
 }
 
-/// The same by system calls: more of them, but none needs /proc.
+/// The same with system calls. There are more of them, but they do not need /proc.
 fn user_without_proc(unreadable: bool) -> User {
     use rustix::process::{getegid, geteuid, getgid, getuid};
     let elevated = getuid() != geteuid() || getgid() != getegid() || has_capabilities_of_the_file();
     User { uid: geteuid().as_raw(), elevated: elevated || unreadable }
 }
 
-/// Whether an ordinary user has capabilities that only the file of this program can have given: those that a
-/// process passes on through `execve` are ambient.
+/// Whether a user other than root has capabilities that can only come from the program's file. Capabilities that
+/// are inherited through `execve` are ambient.
 fn has_capabilities_of_the_file() -> bool {
     use rustix::thread::{capabilities, capability_is_in_ambient_set};
     let is_ambient = |one| capability_is_in_ambient_set(one).unwrap_or(false);
@@ -102,7 +103,7 @@ fn has_capabilities_of_the_file() -> bool {
         && permitted.map_or(true, |permitted| permitted.iter().any(|one| !is_ambient(one)))
 }
 
-/// Columns of a terminal; `None` for a pipe, and for a terminal that reports none.
+/// The width of a terminal in columns. `None` for a pipe, and for a terminal that reports no width.
 fn width(stream: Stream) -> Option<usize> {
     let size = match stream {
         Stream::Stdin => tcgetwinsize(stdin()),
@@ -113,7 +114,7 @@ fn width(stream: Stream) -> Option<usize> {
     Some(size.ws_col.into()).filter(|columns| *columns > 0)
 }
 
-/// The same process, arguments and environment for the program that takes over.
+/// Replaces this process with another program that gets the same arguments and environment.
 fn exec(program: &Path, args: &[OsString]) -> io::Error {
     let mut command = Command::new(program);
     if let Some((argv0, rest)) = args.split_first() {

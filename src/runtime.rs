@@ -1,21 +1,19 @@
-//! The runtime of what waits for others: made where it is needed, for one thread.
+//! The async runtime. It is single-threaded and created only when needed.
 
 use std::future::Future;
 use std::io;
 
-/// Runs `future` to its end on a runtime of this thread, built for it alone.
+/// Runs `future` to completion on its own runtime, on this thread.
 ///
-/// A command may call this several times (a question to the user may lie between two requests); the
-/// client's idle connections end with their runtime and are not used again.
+/// A command may call this several times, for example if it prompts the user between two requests. The client's
+/// idle connections end with their runtime and are not reused.
 ///
 /// # Errors
-///
-/// When the operating system gives no more file descriptors.
+/// The process or the system has no file descriptors left.
 pub(crate) fn block_on<F: Future>(future: F) -> io::Result<F::Output> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().enable_time().build()?;
     let output = runtime.block_on(future);
-    // A name lookup cannot be cancelled; waiting for it would keep a command that has its timeout behind
-    // it from ending.
+    // A DNS lookup cannot be cancelled, so it could keep a command from exiting after its timeout.
     runtime.shutdown_background();
     Ok(output)
 }
