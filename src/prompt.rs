@@ -1,4 +1,4 @@
-//! Questions to a person on a terminal.
+//! Prompts on a terminal.
 
 use crate::secret::keep_memory_private;
 use crate::signals;
@@ -9,22 +9,21 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use zeroize::Zeroizing;
 
-/// Asks. The words of the question were said before, on standard error.
+/// Reads answers. The question has already been printed to standard error.
 pub trait Prompt {
-    /// One line of what the person types, without its end. `None`: no answer (Ctrl-D).
+    /// Reads one line, without its line end. `None` for no answer (Ctrl-D).
     ///
     /// # Errors
     /// The terminal cannot be read.
     fn line(&mut self) -> io::Result<Option<String>>;
 
-    /// As `line`, without showing what is typed.
+    /// Like `line`, but without echo.
     ///
     /// # Errors
     /// The terminal cannot be read.
     fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>>;
 }
 
-/// The terminal of this process.
 pub struct Terminal;
 
 impl Prompt for Terminal {
@@ -35,7 +34,7 @@ impl Prompt for Terminal {
     fn secret(&mut self) -> io::Result<Option<Zeroizing<String>>> {
         let tty = open_terminal()?;
         keep_memory_private();
-        // The user may end or stop the program at the question; the shell must get its terminal back as it was.
+        // Restores the terminal even if the user ends or stops the program at the prompt.
         let saved = tcgetattr(&tty)?;
         let hidden = hidden(&saved);
         let set = |modes: &Termios| -> io::Result<_> {
@@ -61,8 +60,8 @@ impl Prompt for Terminal {
     }
 }
 
-/// Terminal modes in which nothing typed is shown and each key arrives at once, because a terminal keeps no line of
-/// more than 4095 bytes. Ctrl-C, Ctrl-\ and Ctrl-Z remain signals.
+/// Terminal modes without echo in which each key is delivered immediately, because a terminal's line buffer only
+/// holds 4095 bytes. Ctrl-C, Ctrl-\ and Ctrl-Z still send signals.
 fn hidden(modes: &Termios) -> Termios {
     let mut modes = modes.clone();
     modes.local_modes -= LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON;
@@ -71,7 +70,7 @@ fn hidden(modes: &Termios) -> Termios {
     modes
 }
 
-/// The controlling terminal; without one, the terminal that is standard input, by its name.
+/// The controlling terminal. If there is none, the terminal that is standard input, opened by name.
 fn open_terminal() -> io::Result<File> {
     File::open("/dev/tty").or_else(|error| {
         let name = ttyname(rustix::stdio::stdin(), Vec::new()).map_err(|_| error)?;
@@ -79,7 +78,7 @@ fn open_terminal() -> io::Result<File> {
     })
 }
 
-/// A terminal that is read again after a signal.
+/// A terminal. Reads that a signal interrupts are repeated.
 struct Keyboard(File);
 
 impl Read for Keyboard {
@@ -88,7 +87,7 @@ impl Read for Keyboard {
     }
 }
 
-/// Standard input without a buffer: what is not read here stays for whoever reads next.
+/// Unbuffered standard input: what is not read here remains for the next reader.
 pub struct Stdin;
 
 impl Read for Stdin {
@@ -98,15 +97,15 @@ impl Read for Stdin {
     }
 }
 
-/// Lines longer than this are no name, answer or secret.
+/// Longer lines are not valid names, answers or secrets.
 pub const LINE_LIMIT: usize = 64 * 1024;
 
-/// One line of `input`, byte by byte, without its LF or CR LF. `None` at the end of the input.
+/// Reads one line byte by byte, without its LF or CR LF. `None` at the end of the input.
 ///
 /// # Errors
-/// The input's own, and a line of more than [`LINE_LIMIT`] bytes.
+/// The input cannot be read, or the line has more than [`LINE_LIMIT`] bytes.
 pub fn read_line(input: &mut dyn Read) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
-    // The whole room at once: growing would leave copies of a secret behind.
+    // Full capacity from the start, because growing would leave copies of a secret in memory.
     let mut line = Zeroizing::new(Vec::with_capacity(LINE_LIMIT));
     let mut byte = [0];
     loop {
@@ -133,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_read_and_the_rest_stays() {
+    fn only_one_line_is_read() {
         let mut input: &[u8] = b"token\r\nnext";
         assert_eq!(read_line(&mut input).unwrap().unwrap().as_slice(), b"token");
         assert_eq!(input, b"next");
@@ -142,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_line_is_an_answer_and_an_endless_one_is_none() {
+    fn an_empty_line_is_accepted_and_an_endless_line_is_an_error() {
         assert_eq!(read_line(&mut &b"\n"[..]).unwrap().unwrap().as_slice(), b"");
         assert!(read_line(&mut io::repeat(b'x')).is_err());
     }

@@ -1,48 +1,49 @@
-//! A token, password or other secret.
+//! Tokens, passwords and other secrets.
 //!
-//! The type has no `Display` and no `Serialize`, its `Debug` is redacted, and its memory is wiped on
-//! drop. The one way to the text is [`Secret::expose`]: searching for that word finds every place where a
-//! secret leaves the program.
+//! The type has no `Display` and no `Serialize`, its `Debug` output is redacted, and its memory is wiped on drop.
+//! [`Secret::expose`] is the only access to the text, so searching for that name finds every place where a secret
+//! leaves the program.
 
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use zeroize::Zeroize;
 
-/// Whether this process is the program itself, and not one that uses its library.
+/// Whether this process is the program itself, and not another one that uses the library.
 static ARMED: AtomicBool = AtomicBool::new(false);
 
-/// Lets the first secret make this process's memory private: for `main`, since it is about the whole process.
+/// Allows the first secret to make this process's memory private. Called only by `main`, because it affects the
+/// whole process.
 pub fn guard_memory() {
     ARMED.store(true, Ordering::Relaxed);
 }
 
-/// Keeps this process's memory from core files and from other processes of the same user. Called before a
-/// secret is read; only the first time counts, and only after [`guard_memory`].
+/// Protects this process's memory from core dumps and from other processes of the same user. Called before a
+/// secret is read. Only the first call has an effect, and only after [`guard_memory`].
 pub fn keep_memory_private() {
     if ARMED.swap(false, Ordering::Relaxed) {
-        // Where the kernel does not know it there is nothing to be done about it.
+        // Best effort: nothing can be done if the kernel does not support it.
         let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     }
 }
 
-/// Text that must never be shown. Compare, clone, [`expose`](Secret::expose): nothing else.
+/// A text that must never be shown. It can only be compared, cloned and [exposed](Secret::expose).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes ownership of `text`, so that no copy stays behind in the caller.
+    /// Takes ownership of `text`, so that the caller keeps no copy.
     pub fn new(text: String) -> Self {
         keep_memory_private();
         Self(text)
     }
 
-    /// The text itself, for a header, a child's standard input or the file that stores it.
+    /// The text itself, for a header, a child's standard input, or the file that stores it.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// An empty secret counts as none: Apptainer writes no key for it and it sends no header.
+    /// An empty secret counts as none: Apptainer writes no key and sends no header for it.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -70,7 +71,7 @@ mod tests {
     use super::Secret;
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_output_is_redacted() {
         let secret = Secret::new("canary".to_string());
         assert!(!format!("{secret:?}{:?}", Some(&secret)).contains("canary"));
     }

@@ -1,7 +1,7 @@
-//! The one reader of secrets: token file, standard input, option, environment and terminal.
+//! Reads secrets from a token file, standard input, an option, the environment or a terminal.
 //!
-//! What it reads goes into a [`Secret`] and nowhere else; its errors say where the secret came from and
-//! what is wrong with it, never what it is.
+//! Secrets are only stored in a [`Secret`]. Error messages name the source and the problem, but never contain the
+//! secret.
 
 use crate::error::{Failure, Result, ResultExt};
 use crate::prompt::{LINE_LIMIT, Prompt, read_line};
@@ -66,7 +66,7 @@ impl SecretOptions {
     /// Reads the secret from the source that the command line names; `None` if it names none.
     ///
     /// # Errors
-    /// The file or standard input cannot be read or holds no text.
+    /// The file or standard input cannot be read or is not valid text.
     pub(crate) fn read(&self, stdin: &mut dyn Read) -> Result<Option<Secret>> {
         if let Some(path) = &self.tokenfile {
             return if path == Path::new("-") {
@@ -87,20 +87,20 @@ impl Streams<'_> {
     /// Reads from the terminal without echo, or one line from a pipe. `None` if the input is empty.
     ///
     /// # Errors
-    /// The stream cannot be read, or holds no text.
+    /// The stream cannot be read or is not valid text.
     pub(crate) fn read(&mut self) -> Result<Option<Secret>> {
         if !self.terminal {
             return first_line(self.stdin, "standard input");
         }
         let answer = self.prompt.secret().fail_context(|| "reading the terminal")?;
-        // A pasted token often brings a blank along.
+        // Pasted tokens often have a space at the end.
         Ok(answer.and_then(|text| Secret::non_empty(text.trim().to_string())))
     }
 
     /// Like `read`, but keeps spaces at the beginning and end.
     ///
     /// # Errors
-    /// As `read`.
+    /// Like `read`.
     pub(crate) fn password(&mut self) -> Result<Option<Secret>> {
         if !self.terminal {
             return self.read();
@@ -110,11 +110,11 @@ impl Streams<'_> {
     }
 }
 
-/// Checks that a token is 1 to 8192 characters of RFC 6750's b64token, so that a file named by mistake is never
-/// sent anywhere.
+/// Checks that a token consists of 1 to 8192 characters of RFC 6750's b64token, so that the content of a wrong
+/// file is never sent to a server.
 ///
 /// # Errors
-/// Which rule is broken, and `source`, which says where the text came from.
+/// The token is invalid. The message names the broken rule and the `source` of the token.
 pub(crate) fn check_token(token: Secret, source: &str) -> Result<Secret> {
     let text = token.expose();
     let body = text.trim_end_matches('=');
@@ -163,7 +163,7 @@ fn shown(path: &Path) -> String {
 /// Reads the first line of a file, which may be a pipe: `--tokenfile <(pass show site)`.
 fn from_file(path: &Path) -> Result<Option<Secret>> {
     let failed = || format!("while reading token file {}", shown(path));
-    // Before the file is opened: a FIFO keeps this process waiting there.
+    // Called before the file is opened, because opening a FIFO may block.
     keep_memory_private();
     let mut file = File::open(path).fail_context(failed).map_err(|failure| match looks_like_token(path) {
         true => {
@@ -177,7 +177,8 @@ fn from_file(path: &Path) -> Result<Option<Secret>> {
     first_line(&mut file, &shown(path)).map_err(|failure| failure.context("while reading token file"))
 }
 
-/// Whether the token itself was given in place of a file that holds it: long, without a directory, and no file.
+/// Whether the user probably gave the token itself instead of a file name: it is long, contains no directory, and
+/// is not an existing file.
 fn looks_like_token(path: &Path) -> bool {
     const SHORTEST: usize = 20;
     let text = path.to_string_lossy();
@@ -231,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_can_be_a_token_is_one() {
+    fn invalid_tokens_are_rejected() {
         for good in ["a", "eyJ0eXAi.abc-_~+/9==", &"x".repeat(8192)] {
             assert_eq!(check_token(Secret::new(good.into()), "f").unwrap().expose(), good);
         }
@@ -244,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn standard_input_loses_one_line_end_only() {
+    fn only_one_line_end_is_removed_from_standard_input() {
         for (input, expected) in [("pw\r\n", "pw"), ("pw\n\n", "pw\n"), ("p w", "p w"), ("", "")] {
             assert_eq!(whole_stdin(&mut input.as_bytes()).unwrap().expose(), expected);
         }
@@ -302,7 +303,7 @@ mod tests {
         }
     }
 
-    /// A person who types this.
+    /// A user who types this text.
     struct Person(&'static str);
 
     impl Prompt for Person {
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_asked_at_a_terminal_and_a_pipe_is_read() {
+    fn a_terminal_prompts_and_a_pipe_is_read() {
         for (terminal, typed, token, password) in [
             (true, " pw ", Some("pw"), Some(" pw ")),
             (true, "", None, None),
