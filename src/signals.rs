@@ -1,8 +1,7 @@
-//! A signal removes what must not stay behind, and is then raised again.
+//! Cleans up when a signal arrives, then raises the signal again.
 //!
-//! Whoever makes a temporary file or changes the terminal registers how to undo that with [`guard`].
-//! Nothing happens at start-up: the first guard starts the one thread that waits for signals, so that a
-//! command that only reads never pays for it.
+//! Code that creates a temporary file or changes the terminal registers its cleanup with [`guard`]. The first
+//! guard starts the thread that waits for signals, so commands that only read do not pay for it.
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
 use signal_hook::iterator::Signals;
@@ -14,13 +13,13 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The signals that end the program; see [`watch`] for the other one.
+/// The signals that end the program; see [`watch`] for the others.
 const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
 
-/// Is handed a way to see whether the user has pressed Ctrl-C since.
+/// A cleanup. Its argument returns whether the user has pressed Ctrl-C again.
 type Cleanup = Box<dyn FnOnce(&mut dyn FnMut() -> bool) + Send>;
 
-/// What to do before the program is stopped, and after it goes on.
+/// What to do before the program is stopped, and after it continues.
 type AroundStop = [Box<dyn Fn() + Send>; 2];
 
 #[derive(Default)]
@@ -34,27 +33,27 @@ struct Registry {
 static REGISTRY: Mutex<Registry> =
     Mutex::new(Registry { watching: false, next: 0, cleanups: BTreeMap::new(), around_stop: None });
 
-/// Set by the signal itself, before the thread that waits for it wakes up.
+/// Set by the signal handler, before the waiting thread wakes up.
 static ARRIVED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The registry stays usable whatever a cleanup did: a panic in one must not keep the others from running.
+/// The registry remains usable after a panic, so that the other cleanups still run.
 fn registry() -> MutexGuard<'static, Registry> {
     REGISTRY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A registered cleanup; dropping it unregisters, without running it.
+/// A registered cleanup. Dropping it unregisters the cleanup without running it.
 #[derive(Debug)]
 #[must_use = "the cleanup is unregistered as soon as the guard is dropped"]
 pub(crate) struct Guard(u64);
 
-/// Registers `cleanup` to be run when SIGHUP, SIGINT, SIGQUIT or SIGTERM arrives before the guard is dropped.
+/// Registers `cleanup` to run if SIGHUP, SIGINT, SIGQUIT or SIGTERM arrives before the guard is dropped.
 ///
-/// Cleanups run in a thread of their own, the latest first, while every other thread that registers or
-/// unregisters waits; then the signal is raised again with its default disposition, so that the parent
-/// sees what really ended the program. A cleanup must therefore not call back into this module. Signals
-/// that were ignored when the program started (`nohup`) stay ignored.
+/// Cleanups run in a separate thread, the latest first. Meanwhile all other threads that register or unregister a
+/// cleanup block, so a cleanup must not call back into this module. Then the signal is raised again with its
+/// default action, so that the parent sees what ended the program. Signals that were ignored at program start
+/// (`nohup`) remain ignored.
 ///
-/// Where the waiting thread cannot be started the cleanup is never run: better a leftover than a refusal.
+/// If the thread cannot be started, the cleanup never runs: leaving something behind is better than failing.
 pub(crate) fn guard(cleanup: impl FnOnce() + Send + 'static) -> Guard {
     register(Box::new(|_| cleanup()))
 }
@@ -77,12 +76,12 @@ impl Drop for Guard {
     }
 }
 
-/// Ends what [`around_stop`] began.
+/// Ends the effect of [`around_stop`] on drop.
 #[must_use = "it ends as soon as this is dropped"]
 pub(crate) struct StopGuard(());
 
-/// Runs `before` when Ctrl-Z is about to stop the program, and `after` when it goes on, until the guard is dropped.
-/// Only one place at a time can ask for it.
+/// Until the guard is dropped, runs `before` when Ctrl-Z is about to stop the program, and `after` when it
+/// continues. Only one pair can be registered at a time.
 pub(crate) fn around_stop(
     before: impl Fn() + Send + 'static,
     after: impl Fn() + Send + 'static,
@@ -97,7 +96,7 @@ impl Drop for StopGuard {
     }
 }
 
-/// Stops the program as Ctrl-Z does.
+/// Stops the program, as Ctrl-Z does.
 fn stop() {
     let registry = registry();
     let run = |at: usize| registry.around_stop.iter().for_each(|around| around[at]());
@@ -106,18 +105,18 @@ fn stop() {
     run(1);
 }
 
-/// Work that a signal interrupts, and that takes its leave of others before the program ends: the signal waits
-/// until this value is dropped, which then does not return.
+/// Work that must finish with its peers before a signal ends the program, such as cancelling an upload. The
+/// signal waits until this value is dropped, and the drop then does not return.
 #[must_use = "a signal waits for nothing as soon as this is dropped"]
 pub(crate) struct Farewell {
-    // Dropped first: the thread of the signals holds the lock that the guard needs.
+    // Dropped first, because the signal thread holds the lock that dropping the guard needs.
     _done: Sender<()>,
     asked: Arc<AtomicUsize>,
     _guard: Guard,
 }
 
 impl Farewell {
-    /// Registers work whose farewell takes at most so long.
+    /// Registers work that takes at most `longest` to finish after a signal.
     pub(crate) fn new(longest: Duration) -> Self {
         let (done, ended) = channel();
         let asked = Arc::new(AtomicUsize::new(0));
@@ -126,18 +125,18 @@ impl Farewell {
         Self { _done: done, asked, _guard: guard }
     }
 
-    /// How often the user has asked for the end: once by any signal, twice with another Ctrl-C.
+    /// How often the user has asked to stop: 1 after any signal, 2 after another Ctrl-C.
     pub(crate) fn asked(&self) -> usize {
         self.asked.load(Ordering::SeqCst)
     }
 }
 
-/// Asks for the end, and waits for it.
+/// Asks the work to stop, and waits for it.
 fn take_leave(asked: &AtomicUsize, ended: &Receiver<()>, longest: Duration, again: &mut dyn FnMut() -> bool) {
     /// Some programs (`timeout`) send their signal twice in a row.
     const TWICE: Duration = Duration::from_millis(200);
     const TICK: Duration = Duration::from_millis(50);
-    /// For a last message.
+    /// Time to print a last message.
     const LAST: Duration = Duration::from_secs(1);
     let waits = |time| ended.recv_timeout(time) == Err(RecvTimeoutError::Timeout);
     asked.store(1, Ordering::SeqCst);
@@ -155,14 +154,14 @@ fn take_leave(asked: &AtomicUsize, ended: &Receiver<()>, longest: Duration, agai
     }
 }
 
-/// Starts the thread that waits. SIGXFSZ is caught and dropped: the write that went over the file size
-/// limit then fails with EFBIG, which is reported like a full disk instead of ending the program half way.
+/// Starts the signal thread. SIGXFSZ is caught and ignored, so that a write beyond the file size limit fails with
+/// EFBIG and is reported like a full disk, instead of ending the program half way.
 fn watch() -> io::Result<()> {
     let ignored = ignored_mask();
     let is_kept = |signal: &c_int| ignored & (1 << (signal - 1)) == 0;
     let kept: Vec<c_int> = ENDING.into_iter().filter(is_kept).collect();
     let stopping = Some(SIGTSTP).filter(is_kept);
-    // First the thread: without it a signal that is caught would have no effect at all.
+    // The thread is started first: without it, a caught signal would have no effect.
     let (hand_over, taken) = channel::<Signals>();
     std::thread::Builder::new().name("signals".into()).stack_size(128 * 1024).spawn(move || {
         let Ok(mut signals) = taken.recv() else { return };
@@ -181,8 +180,7 @@ fn watch() -> io::Result<()> {
     if hand_over.send(signals).is_err() {
         return Err(io::Error::other("the thread of the signals has ended"));
     }
-    // Only now: a signal that came before this is the thread's already, and one that comes after it is
-    // noted as well.
+    // Registered last: the thread already handles signals that arrived earlier, and later ones also set the flag.
     let arrived = Arc::clone(ARRIVED.get_or_init(Arc::default));
     for signal in kept {
         signal_hook::flag::register(signal, Arc::clone(&arrived))?;
@@ -190,17 +188,17 @@ fn watch() -> io::Result<()> {
     Ok(())
 }
 
-/// Waits for the end if a signal has come: one that came in the last moment, when nothing was left to be
-/// undone, ends the program like every other, and not its normal end.
+/// If a signal has arrived, waits for the signal thread to end the program. So a signal in the last moment, when
+/// there is nothing left to clean up, still determines the exit status.
 pub(crate) fn settle() {
     if ARRIVED.get().is_some_and(|arrived| arrived.load(Ordering::SeqCst)) {
-        // The thread needs some microseconds; that it never comes is not to be waited for.
+        // The signal thread ends the process within microseconds. Give up after 5 seconds just in case.
         std::thread::sleep(Duration::from_secs(5));
     }
 }
 
-/// Runs every cleanup and ends the program. The registry stays locked until the process is gone, so that
-/// nothing new can be made in between.
+/// Runs all cleanups and ends the program. The registry stays locked until the process has ended, so that nothing
+/// new is created meanwhile.
 fn end(signal: c_int, signals: &mut Signals) {
     let mut registry = registry();
     let mut again = || signals.pending().any(|signal| matches!(signal, SIGINT | SIGQUIT));
@@ -211,8 +209,8 @@ fn end(signal: c_int, signals: &mut Signals) {
     drop(registry);
 }
 
-/// The signals that whoever started us told us to ignore, as a bit mask. Read from /proc, since asking
-/// sigaction takes unsafe code; without /proc nothing counts as ignored.
+/// The signals that the parent process set to be ignored, as a bit mask. Read from /proc, because calling
+/// sigaction would need unsafe code. Without /proc no signal counts as ignored.
 fn ignored_mask() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     parse_ignored(&status).unwrap_or(0)
@@ -234,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dropped_guard_is_forgotten() {
+    fn a_dropped_guard_is_unregistered() {
         let (first, second) = (guard(|| ()), guard(|| ()));
         let ids = [first.0, second.0];
         assert!(ids.iter().all(|id| registry().cleanups.contains_key(id)));
