@@ -87,14 +87,14 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let (uri, insecure) = address(options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let secret = SecretOptions { tokenfile: options.tokenfile.clone(), ..SecretOptions::default() };
-    // What can fail without the new remote fails before anything is written.
+    // Whatever can fail without the new remote is done before anything is written.
     let login_follows = !options.global && !options.no_login;
     let token = if login_follows && (secret.is_given() || !options.if_absent) {
         login::read_token(&secret, session)?
     } else {
         None
     };
-    // A person is asked before the write; a script gets the remote, and then the failure.
+    // An interactive user is asked before the write. A script gets the remote first, and then the failure.
     let found = if login_follows && token.is_none() && !options.if_absent && session.ctx.terminals.stdin() {
         discover(&name, &uri, &endpoint, session)?
     } else {
@@ -119,7 +119,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let Some(layers) = layers.filter(|_| !options.no_login) else {
         return options.json.changed(session, changed);
     };
-    // Nothing new and no token that was named: nothing to do.
+    // Nothing changed and no token was given, so there is nothing to do.
     if options.if_absent && !changed && options.tokenfile.is_none() {
         return options.json.changed(session, changed);
     }
@@ -136,18 +136,18 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, changed || stored)
 }
 
-/// What is at the new remote's address.
+/// What was found at the new remote's address.
 enum Found {
     Endpoint(Box<Access>),
-    /// No endpoint, and the user wants the remote nevertheless.
+    /// No endpoint, but the user wants the remote anyway.
     Nothing,
     NotAsked,
 }
 
-/// Looks for the endpoint before it is written down, and asks the user whether to add one that does not answer.
+/// Discovers the endpoint before the write. If it does not respond, asks the user whether to add it anyway.
 ///
 /// # Errors
-/// It does not answer, and the user does not want it.
+/// It does not respond, and the user declines to add it.
 fn discover(
     name: &RemoteName,
     uri: &EndpointUri,
@@ -172,7 +172,7 @@ fn discover(
     }
 }
 
-/// Warns where name and address seem to be swapped: `add cloud.example.com mycloud`.
+/// Warns if name and address seem to be swapped: `add cloud.example.com mycloud`.
 fn warn_swapped(options: &Options, session: &Session) {
     let plain = |text: &str| !text.contains(['.', ':', '/']) && text != "localhost";
     if options.name.contains('.') && plain(&options.uri) && EndpointUri::parse_typed(&options.name).is_ok() {
@@ -198,7 +198,7 @@ fn swapped(options: &Options, session: &Session) -> Option<Hint> {
     fits.then(|| command.because("the name comes before the address"))
 }
 
-/// The address as typed; http only when it is meant.
+/// The parsed address, and whether the remote is insecure. An http:// URI requires --insecure.
 fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> {
     let talk = &session.ctx.talk;
     let typed = EndpointUri::parse_typed(&options.uri).map_err(|error| {
@@ -223,7 +223,7 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
     }
 }
 
-/// The command for an address that is not an endpoint's. A password in it is not repeated.
+/// Suggests a command for an address that is not an endpoint. A password in it is not repeated.
 fn not_an_endpoint(uri: &str, session: &Session) -> Option<Hint> {
     let (scheme, rest) = uri.split_once("://")?;
     let is_safe = !rest.contains('@');
@@ -247,7 +247,7 @@ fn not_an_endpoint(uri: &str, session: &Session) -> Option<Hint> {
     }
 }
 
-/// The command as it was typed, without its arguments and without what was said of a remote that is there already.
+/// The command as typed, without its arguments and without --if-absent and --replace.
 fn again(options: &Options, session: &Session) -> CommandLine {
     let command = if options.global { session.as_root("remote add --global") } else { session.remote("add") };
     let command = command.switch(options.no_default, "--no-default").switch(options.no_login, "--no-login");
@@ -257,7 +257,7 @@ fn again(options: &Options, session: &Session) -> CommandLine {
     }
 }
 
-/// Puts the remote into the global layer, without a look at the user's. Returns whether anything changed.
+/// Adds the remote to the global layer, without reading the user layer. Returns whether anything changed.
 fn add_global(
     name: &RemoteName,
     uri: &EndpointUri,
@@ -283,7 +283,8 @@ fn add_global(
     Ok(changed)
 }
 
-/// Puts the remote into the user's layer, beside whatever the global layer has. Returns whether anything changed, and both layers as they are then.
+/// Adds the remote to the user layer, whatever the global layer contains. Returns whether anything changed, and
+/// both layers as they are afterwards.
 fn add_own(
     name: &RemoteName,
     endpoint: &Endpoint,
@@ -345,7 +346,8 @@ fn put(
         Before::Same if options.if_absent => return Ok(()),
         before if options.replace => {
             let existing = existing.expect("it is not absent");
-            // Of an administrator's remote; a leftover copy becomes the user's own, and that never is.
+            // Only an administrator's remote can be exclusive. A leftover copy of one becomes the user's own
+            // remote.
             endpoint.exclusive = existing.exclusive && options.global;
             if before == Before::Same {
                 endpoint.token.clone_from(&existing.token);

@@ -38,7 +38,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let own = options.file.is_none();
     let role = if options.global { session.global_file().role } else { Role::User };
     let state = fsio::read(&path, role, session.identity(), LIMIT)?;
-    // A file that is only about to become a layer belongs to whoever makes it.
+    // The owner of a file that is not installed yet does not matter.
     if let (true, Some(distrust)) = (own, &state.distrust) {
         return Err(distrust.clone().into_failure());
     }
@@ -76,7 +76,7 @@ fn path(options: &Options, session: &Session) -> Result<PathBuf> {
     }
 }
 
-/// What we can bear and the real programs cannot.
+/// Fails for problems that this program tolerates but the real programs do not.
 fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result<()> {
     let unknown =
         parsed.unknown.iter().map(|unknown| (Some(unknown.place), format!("unknown key {:?}", unknown.key)));
@@ -103,7 +103,7 @@ fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result
     Err(Failure::new(format!("{first} ({} rejects this file)", session.ctx.persona.title())))
 }
 
-/// What the merge with the other layer would say of this one.
+/// The notes about this layer that merging it with the other layer produces.
 fn notes(config: &Config, global: bool, session: &Session) -> Result<Vec<Note>> {
     let persona = session.ctx.persona;
     let effective = if global {
@@ -111,7 +111,7 @@ fn notes(config: &Config, global: bool, session: &Session) -> Result<Vec<Note>> 
     } else {
         merge(config.clone(), session.load_global()?.config, persona)
     };
-    // SingularityCE minds a name that both layers have, whichever of the two stands.
+    // SingularityCE rejects a name that is in both layers, no matter which one takes precedence.
     let theirs = |note| match note {
         Note::OwnBehindExclusive(name) if persona == Persona::Singularity => Note::BreaksSingularity(name),
         note => note,

@@ -1,4 +1,4 @@
-//! `remote list`: what there is. Never asks the network, never writes.
+//! `remote list`. Uses no network and writes no files.
 
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
@@ -46,10 +46,10 @@ struct RemoteList<'a> {
     remotes: Vec<RemoteEntry<'a>>,
     keyservers: Vec<KeyserverEntry>,
     logins: Vec<LoginEntry>,
-    /// Keyservers and logins in text, too.
+    /// Also show keyservers and logins in text output.
     #[serde(skip)]
     all: bool,
-    /// What to type where there are no remotes.
+    /// The command to suggest if there are no remotes.
     #[serde(skip)]
     add: String,
 }
@@ -76,7 +76,7 @@ struct RemoteEntry<'a> {
 
 #[derive(Serialize)]
 struct KeyserverEntry {
-    /// `None` where only the endpoint itself could tell.
+    /// `None` if the endpoint's own keyserver is not cached.
     uri: Option<String>,
     global: bool,
     insecure: bool,
@@ -103,7 +103,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let layers = session.load()?;
     say_more(session, &layers);
     let all = options.all || session.ctx.terminals.stdout();
-    // Nothing is looked up that is not printed: in a pipe that is the remotes alone.
+    // Only looks up what is printed. In a pipe that is only the remotes.
     let more = all || options.json;
     let effective = &layers.effective;
     let list = RemoteList {
@@ -118,7 +118,8 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     session.ctx.show(&list, options.json)
 }
 
-/// The notes of the merge, the paths in use, and a global file that only the other program reads.
+/// Prints the notes of the merge, the paths in use, and a warning if the next program in PATH reads another
+/// global file.
 fn say_more(session: &Session, layers: &Layers) {
     session.say_notes(&layers.effective, None);
     let talk = &session.ctx.talk;
@@ -154,7 +155,7 @@ impl View for RemoteList<'_> {
 }
 
 impl RemoteList<'_> {
-    /// The table of remotes, in a pipe byte for byte as the real programs print it.
+    /// The table of remotes. In a pipe it is byte for byte like that of the real programs.
     fn remotes(&self, sink: Sink) -> String {
         const HEAD: [&str; 7] = ["NAME", "URI", "DEFAULT?", "GLOBAL?", "EXCLUSIVE?", "SECURE?", "LOGIN"];
         let columns = if sink == Sink::Pipe { HEAD.len() - 1 } else { HEAD.len() };
@@ -180,7 +181,7 @@ impl RemoteList<'_> {
         format!("\n{}", view::table(&HEAD[..columns], 1, &rows, sink))
     }
 
-    /// The three sections of the user guide, the last two only where they have rows.
+    /// The three sections of the user guide. The last two appear only if they have rows.
     fn sections(&self, sink: Sink) -> String {
         let mut text =
             format!("\nCloud Services Endpoints\n========================\n{}", self.remotes(sink));
@@ -206,7 +207,7 @@ impl RemoteList<'_> {
 }
 
 impl RemoteEntry<'_> {
-    /// The address; on a terminal it says so where there is none.
+    /// The address, or on a terminal a note if there is none.
     fn address(&self, sink: Sink) -> Cell {
         match sink {
             Sink::Terminal(_) if self.uri.is_empty() => Cell::styled("(no URI)", Style::Bad),
@@ -234,12 +235,12 @@ fn yes(is: bool) -> Cell {
     if is { "YES" } else { "NO" }.into()
 }
 
-/// Without the blanks that pad towards empty cells.
+/// Removes the trailing spaces that pad empty cells.
 fn trimmed(text: &str) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// The keyservers of the default remote, in the order in which they are asked.
+/// The keyservers of the default remote in lookup order.
 fn keyservers(session: &Session, effective: &Effective) -> Vec<KeyserverEntry> {
     let Some(remote) = effective.default.as_ref().map(|name| &effective.remotes[name]) else {
         return Vec::new();
@@ -280,7 +281,7 @@ fn remotes<'a>(session: &Session, layers: &'a Layers) -> Vec<RemoteEntry<'a>> {
     effective.remotes.values().map(entry).collect()
 }
 
-/// Whether the user is logged in, until when, and why the token is of no use.
+/// Whether the user is logged in, when the token expires, and why it cannot be used.
 fn login(session: &Session, layers: &Layers, remote: &Remote) -> Cell {
     let is_elsewhere = |note: &Note| matches!(note, Note::TokenForOther(name, _) if *name == remote.name);
     if layers.effective.notes.iter().any(is_elsewhere) {

@@ -45,16 +45,16 @@ pub(crate) struct Options {
     json: JsonOption,
 }
 
-/// Asked where a token is set already.
-/// A token of this many bytes was hardly typed: whoever pasted it wants to know that all of it arrived.
+/// A token of at least this many bytes was probably pasted, and the user wants to know that all of it arrived.
 const PASTED: usize = 20;
+/// The question if a token is already set.
 const REPLACE: &str = "An access token is already set for this remote. Replace it?";
 
-/// What a login came to.
+/// The result of a login.
 enum Outcome {
-    /// The token was checked and stored; true if the file changed.
+    /// The token was verified and stored; true if the file changed.
     Stored(bool),
-    /// No token was given, or the person did not want to replace the old one.
+    /// No token was given, or the user did not want to replace the old one.
     Declined,
 }
 
@@ -93,8 +93,9 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     }
 }
 
-/// The login that follows `remote add`, which has said what there is to say about `layers`. The remote stays
-/// added, whatever comes of it. `access` is the endpoint, if it was asked already. Returns whether a token was stored.
+/// The login after `remote add`, which has already printed the warnings about `layers`. The remote stays added
+/// even if the login fails. `access` is the endpoint, if it has been discovered already. Returns whether a token
+/// was stored.
 pub(super) fn after_add(
     name: &str,
     layers: &Layers,
@@ -103,11 +104,11 @@ pub(super) fn after_add(
     access: Option<Access>,
     session: &mut Session,
 ) -> Result<bool> {
-    // A script that adds and pipes nothing needs no network.
+    // A script that adds a remote and pipes in nothing needs no network.
     let given = if token.is_some() { token } else { read_token(secret, session)? };
     let remote = layers.effective.remotes.get(name).filter(|remote| remote.origin != Origin::Global);
     let Some(remote) = remote else {
-        // What a login would log in to is another remote: the exclusive global one of this name.
+        // A login would apply to another remote: the exclusive global one of this name.
         let why = format!("not logged in: your remote {name} is hidden by the exclusive global one");
         if secret.is_given() || given.is_some() {
             return Err(Failure::new(why).hint("The remote was added."));
@@ -135,11 +136,11 @@ pub(super) fn after_add(
     }
 }
 
-/// The token that the command line names, else the one that is piped in. `None`: nothing came, or a person has to
-/// be asked.
+/// The token from the source that the command line names, else from a pipe. `None` if there is none or the user
+/// has to be prompted.
 ///
 /// # Errors
-/// The source cannot be read, or holds no token.
+/// The source cannot be read, or contains no valid token.
 pub(super) fn read_token(secret: &SecretOptions, session: &mut Session) -> Result<Option<Secret>> {
     let terminal = session.ctx.terminals.stdin();
     if terminal && (!secret.is_given() || secret.is_stdin()) {
@@ -154,17 +155,17 @@ pub(super) fn read_token(secret: &SecretOptions, session: &mut Session) -> Resul
 struct EndpointLogin<'a> {
     remote: &'a Remote,
     secret: &'a SecretOptions,
-    /// Read already.
+    /// A token that was read already.
     given: Option<Secret>,
     ca_file: Option<PathBuf>,
-    /// The endpoint, if it was asked already.
+    /// The endpoint, if it has been discovered already.
     access: Option<Access>,
-    /// It failed since there is nothing to log in to, now or later.
+    /// Set if the login failed and cannot succeed later either, because the remote has no login.
     hopeless: bool,
 }
 
 impl EndpointLogin<'_> {
-    /// Make sure that the remote has a token service; obtain, verify, store.
+    /// Checks that the remote has a token service, then obtains, verifies and stores the token.
     fn run(&mut self, layers: &Layers, session: &mut Session) -> Result<Outcome> {
         let remote = self.remote;
         self.hopeless = remote.is_cloud_apptainer();
@@ -189,7 +190,7 @@ impl EndpointLogin<'_> {
         Ok(Outcome::Stored(changed))
     }
 
-    /// The token from the command line's source, else from a person or the pipe.
+    /// The token from the source that the command line names, else from a prompt or a pipe.
     fn obtain(&mut self, access: &Access, session: &mut Session) -> Result<Option<Secret>> {
         if self.secret.password.is_some() {
             session
@@ -231,7 +232,7 @@ fn streams<'a>(session: &'a mut Session) -> Streams<'a> {
     Streams { stdin: &mut ctx.stdin, terminal: ctx.terminals.stdin(), prompt: &mut *ctx.prompt }
 }
 
-/// Refuses before anything is asked where a token could not be stored, or would have nowhere to go.
+/// Fails before any prompt if a token could not be stored or the remote has no login.
 fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<()> {
     let name = &remote.name;
     if remote.is_cloud_apptainer() {
@@ -245,7 +246,8 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
     if let Some(distrust) = layers.token_bar(remote) {
         return Err(distrust.into_failure());
     }
-    // The token of a global remote is an entry of its name in the user's file, which has room for one.
+    // The token for a global remote is stored in an entry of that name in the user's file, and this name is
+    // already taken.
     let taken = Note::OwnBehindExclusive(name.clone());
     if remote.origin == Origin::Global && layers.effective.notes.contains(&taken) {
         return Err(Failure::new(format!(
@@ -256,7 +258,7 @@ fn require_login(remote: &Remote, layers: &Layers, session: &Session) -> Result<
     Ok(())
 }
 
-/// Refuses an endpoint without a token service, or with one that must not get a token.
+/// Fails if the endpoint has no token service, or one that must not get a token.
 fn require_token_service(name: &str, access: &Access, session: &Session) -> Result<()> {
     let Some(service) = access.service("token") else {
         return Err(Failure::new(format!(
@@ -273,7 +275,7 @@ fn require_token_service(name: &str, access: &Access, session: &Session) -> Resu
     Ok(())
 }
 
-/// Asks the endpoint. `had_one`: another token is stored already.
+/// Verifies the token with the endpoint. `had_one`: another token is already stored.
 fn verify(access: &Access, token: &Secret, had_one: bool, session: &Session) -> Result<()> {
     let service = access.service("token").expect("require_token_service found it");
     let check = account::token_status(&access.http, &service.uri, &access.address, token);
@@ -290,7 +292,7 @@ fn verify(access: &Access, token: &Secret, had_one: bool, session: &Session) -> 
     }
 }
 
-/// Stores the token, if the remote is still the one that it was verified with.
+/// Stores the token, unless the remote has changed since the token was verified.
 fn store(remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
     let name = &remote.name;
     let global = session.reload_global()?;
@@ -311,7 +313,7 @@ fn store(remote: &Remote, token: &Secret, session: &Session) -> Result<bool> {
             Origin::Global if config.remotes.get(name).is_some_and(|entry| !entry.system) => {
                 return Err(moved());
             }
-            // The form with which both real programs work too.
+            // The format that both real programs understand too.
             Origin::Global => {
                 let entry = Endpoint {
                     uri: remote.uri.clone(),

@@ -63,7 +63,8 @@ fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
         return Err(distrust.clone().into_failure());
     }
     let global = session.reload_global()?;
-    // An own remote behind an exclusive global one of the same name keeps its token: it is another remote.
+    // A user's own remote that is hidden by an exclusive global one of the same name is a different remote, so it
+    // keeps its token.
     let holds = |config: &Config| {
         config.remotes.get(&name).is_some_and(|entry| entry.token.is_some() && (entry.system || !is_global))
     };
@@ -83,7 +84,7 @@ fn logout_one(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, changed)
 }
 
-/// Forgets one token. An entry that only held the token of a global remote goes altogether.
+/// Removes the token of one remote. An entry that only held the token for a global remote is removed completely.
 fn forget(config: &mut Config, name: &str, is_global: bool) -> bool {
     let Some(entry) = config.remotes.get_mut(name) else { return false };
     let forgotten = entry.token.take().is_some();
@@ -93,8 +94,8 @@ fn forget(config: &mut Config, name: &str, is_global: bool) -> bool {
     forgotten
 }
 
-/// Forgets every token and every login that `remote.yaml` lists, the secrets of registries first. A login
-/// that cannot be forgotten stays listed, stops no other, and is the command's failure.
+/// Removes all tokens and all logins that `remote.yaml` lists, starting with the secrets of registries. If a
+/// login cannot be removed, it stays listed, the others are still removed, and the command fails.
 fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
     let (layers, global) = session.load_to_write()?;
     let (mut forgotten, mut kept, mut failure) = (false, Vec::new(), None);
@@ -145,9 +146,9 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, changed || forgotten)
 }
 
-/// Says which logins of other programs are in the auth file: they are not this one's to forget.
+/// Reports logins of other programs in the auth file. This command does not remove them.
 fn say_left(session: &Session) -> Result<()> {
-    // Without a home there is no such file.
+    // Without a home there is no auth file.
     let Ok(store) = session.auth_store(None) else { return Ok(()) };
     let document = store.load(session)?.document;
     let is_login =
@@ -163,7 +164,7 @@ fn say_left(session: &Session) -> Result<()> {
     Ok(())
 }
 
-/// Reads the file again: a logout that left the secret behind must not say that it succeeded.
+/// Reads the file again, because a logout must not report success if the secret is still there.
 fn confirm_gone(session: &Session, still_there: impl Fn(&Config) -> bool) -> Result<()> {
     let config = session.user_file()?.load(session.identity())?.config;
     if still_there(&config) {

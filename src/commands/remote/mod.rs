@@ -1,4 +1,4 @@
-//! The group `remote`.
+//! The `remote` command group.
 
 mod add;
 mod check;

@@ -49,7 +49,8 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, true)
 }
 
-/// Says which remote is the default now, if it `was_default`, and whether a global one is left.
+/// Reports the new default remote if the removed one was the default (`was_default`), and warns if no global
+/// remote is left.
 fn say_what_is_left(was_default: bool, global: bool, session: &Session) {
     let Some(now) = session.read_quietly() else { return };
     let talk = &session.ctx.talk;

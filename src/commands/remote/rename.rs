@@ -68,7 +68,7 @@ fn rename_own(old: &str, new: &RemoteName, session: &Session) -> Result<bool> {
         )));
     }
     let changed = session.edit_user(&global, &mut |config| {
-        // An entry that only repeats a global remote, or holds the token for it, is no remote of the user's.
+        // An entry that only copies a global remote or holds its token is not the user's own remote.
         let own = |entry: &Endpoint, name: &str| !entry.system || !is_global(name);
         if !config.remotes.get(old).is_some_and(|entry| own(entry, old)) {
             if !is_global(old) {
@@ -83,7 +83,8 @@ fn rename_own(old: &str, new: &RemoteName, session: &Session) -> Result<bool> {
             .retain(|name, entry| name != new.as_str() || own(entry, name) || entry.token.is_some());
         require_free(config, new, "", session)?;
         config.rename(old, new.as_str());
-        // What was left of a global remote is the user's own, also under the name of another global one.
+        // A leftover copy of a global remote becomes the user's own remote, even under the name of another global
+        // remote.
         if let Some(entry) = config.remotes.get_mut(new.as_str()) {
             entry.system = false;
         }

@@ -49,35 +49,35 @@ pub(crate) struct Options {
     ca_file: Option<PathBuf>,
 }
 
-/// How many services that are not OK are named; the rest are counted.
+/// The maximum number of failing services to name; the others are counted.
 const MOST_NAMED: usize = 20;
 
-/// What is known of the token.
+/// The state of the token.
 enum Token {
-    /// The remote has no login at all.
+    /// The remote has no login.
     NoLogin,
-    /// None is set; true where there is a service that would take one.
+    /// No token is set; true if there is a service that needs one.
     Unset(bool),
     Valid,
-    /// What the endpoint answered.
+    /// The endpoint rejected it. Contains the endpoint's response.
     Invalid(String),
-    /// Why it could not be checked.
+    /// It could not be checked. Contains the reason.
     Unchecked(String),
-    /// It is not sent, since others can write a file; and what to type.
+    /// It is not sent, because other users can write a file. Contains the reason and a fix.
     Held {
         why: String,
         remedy: Option<Hint>,
     },
 }
 
-/// Everything that the command found out.
+/// The findings of the command.
 struct Report {
     name: String,
     uri: String,
     services: Vec<ServiceState>,
     account: Option<Account>,
     token: Token,
-    /// Seconds since 1970, where the token tells.
+    /// Seconds since 1970, if the token contains an expiry time.
     expires: Option<u64>,
     now: u64,
 }
@@ -100,7 +100,7 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     report.judge(options, session)
 }
 
-/// A host that is never asked: its keyserver elsewhere is all that there is.
+/// Reports on cloud.apptainer.org, which is never contacted: it only has a keyserver, at another host.
 fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Result<Report> {
     let http = session.http(options.ca_file.clone());
     let address = Address::new(Url::parse(CLOUD_APPTAINER_KEYSERVER).expect("a constant"), false);
@@ -117,7 +117,7 @@ fn cloud_apptainer(remote: &Remote, options: &Options, session: &Session) -> Res
     })
 }
 
-/// Asks every service, the token service and the library at once.
+/// Queries all services, the token service and the library in parallel.
 fn ask(remote: &Remote, layers: &Layers, options: &Options, session: &Session) -> Result<Report> {
     let token = session.token_for(layers, remote)?;
     let access = session.open(remote, options.ca_file.clone(), Freshness::Ask, Keep::WhereThereIsOne)?;
@@ -167,7 +167,7 @@ async fn check_token(access: &Access, token: Option<&Secret>) -> Token {
     }
 }
 
-/// The user whom the library knows by the token. Nobody without one.
+/// The user that the library associates with the token. `None` without a library or a token.
 async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Option<Account>, String> {
     let (Some(library), Some(token)) = (access.service("library"), token) else { return Ok(None) };
     access.may_get_token(library).map_err(|failure| failure.message())?;
@@ -175,7 +175,7 @@ async fn who(access: &Access, token: Option<&Secret>) -> std::result::Result<Opt
     account.map(Some).map_err(|error| error.to_string())
 }
 
-/// As much of a problem as has room in a row; the WARNING above the table has all of it.
+/// Shortens a problem to fit into a row. The WARNING above the table shows all of it.
 fn short(problem: &str) -> String {
     const LONGEST: usize = 32;
     match problem.char_indices().nth(LONGEST) {
@@ -262,7 +262,7 @@ impl Report {
         }
     }
 
-    /// The exit status: what was found, measured by what was asked.
+    /// The exit status, from the findings and the options.
     fn judge(&self, options: &Options, session: &Session) -> Result<()> {
         let login = || session.remote("login").arg(&self.name);
         match &self.token {
