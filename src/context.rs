@@ -1,4 +1,4 @@
-//! The process environment as a value: everything that a command knows besides its arguments.
+//! The process environment as a value: everything that a command knows apart from its arguments.
 //!
 //! `main` fills it from the operating system, and tests with values of their choice. Only commands take a
 //! `Context`; lower layers take the specific values they need.

@@ -8,7 +8,7 @@
     allow(
         clippy::disallowed_methods,
         clippy::disallowed_macros,
-        reason = "a test looks at the world itself"
+        reason = "tests use the environment and files directly"
     )
 )]
 

@@ -21,7 +21,7 @@ use std::time::SystemTime;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-#[expect(clippy::disallowed_methods, reason = "this is the door")]
+#[expect(clippy::disallowed_methods, reason = "this is the only place that reads the environment")]
 fn main() {
     let args: Vec<OsString> = std::env::args_os().collect();
     secret::guard_memory();
@@ -30,7 +30,7 @@ fn main() {
     signal_hook::low_level::exit(status.into())
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is the door")]
+#[expect(clippy::disallowed_methods, reason = "this is the only place that reads the environment")]
 fn context() -> Context {
     // Without /proc the path is empty. argv[0] is not used: the caller chooses it, and could thereby choose the
     // global layer.

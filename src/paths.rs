@@ -99,7 +99,7 @@ impl Paths {
         stands_in.then_some(legacy.as_path())
     }
 
-    /// Who is trusted with the global layer besides root: the owner of this program's file, and the group that
+    /// Who is trusted with the global layer in addition to root: the owner of this program's file, and the group that
     /// can write to its directory, for installations that a group maintains.
     pub fn who_can_replace_exe(&self) -> Trusted {
         who_can_replace(&self.exe)

@@ -251,6 +251,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn standard_input_holds_at_most_64_kib() {
+        let whole = "x".repeat(LINE_LIMIT);
+        assert_eq!(whole_stdin(&mut whole.as_bytes()).unwrap().expose(), whole);
+        let error = whole_stdin(&mut format!("{whole}x").as_bytes()).unwrap_err().message();
+        assert_eq!(error, "standard input is longer than 64 KiB");
+    }
+
+    #[test]
+    fn a_name_that_may_be_the_token_is_shortened() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("x".repeat(30));
+        std::fs::write(&file, "").unwrap();
+        let file = file.display().to_string();
+        for (name, expected) in [
+            ("0123456789012345678", "0123456789012345678"),
+            ("01234567890123456789", "01234567…"),
+            ("./01234567890123456789", "./01234567890123456789"),
+            (&file, &file),
+        ] {
+            assert_eq!(shown(Path::new(name)), expected);
+        }
+    }
+
     fn options(tokenfile: Option<&str>, password: Option<&str>, password_stdin: bool) -> SecretOptions {
         let password = password.map(|text| Secret::new(text.into()));
         SecretOptions { tokenfile: tokenfile.map(PathBuf::from), password, password_stdin }

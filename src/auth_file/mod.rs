@@ -103,7 +103,8 @@ impl AuthFile {
 
     fn parse(&self, bytes: Option<&[u8]>) -> Result<Document> {
         Document::parse(bytes).map_err(|problem| {
-            Failure::new(format!("{}:{problem}", self.path.display()))
+            let between = if problem.starts_with(|c: char| c.is_ascii_digit()) { ":" } else { ": " };
+            Failure::new(format!("{}{between}{problem}", self.path.display()))
                 .hint(format!("fix {}; it was not changed", self.path.display()))
         })
     }

@@ -8,7 +8,7 @@ pub struct Variable {
     pub prefixed: bool,
     /// The options that it stands for, each as the command and the option's id: `pull force`. `*` is every command.
     pub options: &'static [&'static str],
-    /// The commands that read it, for their manual pages, besides those in `options`; `*` is every command.
+    /// The commands that read it, for their manual pages, in addition to those in `options`; `*` is every command.
     pub commands: &'static [&'static str],
     /// What it does, as a sentence without its full stop.
     pub what: &'static str,

@@ -243,7 +243,7 @@ impl Judge {
 /// Whether this owner can be the real root, seen from inside a user namespace, where unmapped uids appear as the
 /// overflow uid. Only called for an owner that is not trusted otherwise, so that the usual case reads no file.
 pub(super) fn is_unmapped_root(owner: u32) -> bool {
-    // Without /proc, assume that this is no user namespace. That is the stricter choice.
+    // Without /proc, assume that this is not a user namespace. That is the stricter choice.
     let inside = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| is_namespace(&map));
     let overflow = || fs::read_to_string("/proc/sys/kernel/overflowuid").ok()?.trim().parse().ok();
     inside && overflow().unwrap_or(65534) == owner

@@ -267,7 +267,7 @@ fn files_that_are_none_change_nothing_and_are_named() {
     for (text, words) in [
         ("{\"auths\": {\n  canary", "config.json:2:3: key must be a string"),
         ("[]", "config.json:1:1: expected a JSON object"),
-        ("{\"auths\": \"canary\"}", "config.json:auths: expected an object"),
+        ("{\"auths\": \"canary\"}", "config.json: auths: expected an object"),
         ("{\"auths\": {\"h\": 7}}", "auths.h: expected an object"),
         ("{\"credsStore\": 7}", "credsStore: expected a string"),
     ] {

@@ -1,6 +1,10 @@
 //! The whole program, from its command line to the files on disk. One file a command or promise.
 #![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests use the environment and files directly"
+)]
 
 mod add;
 mod add_on_terminal;
@@ -66,4 +70,5 @@ mod troubleshooting;
 mod trust;
 mod use_and_remove;
 mod view;
+mod words;
 mod world;

@@ -34,8 +34,7 @@ pub(crate) const POSITIONALS: &[Completes] = &[Completes::File, Completes::Nothi
 Examples:
   $ {prog} push blast.sif library://lab/tools/blast:v1")]
 #[command(after_long_help = "\
-Images for elsewhere (oras://), and options that are not above, are the business of the real {prog}, to
-which this program hands them.
+Other destinations (oras://, …) and options that are not listed here are passed to the real {prog}.
 
 Examples:
   $ {prog} push blast.sif library://lab/tools/blast:v1

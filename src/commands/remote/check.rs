@@ -52,6 +52,9 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let parsed = parse(&path, &bytes)?;
     session.warn_readable(state.readable.as_ref().filter(|_| parsed.config.holds_secret()));
     real_programs_read(&path, &parsed, session)?;
+    if options.global {
+        warn_global(&path, &parsed.config, session);
+    }
     for note in notes(&parsed.config, options.global, session)? {
         let text = note.text(session.ctx.program());
         if session.ctx.persona == Persona::Singularity && matches!(note, Note::BreaksSingularity(_)) {
@@ -101,6 +104,18 @@ fn real_programs_read(path: &Path, parsed: &Parsed, session: &Session) -> Result
         session.ctx.talk.error(format!("{}: {more} more are not listed", path.display()));
     }
     Err(Failure::new(format!("{first} ({} rejects this file)", session.ctx.persona.title())))
+}
+
+/// Warns about what has no effect in a global file.
+fn warn_global(path: &Path, config: &Config, session: &Session) {
+    let warn = |what: String| session.ctx.talk.warning(format!("{}: {what}", path.display()));
+    if config.holds_secret() {
+        warn("tokens and logins in a global file are not used, and every user can read them".into());
+    }
+    let exclusive = config.remotes.values().filter(|endpoint| endpoint.exclusive).count();
+    if let (true, Some(first)) = (exclusive > 1, config.exclusive()) {
+        warn(format!("more than one remote is exclusive; only {first:?} counts"));
+    }
 }
 
 /// The notes about this layer that merging it with the other layer produces.

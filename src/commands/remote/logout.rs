@@ -127,11 +127,13 @@ fn logout_all(options: &Options, session: &mut Session) -> Result<()> {
             || config.remotes.values().any(|entry| entry.token.is_some())
     })?;
     let file = session.user_file()?.path;
-    for (what, names) in [("tokens for", &tokens), ("logins to", &logins)] {
-        if !names.is_empty() {
-            let names = names.join(", ");
-            session.ctx.talk.info(format!("The {what} {names} were removed from {}", file.display()));
-        }
+    for (what, to, names) in [("token", "for", &tokens), ("login", "to", &logins)] {
+        let were = match names.len() {
+            0 => continue,
+            1 => format!("The {what} {to} {} was", names[0]),
+            _ => format!("The {what}s {to} {} were", names.join(", ")),
+        };
+        session.ctx.talk.info(format!("{were} removed from {}", file.display()));
     }
     if let Some(failure) = failure {
         let kept: Vec<_> = kept.iter().map(|uri| public(uri)).collect();

@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long)]
     strict: bool,
     /// Fail unless the token is valid for at least this long, e.g. 12h or 7d
-    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     min_ttl: Option<Duration>,
     /// Also trust the PEM certificates in FILE
     #[arg(long, value_name = "FILE")]
@@ -80,6 +80,10 @@ struct Report {
     /// Seconds since 1970, if the token contains an expiry time.
     expires: Option<u64>,
     now: u64,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "it needs a number and a unit, such as 90m, 12h or 7d")
 }
 
 pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
@@ -307,11 +311,11 @@ impl Report {
     fn judge_ttl(&self, least: Duration, strict: bool, session: &Session) -> Result<()> {
         if !matches!(self.token, Token::Valid) {
             let why = if matches!(self.token, Token::NoLogin) {
-                "there is no login to"
+                format!("{} has no logins", self.name)
             } else {
-                "not logged in to"
+                format!("not logged in to {}", self.name)
             };
-            return Err(Failure::new(format!("{why} {}", self.name)));
+            return Err(Failure::new(why));
         }
         match self.expires {
             None if strict => Err(Failure::new("the token has no expiry date")),

@@ -89,7 +89,11 @@ fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
         .map(|remote| (similarity(remote), &remote.name))
         .max_by(|a, b| a.0.total_cmp(&b.0))?;
     (likeness >= SIMILAR).then(|| {
-        let again = session.command(session.typed).words(global).arg(near);
+        let again = match session.typed.strip_prefix("remote ") {
+            Some(verb) => session.remote(verb),
+            None => session.command(session.typed),
+        };
+        let again = again.words(global).arg(near);
         again.because(format!("did you mean {near:?}?"))
     })
 }

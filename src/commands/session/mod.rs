@@ -106,9 +106,14 @@ impl<'a> Session<'a> {
         CommandLine::new(self.ctx.program()).words(words)
     }
 
-    /// `apptainer remote WORDS`, for hints.
+    /// `apptainer remote WORDS`, for hints, with the `-c FILE` that was typed.
     pub fn remote(&self, words: &str) -> CommandLine {
-        self.command("remote").words(words)
+        let command = self.command("remote");
+        let command = match &self.paths.chosen_file {
+            Some(file) => command.words("-c").arg(file.display()),
+            None => command,
+        };
+        command.words(words)
     }
 
     /// Prints the notes of the merge: all of them, or only those about `name`.

@@ -56,7 +56,7 @@ fn logout_all_forgets_every_token_and_login() {
     world
         .remote("logout --all")
         .exits(0)
-        .says("for a were")
+        .says("The token for a was removed from ")
         .says("docker://r.example, hkps://k.example were");
     assert!(!world.user().contains("Token") && !world.user().contains("Credentials"));
 }

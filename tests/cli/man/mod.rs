@@ -1,6 +1,8 @@
 //! docs/man/*.1 are the clap tree as manual pages: `UPDATE=1` writes them, every other run compares. Two
 //! independent readers have nothing to say about them.
 
+mod document;
+
 use crate::real::daemon::installed;
 use crate::world::finish;
 use apptainer_remote::cli;
@@ -26,6 +28,11 @@ fn pages() -> BTreeMap<String, String> {
     for group in tree.get_subcommands().filter(|sub| sub.get_name() != "help") {
         add(group, None, &mut pages);
     }
+    let format = document::page(
+        include_str!("../../../docs/remote.yaml.md"),
+        "remotes of Apptainer and SingularityCE",
+    );
+    pages.insert("remote.yaml.5".into(), format);
     pages
 }
 
@@ -193,8 +200,13 @@ impl Page {
 
     /// A paragraph, in lines of bounded length, none of which begins as a request does.
     fn text(&mut self, text: &str) {
+        self.words(&escape(text));
+    }
+
+    /// As `text`, for what is escaped already.
+    fn words(&mut self, text: &str) {
         let mut line = String::new();
-        for word in escape(text).split_whitespace() {
+        for word in text.split_whitespace() {
             if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
                 self.line(&std::mem::take(&mut line));
             }
@@ -256,6 +268,13 @@ fn man_and_mandoc_read_them_without_complaint() {
             .env("LC_ALL", "C.UTF-8");
         let shown = finish(&mut man).exits(0);
         assert_eq!(shown.stderr, "", "{}", path.display());
-        assert!(shown.stdout.contains("SYNOPSIS") && shown.stdout.contains("OPTIONS"), "{}", path.display());
+        let sections: &[&str] = if path.extension().is_some_and(|section| section == "5") {
+            &["DESCRIPTION", "FORMAT"]
+        } else {
+            &["SYNOPSIS", "OPTIONS", "ENVIRONMENT"]
+        };
+        for section in sections {
+            assert!(shown.stdout.contains(section), "{section}: {}", path.display());
+        }
     }
 }
