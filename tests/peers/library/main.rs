@@ -8,6 +8,7 @@
 mod peers;
 
 use clap::Parser;
+use peers::ca::Ca;
 use peers::library::{Download, Library, NewImage};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,9 @@ struct Options {
     /// Sends images from the API itself, not by a redirect to the data port
     #[arg(long)]
     direct: bool,
+    /// Serves over https, and writes the certificate of its authority to FILE
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// Neither hashes nor keeps what is uploaded
     #[arg(long)]
     trusting: bool,
@@ -46,7 +50,14 @@ struct Options {
 
 fn main() {
     let options = Options::parse();
-    let library = Library::http();
+    let library = match &options.ca {
+        None => Library::http(),
+        Some(file) => {
+            let ca = Ca::generate();
+            ca.write(file);
+            Library::https(ca.identity(), ca.identity())
+        }
+    };
     library.set(|settings| {
         settings.tokens.extend(options.token.iter().cloned());
         settings.api_version = Some(options.api_version.clone());
