@@ -146,12 +146,6 @@ impl Document {
         suffix.filter(|suffix| !suffix.is_empty())
     }
 
-    /// Whether any helper is configured.
-    pub fn names_helpers(&self) -> bool {
-        self.get("credsStore").is_some_and(|store| store.as_str().is_some_and(|text| !text.is_empty()))
-            || self.map("credHelpers").is_ok_and(|mut helpers| helpers.next().is_some())
-    }
-
     /// The suffixes of all configured helpers.
     pub fn helpers(&self) -> BTreeSet<&str> {
         let own = self.map("credHelpers").into_iter().flatten().map(|(_, suffix)| suffix);

@@ -179,7 +179,7 @@ fn the_helper_of_a_registry_is_found() {
     assert_eq!(helper("docker://plain"), None, "the file itself");
     assert_eq!(helper("docker://index.docker.io"), Some("hub"));
     assert_eq!(helper("docker://other"), Some("all"));
-    assert!(document.names_helpers() && !read(r#"{"credsStore":""}"#).names_helpers());
+    assert!(!document.helpers().is_empty() && read(r#"{"credsStore":""}"#).helpers().is_empty());
 }
 
 proptest! {
