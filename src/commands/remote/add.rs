@@ -1,6 +1,7 @@
 //! `remote add NAME URI`
 
 use super::login;
+use super::mistaken::{not_an_endpoint, swapped, warn_swapped};
 use crate::commands::JsonOption;
 use crate::commands::completion::candidates::Completes;
 use crate::commands::session::Session;
@@ -10,11 +11,11 @@ use crate::config::file::Loaded;
 use crate::config::layers::{Remote, other_place};
 use crate::config::{Config, Endpoint};
 use crate::error::{Failure, Result};
-use crate::hint::{CommandLine, Hint};
+use crate::hint::CommandLine;
 use crate::persona::Persona;
 use crate::secret_source::SecretOptions;
 use crate::services::endpoint::policy::Freshness;
-use crate::uri::{EndpointUri, RemoteName, Scheme, may_hold_password, shown};
+use crate::uri::{EndpointUri, RemoteName, Scheme, shown};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -73,17 +74,11 @@ enum Before {
 }
 
 pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
-    let tokenfile = ("--tokenfile <FILE>", options.tokenfile.is_some());
-    for pair in [
-        [tokenfile, ("--global", options.global)],
-        [tokenfile, ("--no-login", options.no_login)],
-        [("--if-absent", options.if_absent), ("--replace", options.replace)],
-    ] {
-        session.exclusive(&pair)?;
-    }
-    let name = RemoteName::parse(&options.name)
-        .map_err(|error| swapped(options, session).into_iter().fold(Failure::from(error), Failure::hint))?;
-    warn_swapped(options, session);
+    require_compatible(options, session)?;
+    let name = RemoteName::parse(&options.name).map_err(|error| {
+        swapped(&options.name, &options.uri, session).into_iter().fold(Failure::from(error), Failure::hint)
+    })?;
+    warn_swapped(&options.name, &options.uri, session);
     let (uri, insecure) = address(options, session)?;
     let endpoint = Endpoint { uri: uri.stored(), system: options.global, insecure, ..Endpoint::default() };
     let secret = SecretOptions { tokenfile: options.tokenfile.clone(), ..SecretOptions::default() };
@@ -136,6 +131,17 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     options.json.changed(session, changed || stored)
 }
 
+/// Refuses options that exclude each other.
+fn require_compatible(options: &Options, session: &Session) -> Result<()> {
+    let tokenfile = ("--tokenfile <FILE>", options.tokenfile.is_some());
+    let pairs = [
+        [tokenfile, ("--global", options.global)],
+        [tokenfile, ("--no-login", options.no_login)],
+        [("--if-absent", options.if_absent), ("--replace", options.replace)],
+    ];
+    pairs.iter().try_for_each(|pair| session.exclusive(pair))
+}
+
 /// What was found at the new remote's address.
 enum Found {
     Endpoint(Box<Access>),
@@ -172,32 +178,6 @@ fn discover(
     }
 }
 
-/// Warns if name and address seem to be swapped: `add cloud.example.com mycloud`.
-fn warn_swapped(options: &Options, session: &Session) {
-    let plain = |text: &str| !text.contains(['.', ':', '/']) && text != "localhost";
-    if options.name.contains('.') && plain(&options.uri) && EndpointUri::parse_typed(&options.name).is_ok() {
-        let swapped = session.remote("add").arg(&options.uri).arg(&options.name);
-        session.ctx.talk.warning(format!(
-            "{:?} looks like an address and {:?} like a name. If they are the wrong way round: {swapped}",
-            options.name, options.uri
-        ));
-    }
-}
-
-/// The command with name and address swapped, for a name that reads as an address. Nothing that may be a password is
-/// repeated: no user info, and no path.
-fn swapped(options: &Options, session: &Session) -> Option<Hint> {
-    let [name, address] = [options.uri.as_str(), options.name.as_str()];
-    let fits = RemoteName::parse(name).is_ok()
-        && EndpointUri::parse_typed(address).is_ok()
-        && address.contains("://")
-        && !address.contains('@')
-        && address.splitn(4, '/').nth(3).is_none_or(str::is_empty)
-        && !may_hold_password(name);
-    let command = session.remote("add").arg(name).arg(address);
-    fits.then(|| command.because("the name comes before the address"))
-}
-
 /// The parsed address, and whether the remote is insecure. An http:// URI requires --insecure.
 fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> {
     let talk = &session.ctx.talk;
@@ -220,30 +200,6 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
                 .hint(again.arg(&options.name).arg(format!("http://{}", typed.uri))))
         }
         _ => Ok((typed.uri, insecure)),
-    }
-}
-
-/// Suggests a command for an address that is not an endpoint. A password in it is not repeated.
-fn not_an_endpoint(uri: &str, session: &Session) -> Option<Hint> {
-    let (scheme, rest) = uri.split_once("://")?;
-    let is_safe = !rest.contains('@');
-    match scheme {
-        "docker" | "oras" => {
-            let login = session.command("registry login");
-            let login = if is_safe { login.arg(uri) } else { login.words("docker://HOST") };
-            Some(login.because("to log in to a registry"))
-        }
-        "library" => {
-            let pull = session.command("pull");
-            let pull = if is_safe { pull.arg(uri) } else { pull.words("URI") };
-            Some(pull.because("to download an image"))
-        }
-        "hkp" | "hkps" => {
-            let add = session.as_root("keyserver add");
-            let add = if is_safe { add.arg(uri) } else { add.words("URI") };
-            Some(add.because("to add a keyserver to a global remote"))
-        }
-        _ => None,
     }
 }
 

@@ -6,6 +6,7 @@ mod get_login_password;
 mod list;
 mod login;
 mod logout;
+mod mistaken;
 mod remove;
 mod rename;
 mod status;
