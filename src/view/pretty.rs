@@ -68,19 +68,19 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
     for row in &rows {
         table.add_row(row.iter().map(|cell| cell.text.as_str()));
     }
+    let widths = table.column_max_content_widths();
+    let content: usize = widths.iter().map(|width| usize::from(*width)).sum();
+    // One blank between columns is better than an address that wraps.
+    let gaps = widths.len().saturating_sub(1);
+    let gap = if (content + gaps..content + 2 * gaps).contains(&screen.width) { 1 } else { 2 };
     for (at, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, 2));
+        column.set_padding((0, gap));
         if at != address {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    let widths = table.column_max_content_widths();
-    let others: usize = widths
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != address)
-        .map(|(_, width)| usize::from(*width) + 2)
-        .sum();
+    let gap = usize::from(gap);
+    let others = content - widths.get(address).map_or(0, |width| usize::from(*width)) + gap * gaps;
     let arrangement = if others + NARROWEST > screen.width {
         ContentArrangement::Disabled
     } else {
@@ -88,7 +88,7 @@ pub(super) fn table(head: &[&str], address: usize, rows: &[Vec<Cell>], screen: S
     };
     table.set_content_arrangement(arrangement);
     // comfy-table counts the spaces after the last column, which are removed below.
-    table.set_width(u16::try_from(screen.width.saturating_add(2)).unwrap_or(u16::MAX));
+    table.set_width(u16::try_from(screen.width.saturating_add(gap)).unwrap_or(u16::MAX));
     let mut text = String::new();
     let mut rows = rows.iter().peekable();
     for (at, line) in table.lines().enumerate() {
@@ -171,7 +171,7 @@ mod tests {
                 let painted: Vec<_> = lines[1..].iter().filter(|line| line.contains('\x1b')).collect();
                 assert_eq!(painted.len(), 3, "{name:?} {width} {plain:?} {lines:#?}");
                 for (line, code) in painted.iter().zip(["31mN/A", "32mOK", "31mN/A"]) {
-                    assert!(line.contains(&format!("  \x1b[{code}\x1b[0m  ")), "{name:?} {width} {lines:#?}");
+                    assert!(line.contains(&format!(" \x1b[{code}\x1b[0m ")), "{name:?} {width} {lines:#?}");
                 }
             }
         }
@@ -212,6 +212,17 @@ mod tests {
         for width in [0, 1, 20, 38, 80, usize::MAX] {
             assert_eq!(lines(&rows, width, false), one_line, "{width}");
         }
+    }
+
+    #[test]
+    fn one_blank_between_columns_is_better_than_a_wrapped_address() {
+        let rows = [row("lab", false, "lab.example.com"), row("b", true, "h")];
+        let wide = ["NAME  STATUS  URI", "lab   N/A     lab.example.com", "b     OK      h"];
+        let narrow = ["NAME STATUS URI", "lab  N/A    lab.example.com", "b    OK     h"];
+        for (width, expected) in [(40, wide), (29, wide), (28, narrow), (27, narrow)] {
+            assert_eq!(lines(&rows, width, false), expected, "{width}");
+        }
+        assert_eq!(lines(&rows, 26, false).len(), 4, "it wraps only then");
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn world() -> World {
 
 #[test]
 fn names_of_remotes() {
-    let sure = "hint:    did you mean \"mycloud\"?: apptainer remote";
+    let sure = "hint:    did you mean: apptainer remote";
     table(
         &world(),
         &[

@@ -94,7 +94,7 @@ fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
             None => session.command(session.typed),
         };
         let again = again.words(global).arg(near);
-        again.because(format!("did you mean {near:?}?"))
+        again.because("did you mean")
     })
 }
 
