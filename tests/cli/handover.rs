@@ -148,6 +148,15 @@ fn images_of_libraries_are_ours_and_others_are_not() {
 }
 
 #[test]
+fn completion_without_a_shell_is_handed_over() {
+    let world = World::new();
+    place(&world, "real", ECHO, 0o755);
+    let shown = run(&world, "bin:real", &["completion"]).unwrap();
+    assert!(shown.stdout.contains("completion") && shown.code != 1, "{shown:?}");
+    run(&world, "bin", &["completion"]).unwrap().exits(1).says("Usage: apptainer completion");
+}
+
+#[test]
 fn help_of_ours_names_who_has_the_rest() {
     let world = World::new();
     let real = place(&world, "real", ECHO, 0o755);

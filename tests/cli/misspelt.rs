@@ -176,3 +176,12 @@ fn a_config_option_that_does_nothing_or_names_nothing() {
     line(&format!("remote -c {} list", nosuch.display()))
         .says(&format!("INFO:    {} does not exist: using no remotes of your own\n", nosuch.display()));
 }
+
+#[test]
+fn singularitys_default_scheme() {
+    let world = World::singularity();
+    world.write_user("Active: lab\nRemotes:\n  lab: {URI: //127.0.0.1:1, Insecure: true}\n");
+    for line in ["pull alpine", "pull lab/tools/blast:v1"] {
+        world.run(As::User, &words(line)).exits(255).says("while retrieving services: http://127.0.0.1:1/");
+    }
+}

@@ -129,6 +129,10 @@ fn an_image_is_deleted_when_somebody_says_so() {
         .says("standard input is not a terminal")
         .says("hint:    apptainer delete --force library://ada/tools/blast:v1\n");
     world = world.on_terminal();
+    world.answer("n");
+    run(&world, &["delete", "library://lab/tools/blast:v2"])
+        .exits(0)
+        .says("WARNING: these tags are deleted with lab/tools/blast:v2: latest\nAre you sure ");
     for answer in ["n", "", "maybe"] {
         world.answer(answer);
         run(&world, &["delete", reference])

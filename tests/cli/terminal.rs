@@ -60,6 +60,43 @@ fn ctrl_c_at_the_hidden_question_restores_the_terminal_and_is_a_signal() {
 }
 
 #[test]
+fn ctrl_z_at_the_hidden_question_restores_the_terminal_and_hides_it_again_afterwards() {
+    if !Pty::can_be_made() {
+        return;
+    }
+    let (world, _endpoint) = lab();
+    let mut terminal = start(&world, "login");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    for _ in 0..2 {
+        terminal.type_keys("\u{1a}");
+        terminal.expect_stopped();
+        assert!(terminal.is_restored(), "a shell gets its terminal back");
+        terminal.go_on();
+        terminal.expect_hidden();
+    }
+    terminal.type_keys(&format!("{TOKEN}\n"));
+    let (status, screen) = terminal.end();
+    assert!(status.success() && !screen.contains("canary"), "{screen}");
+    assert!(terminal.is_restored() && world.user().contains(TOKEN));
+}
+
+#[test]
+fn ctrl_backslash_at_the_hidden_question_restores_the_terminal() {
+    if !Pty::can_be_made() {
+        return;
+    }
+    let (world, _endpoint) = lab();
+    let mut terminal = start(&world, "login");
+    terminal.expect("Access Token: ");
+    terminal.expect_hidden();
+    terminal.type_keys("half a tok\u{1c}");
+    let (status, screen) = terminal.end();
+    assert!(status.code() == Some(131) || status.signal() == Some(3), "{status:?} {screen}");
+    assert!(terminal.is_restored());
+}
+
+#[test]
 fn ctrl_d_is_no_answer() {
     if !Pty::can_be_made() {
         return;

@@ -156,3 +156,23 @@ fn four_parts(reference: &LibraryRef, error: &HttpError) -> Option<Hint> {
         ))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_that_nobody_knows_may_be_an_entity() {
+        let url = Url::parse("https://lab/v1/images").unwrap();
+        let hint = |text: &str, kind: HttpErrorKind| {
+            let reference = LibraryRef::parse(text).unwrap();
+            four_parts(&reference, &HttpError::new(&url, kind)).map(|hint| hint.to_string())
+        };
+        let unknown = || HttpErrorKind::UnknownHost;
+        let said = hint("library://lab/tools/blast/v1", unknown()).unwrap();
+        assert!(said.starts_with("the reference has four parts, so \"lab\" is taken for a host"), "{said}");
+        assert_eq!(hint("library://lab.example/tools/blast/v1", unknown()), None);
+        assert_eq!(hint("library://tools/blast/v1", unknown()), None);
+        assert_eq!(hint("library://lab/tools/blast/v1", HttpErrorKind::Refused), None);
+    }
+}
