@@ -7,7 +7,7 @@ use std::fs;
 const ONE: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
 
 #[test]
-fn a_first_remote_makes_file_and_directory_private_and_is_the_default() {
+fn the_first_remote_is_the_default_and_its_file_and_directory_are_private() {
     let world = World::new();
     let shown = world.remote("add --no-login lab https://lab.example.com/").exits(0);
     assert_eq!(shown.stdout, "");
@@ -17,7 +17,7 @@ fn a_first_remote_makes_file_and_directory_private_and_is_the_default() {
 }
 
 #[test]
-fn options_stand_anywhere() {
+fn options_are_accepted_anywhere() {
     for line in [
         "add lab lab.example.com --no-login",
         "add lab --no-login lab.example.com",
@@ -30,7 +30,7 @@ fn options_stand_anywhere() {
 }
 
 #[test]
-fn addresses_are_stored_in_the_form_that_the_real_programs_can_use() {
+fn addresses_are_stored_in_a_form_the_real_programs_can_use() {
     for (options, typed, stored, says) in [
         ("", "lab.example.com:8443/x/../y/", "//lab.example.com:8443/y", "INFO:    Remote \"lab\" added."),
         ("", "[::1]", "//[::1]", "INFO:    Remote \"lab\" added."),
@@ -122,7 +122,7 @@ fn wrong_command_lines_exit_1_with_usage() {
 }
 
 #[test]
-fn an_existing_name_is_an_error_and_its_file_stays_as_it_is() {
+fn an_existing_name_is_an_error_and_the_file_is_unchanged() {
     let world = World::new();
     // Indented otherwise than we write, so that a needless write would show.
     let file = "Active: lab\nRemotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n";
@@ -146,7 +146,7 @@ fn an_existing_name_is_an_error_and_its_file_stays_as_it_is() {
 }
 
 #[test]
-fn replace_keeps_the_token_only_at_the_same_address() {
+fn replace_keeps_the_token_only_if_the_address_is_the_same() {
     for (uri, kept) in
         [("LAB.example.com", true), ("other.example.com", false), ("lab.example.com:444", false)]
     {
@@ -159,7 +159,7 @@ fn replace_keeps_the_token_only_at_the_same_address() {
 }
 
 #[test]
-fn what_replaces_an_exclusive_leftover_is_not_exclusive() {
+fn a_remote_replacing_an_exclusive_leftover_is_not_exclusive() {
     let world = World::new();
     world.write_user("Remotes:\n  old: {URI: old.example.com, System: true, Exclusive: true}\n");
     world.remote("add --no-login --replace old new.example.com").exits(0);
@@ -171,7 +171,7 @@ fn what_replaces_an_exclusive_leftover_is_not_exclusive() {
 }
 
 #[test]
-fn global_is_roots_and_never_opens_the_user_layer() {
+fn global_needs_root_and_never_opens_the_user_layer() {
     let world = World::new();
     world.remote("add -g lab lab.example.com").exits(255).says("not root user").says("sudo");
     world.write_user(": broken");
@@ -189,7 +189,7 @@ fn global_is_roots_and_never_opens_the_user_layer() {
 }
 
 #[test]
-fn the_first_global_write_puts_the_built_in_remote_into_the_file() {
+fn the_first_global_write_adds_the_built_in_remote_to_the_file() {
     for (persona, built_in) in
         [(Persona::Apptainer, "cloud.apptainer.org"), (Persona::Singularity, "cloud.sylabs.io")]
     {
@@ -205,7 +205,7 @@ fn the_first_global_write_puts_the_built_in_remote_into_the_file() {
 }
 
 #[test]
-fn a_name_that_is_global_is_the_users_own_for_apptainer_and_refused_for_singularity() {
+fn a_global_name_can_be_added_in_apptainer_and_is_refused_in_singularity() {
     if apptainer_alone("a name that both layers have is refused there") {
         return;
     }
@@ -222,7 +222,7 @@ fn a_name_that_is_global_is_the_users_own_for_apptainer_and_refused_for_singular
 }
 
 #[test]
-fn a_copy_of_a_global_remote_is_no_own_remote() {
+fn a_copy_of_a_global_remote_is_not_the_users_own() {
     if apptainer_alone("a name that both layers have is refused there") {
         return;
     }
@@ -233,7 +233,7 @@ fn a_copy_of_a_global_remote_is_no_own_remote() {
 }
 
 #[test]
-fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
+fn a_new_remote_cannot_be_used_while_another_is_exclusive() {
     let world = World::new();
     world.root_remote("use --exclusive DefaultRemote").exits(0);
     world
@@ -248,7 +248,7 @@ fn under_an_exclusive_remote_the_new_one_cannot_be_used() {
 }
 
 #[test]
-fn a_token_for_what_an_exclusive_remote_hides_is_not_passed_over() {
+fn a_token_for_a_remote_hidden_by_an_exclusive_one_is_not_ignored() {
     if apptainer_alone("a name that both layers have is refused there") {
         return;
     }
@@ -272,7 +272,7 @@ fn a_token_for_what_an_exclusive_remote_hides_is_not_passed_over() {
 }
 
 #[test]
-fn the_environment_stands_for_options() {
+fn environment_variables_set_options() {
     if apptainer_alone("there is only one prefix there") {
         return;
     }
@@ -287,7 +287,7 @@ fn the_environment_stands_for_options() {
 }
 
 #[test]
-fn what_can_fail_fails_before_anything_is_added() {
+fn failures_happen_before_anything_is_added() {
     let world = World::new();
     let file = world.path("token");
     let named = file.display().to_string();
@@ -308,7 +308,7 @@ fn what_can_fail_fails_before_anything_is_added() {
 }
 
 #[test]
-fn what_stays_in_the_pipe_is_for_the_next_command() {
+fn unread_input_is_left_for_the_next_command() {
     for line in [
         "add --no-login lab h.example",
         "add --no-login --if-absent lab h.example",
@@ -322,7 +322,7 @@ fn what_stays_in_the_pipe_is_for_the_next_command() {
 }
 
 #[test]
-fn replace_says_that_the_token_goes() {
+fn replace_reports_that_the_token_is_removed() {
     let world = World::new();
     world.write_user("Remotes: {lab: {URI: old.example.com, Token: t0ken}}\n");
     world.remote("add --no-login --replace lab old.example.com").exits(0).never_shows("WARNING");

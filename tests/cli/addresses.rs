@@ -102,7 +102,7 @@ fn user_info_in_the_auth_file_is_not_shown() {
 }
 
 #[test]
-fn user_info_that_an_endpoint_names_is_not_shown() {
+fn user_info_sent_by_an_endpoint_is_not_shown() {
     let endpoint = Endpoint::http();
     let host = endpoint.host();
     let json = format!(
@@ -132,7 +132,7 @@ fn user_info_that_an_endpoint_names_is_not_shown() {
 }
 
 #[test]
-fn swapped_arguments_are_refused_and_not_repeated() {
+fn swapped_arguments_are_refused_and_not_echoed() {
     for (name, uri) in [("ada:s3cr@host", "x"), ("https://h.example/s3cr", "x"), ("a:s3cr@", "h.example")] {
         let world = World::new();
         world
@@ -156,7 +156,7 @@ fn swapped_arguments_are_refused_and_not_repeated() {
 }
 
 #[test]
-fn what_is_used_over_http_is_not_shown_as_secure() {
+fn http_is_not_shown_as_secure() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -200,7 +200,7 @@ fn what_is_used_over_http_is_not_shown_as_secure() {
 }
 
 #[test]
-fn the_own_keyserver_of_an_insecure_endpoint_is_not_secure() {
+fn the_keyserver_of_an_insecure_endpoint_is_not_secure() {
     let endpoint = Endpoint::http();
     endpoint
         .set(DISCOVERY, Behaviour::Json(200, "{\"keystoreAPI\":{\"uri\":\"https://keys.example\"}}".into()));
@@ -213,7 +213,7 @@ fn the_own_keyserver_of_an_insecure_endpoint_is_not_secure() {
 }
 
 #[test]
-fn a_registry_that_the_auth_file_names_with_http_is_not_secure() {
+fn a_registry_with_an_http_address_in_the_auth_file_is_not_secure() {
     let world = World::new();
     let file = world.path("auth.json");
     fs::write(

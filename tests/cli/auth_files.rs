@@ -33,7 +33,7 @@ fn put(world: &World, below: &str, text: &str) -> PathBuf {
 }
 
 #[test]
-fn which_file_it_is() {
+fn the_environment_and_existing_files_choose_the_auth_file() {
     let mut world = World::new();
     assert_eq!(in_use(&world), world.home().join(".docker/config.json"));
     world.set_env("APPTAINER_CONFIGDIR", world.home().join("conf"));
@@ -54,7 +54,7 @@ fn which_file_it_is() {
 }
 
 #[test]
-fn a_named_file_stands_for_itself() {
+fn an_explicit_file_is_independent_of_remote_yaml() {
     let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
     let (world, uri) = (World::new(), format!("docker://{}", server.host()));
     let file = world.home().join("own.json");
@@ -114,7 +114,7 @@ fn skopeo_reads_what_we_write_and_we_list_what_skopeo_wrote() {
 }
 
 #[test]
-fn what_others_wrote_survives() {
+fn entries_of_other_programs_are_kept() {
     let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
     let (world, host) = (World::new(), server.host());
     let text = format!(
@@ -137,7 +137,7 @@ fn what_others_wrote_survives() {
 }
 
 #[test]
-fn docker_hub_is_one_under_all_its_names() {
+fn all_names_of_docker_hub_are_one_registry() {
     let world = World::new();
     let text = r#"{"auths":{"docker.io":{"auth":"YWRhOnB3"},"https://index.docker.io/v1/":{"auth":"YWRhOnB3"},"h.example":{"auth":"YWRhOnB3"}}}"#;
     put(&world, ".docker/config.json", text);
@@ -150,7 +150,7 @@ fn docker_hub_is_one_under_all_its_names() {
 }
 
 #[test]
-fn a_login_to_a_part_of_a_registry_is_another_login() {
+fn a_login_to_a_path_of_a_registry_is_a_separate_login() {
     let world = World::new();
     put(
         &world,
@@ -176,7 +176,7 @@ fn a_login_to_a_part_of_a_registry_is_another_login() {
 }
 
 #[test]
-fn every_login_that_is_listed_can_be_removed() {
+fn every_listed_login_can_be_removed() {
     let world = World::new();
     let auths = [
         "docker.io/team",
@@ -201,7 +201,7 @@ fn every_login_that_is_listed_can_be_removed() {
 }
 
 #[test]
-fn a_logout_names_every_row_that_it_removes() {
+fn a_logout_names_every_login_it_removes() {
     let rows = "Credentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'oras://h.example'}\n  - {URI: 'docker://h.example:443'}\n  - {URI: 'hkp://h.example', Auth: Basic x}\n";
     let world = World::new();
     world.write_user(rows);
@@ -229,7 +229,7 @@ fn a_logout_names_every_row_that_it_removes() {
 }
 
 #[test]
-fn a_login_that_others_read_is_read() {
+fn every_form_of_a_login_that_other_programs_accept_is_read() {
     let world = World::new();
     put(
         &world,
@@ -250,7 +250,7 @@ fn a_login_that_others_read_is_read() {
 }
 
 #[test]
-fn the_environment_holds_logins_too_and_a_logout_says_so() {
+fn a_logout_reports_logins_that_remain_in_the_environment() {
     let world = World::new().with_env("DOCKER_AUTH_CONFIG", LOGIN);
     let shown = registry(&world, "list -j").exits(0).never_shows("YWRhOnB3");
     assert!(shown.stdout.contains(r#""uri":"docker://r.example","secure":true,"source":"environment""#));
@@ -263,7 +263,7 @@ fn the_environment_holds_logins_too_and_a_logout_says_so() {
 }
 
 #[test]
-fn files_that_are_none_change_nothing_and_are_named() {
+fn invalid_files_are_reported_and_left_unchanged() {
     for (text, words) in [
         ("{\"auths\": {\n  canary", "config.json:2:3: key must be a string"),
         ("[]", "config.json:1:1: expected a JSON object"),
@@ -290,7 +290,7 @@ fn files_that_are_none_change_nothing_and_are_named() {
 }
 
 #[test]
-fn a_file_that_others_can_write_is_listed_and_not_written() {
+fn a_file_writable_by_others_is_listed_but_not_written() {
     let world = World::new();
     let file = put(&world, ".docker/config.json", LOGIN);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
@@ -317,7 +317,7 @@ fn a_users_link_is_followed() {
 }
 
 #[test]
-fn a_file_that_cannot_be_read_or_written_is_said_before_anybody_is_asked() {
+fn an_inaccessible_file_is_reported_before_any_prompt() {
     let Some(server) = Registry::basic(&[("ada", "pw")]) else { return };
     let world = World::new();
     let file = put(&world, ".docker/config.json", LOGIN);
@@ -336,7 +336,7 @@ fn a_file_that_cannot_be_read_or_written_is_said_before_anybody_is_asked() {
 }
 
 #[test]
-fn certificates_of_single_registries_are_read_from_etc() {
+fn certificates_for_single_registries_are_read_from_etc() {
     use crate::peers::ca::Ca;
     let ca = Ca::generate();
     let Some(server) = Registry::basic_tls(&[("ada", "pw")], &ca) else { return };
