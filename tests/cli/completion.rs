@@ -51,7 +51,7 @@ fn candidates(world: &World, line: &str) -> (Vec<String>, String) {
 }
 
 #[test]
-fn names_of_the_users_own() {
+fn names_of_remotes_and_logins_are_completed() {
     let world = world();
     for (line, expected) in [
         ("remote use ", "DefaultRemote company my lab mycloud"),
@@ -87,7 +87,7 @@ fn names_of_the_users_own() {
 }
 
 #[test]
-fn commands_options_and_files() {
+fn commands_options_and_files_are_completed() {
     let world = world();
     for (line, expected, directive) in [
         ("", "completion delete help keyserver pull push registry remote search", "4"),
@@ -131,7 +131,7 @@ fn commands_options_and_files() {
 }
 
 #[test]
-fn broken_and_missing_files_complete_nothing_and_say_nothing() {
+fn broken_and_missing_files_give_no_candidates_and_no_message() {
     let world = world();
     world.write_user("{broken");
     assert_eq!(candidates(&world, "remote use "), (vec![], "4".into()));
@@ -154,7 +154,7 @@ fn with_real(world: &World, script: &str) -> String {
 
 /// Neither a file nor the program behind can drive or deceive the terminal.
 #[test]
-fn what_cannot_be_seen_is_escaped() {
+fn invisible_characters_are_escaped() {
     let mut world = World::new();
     world.write_user("Remotes:\n  \"a\\u202Eb\": {URI: \"h\\u061C\\u009B2J.example\"}\n");
     let path = with_real(&world, "#!/bin/sh\nprintf 'exec\\tRun \\033[2Jit\\nr\\342\\200\\256n\\n:4\\n'\n");
@@ -165,7 +165,7 @@ fn what_cannot_be_seen_is_escaped() {
 }
 
 #[test]
-fn the_program_behind_keeps_its_own() {
+fn the_next_program_completes_its_own_commands() {
     let mut world = world();
     let path = with_real(&world, REAL);
     world.set_env("PATH", path);
@@ -185,7 +185,7 @@ fn the_program_behind_keeps_its_own() {
 }
 
 #[test]
-fn one_that_hangs_or_prints_rubbish_is_left_alone() {
+fn a_next_program_that_hangs_or_prints_garbage_is_ignored() {
     for script in [
         "#!/bin/sh\nexec sleep 600\n",
         "#!/bin/sh\nexec yes\n",
@@ -203,7 +203,7 @@ fn one_that_hangs_or_prints_rubbish_is_left_alone() {
 }
 
 #[test]
-fn a_shell_without_a_script_is_an_error() {
+fn an_unsupported_shell_is_an_error() {
     let world = World::new();
     for line in [&["completion", "tcsh"][..], &["completion"], &["completion", "bash", "zsh"]] {
         world.run(As::User, line).exits(1).says("completion");

@@ -109,7 +109,7 @@ fn lab(mistake: &str) -> String {
 }
 
 #[test]
-fn broken_yaml_is_named_with_line_column_and_key() {
+fn broken_yaml_is_reported_with_line_column_and_key() {
     let cases: &[(String, &str)] = &[
         // Not YAML at all.
         (lab("   oops: 1\n"), ":6:4: invalid YAML"),
@@ -176,7 +176,7 @@ fn broken_yaml_is_named_with_line_column_and_key() {
 }
 
 #[test]
-fn text_that_is_not_utf_8_is_named_with_its_place() {
+fn invalid_utf_8_is_reported_with_its_position() {
     let latin = [lab("").as_bytes(), b"        Keyservers: caf\xe9 canary\n"].concat();
     let utf_16: Vec<u8> =
         [0xff, 0xfe].into_iter().chain(lab("").encode_utf16().flat_map(u16::to_le_bytes)).collect();
@@ -229,7 +229,7 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
 }
 
 #[test]
-fn a_file_beyond_64_mib_is_not_read() {
+fn files_over_64_mib_are_not_read() {
     for layer in Layer::BOTH {
         let world = layer.holding(lab(""));
         File::options().write(true).open(layer.file(&world)).unwrap().set_len((64 << 20) + 1).unwrap();
@@ -238,7 +238,7 @@ fn a_file_beyond_64_mib_is_not_read() {
 }
 
 #[test]
-fn what_is_no_file_is_named_and_never_waited_for() {
+fn special_files_are_reported_and_never_block() {
     for layer in Layer::BOTH {
         for (kind, says) in [("directory", "a directory"), ("fifo", "a named pipe"), ("socket", "a socket")] {
             let world = layer.holding("");
@@ -259,7 +259,7 @@ fn what_is_no_file_is_named_and_never_waited_for() {
 }
 
 #[test]
-fn an_unreadable_file_is_an_error_with_the_command_to_type() {
+fn an_unreadable_file_is_an_error_with_the_command_to_run() {
     for layer in Layer::BOTH {
         let world = layer.holding(lab(""));
         world.give_home_to_user();

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn anchors_and_merges_that_say_something_are_read() {
+fn anchors_and_merge_keys_are_read() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
     }
@@ -26,7 +26,7 @@ fn anchors_and_merges_that_say_something_are_read() {
 }
 
 #[test]
-fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
+fn an_unknown_key_warns_readers_and_stops_writers() {
     for layer in Layer::BOTH {
         let world = layer.holding("Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Tokn: canary\nVersion: 2\n");
         let file = layer.file(&world).display().to_string();
@@ -71,7 +71,7 @@ fn an_unknown_key_is_a_warning_for_readers_and_stops_writers() {
 }
 
 #[test]
-fn a_remote_without_address_is_shown_and_told_apart() {
+fn a_remote_without_an_address_is_listed_with_a_warning() {
     for layer in Layer::BOTH {
         for text in [
             "Active: lab\nRemotes:\n    lab:\n",
@@ -104,7 +104,7 @@ fn a_remote_without_address_is_shown_and_told_apart() {
 }
 
 #[test]
-fn a_default_that_does_not_exist_is_a_warning() {
+fn a_missing_default_remote_is_a_warning() {
     for layer in Layer::BOTH {
         let world = layer.holding("Active: gone\nRemotes:\n    lab:\n        URI: lab.example.com\n");
         let before = Picture::of(&world);
@@ -121,7 +121,7 @@ fn a_default_that_does_not_exist_is_a_warning() {
 }
 
 #[test]
-fn no_file_and_an_empty_file_are_an_empty_layer() {
+fn a_missing_or_empty_file_is_an_empty_layer() {
     for text in
         [None, Some(""), Some("\n\n"), Some("# nothing yet\n"), Some("---\n"), Some("~\n"), Some("\u{feff}")]
     {
