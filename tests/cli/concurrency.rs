@@ -43,7 +43,7 @@ fn end(child: Child) -> Shown {
 }
 
 #[test]
-fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait() {
+fn a_held_lock_is_an_error_after_ten_seconds_and_readers_never_wait() {
     let world = lab();
     let held = hold(&world);
     let before = Picture::of(&world);
@@ -83,7 +83,7 @@ fn a_lock_that_stays_taken_is_an_error_after_ten_seconds_and_readers_never_wait(
 }
 
 #[test]
-fn a_lock_that_is_released_in_time_is_taken_and_the_change_made_to_what_is_there_then() {
+fn a_writer_that_waited_for_the_lock_changes_the_current_file() {
     let world = lab();
     let held = hold(&world);
     let mut writer = start(&world, "remote use DefaultRemote");
@@ -99,7 +99,7 @@ fn a_lock_that_is_released_in_time_is_taken_and_the_change_made_to_what_is_there
 }
 
 #[test]
-fn a_lock_of_another_program_in_another_language_counts() {
+fn a_lock_held_by_a_python_program_is_respected() {
     if !has("/usr/bin/python3", &["-c", "import fcntl"]) {
         return;
     }
@@ -125,7 +125,7 @@ fn a_lock_of_another_program_in_another_language_counts() {
 }
 
 #[test]
-fn a_planted_lock_is_refused_and_never_waited_for() {
+fn a_planted_lock_file_is_refused_without_waiting() {
     for kind in ["link", "dangling", "fifo", "directory", "stranger"] {
         let world = lab();
         let lock = lock_of(&world);
@@ -161,7 +161,7 @@ fn a_planted_lock_is_refused_and_never_waited_for() {
 
 /// What everybody can read everybody can lock: the global file, its directory, both at once.
 #[test]
-fn a_stranger_who_holds_every_lock_that_he_can_open_stops_nobody() {
+fn a_stranger_holding_every_lock_they_can_open_blocks_nobody() {
     if !only_root("a stranger") || !has("/usr/bin/python3", &["-c", "import fcntl"]) {
         return;
     }
@@ -204,7 +204,7 @@ time.sleep(600)";
 }
 
 #[test]
-fn two_hundred_writers_and_fifty_readers_at_once() {
+fn two_hundred_concurrent_writers_and_fifty_readers_lose_nothing() {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     let mut remotes = String::from("Remotes:\n");
@@ -265,7 +265,7 @@ fn two_hundred_writers_and_fifty_readers_at_once() {
 }
 
 #[test]
-fn many_first_writers_make_one_directory() {
+fn concurrent_first_writers_create_one_directory() {
     for _ in 0..3 {
         let world = World::new();
         world.give_home_to_user();
@@ -279,7 +279,7 @@ fn many_first_writers_make_one_directory() {
 }
 
 #[test]
-fn root_and_the_user_write_in_turns() {
+fn root_and_the_user_can_write_concurrently() {
     let world = lab();
     world.give_home_to_user();
     if !only_root("root in a user's home") {
@@ -320,7 +320,7 @@ fn login_with(world: &World, endpoint: &Endpoint, meanwhile: impl FnOnce()) -> S
 }
 
 #[test]
-fn a_token_is_not_stored_for_a_remote_that_was_changed_while_it_was_checked() {
+fn a_token_is_not_stored_if_its_remote_changed_during_the_check() {
     let endpoint = Endpoint::http();
     for (line, says) in [
         (
@@ -340,7 +340,7 @@ fn a_token_is_not_stored_for_a_remote_that_was_changed_while_it_was_checked() {
 }
 
 #[test]
-fn a_token_is_not_stored_for_a_global_remote_that_root_moved_meanwhile() {
+fn a_token_is_not_stored_if_root_changed_the_address_during_the_check() {
     let endpoint = Endpoint::http();
     let world = World::new();
     world.give_home_to_user();
@@ -354,7 +354,7 @@ fn a_token_is_not_stored_for_a_global_remote_that_root_moved_meanwhile() {
 }
 
 #[test]
-fn what_others_added_while_a_token_was_checked_stays() {
+fn changes_by_others_during_the_check_of_a_token_are_kept() {
     let endpoint = Endpoint::http();
     let world = World::new();
     world.give_home_to_user();
@@ -371,7 +371,7 @@ fn what_others_added_while_a_token_was_checked_stays() {
 }
 
 #[test]
-fn logins_to_registries_at_once_are_all_kept() {
+fn concurrent_registry_logins_are_all_kept() {
     let world = lab();
     world.give_home_to_user();
     let servers: Vec<Endpoint> = (0..12).map(|_| Endpoint::answering(|_| (200, "{}".into()))).collect();

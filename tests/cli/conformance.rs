@@ -99,14 +99,14 @@ fn check(world: &World, step: &Step, at: &str) {
 }
 
 #[test]
-fn sequences_of_apptainer() {
+fn sequences_recorded_from_apptainer_match() {
     let figures = replay("apptainer", Persona::Apptainer);
     println!("apptainer: {} steps replayed, {} departures", figures.replayed, figures.departures);
     assert_eq!((figures.replayed, figures.departures), (1020, 0));
 }
 
 #[test]
-fn sequences_of_singularity() {
+fn sequences_recorded_from_singularity_match() {
     let figures = replay("singularity", Persona::Singularity);
     println!("singularity: {} steps replayed, {} departures", figures.replayed, figures.departures);
     assert_eq!((figures.replayed, figures.departures), (475, 0));
@@ -119,7 +119,7 @@ struct Written {
 }
 
 #[test]
-fn adding_remotes_writes_the_real_programs_bytes() {
+fn adding_remotes_writes_the_same_bytes_as_the_real_program() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/conformance/writing.json");
     let sets: Vec<Written> = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     for set in sets {
@@ -145,7 +145,7 @@ fn adding_remotes_writes_the_real_programs_bytes() {
 }
 
 #[test]
-fn a_global_remotes_token_is_stored_in_the_form_that_both_programs_use() {
+fn a_global_remotes_token_is_stored_in_the_form_both_programs_use() {
     let config = Config {
         remotes: [(
             "g".to_string(),

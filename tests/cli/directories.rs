@@ -62,7 +62,7 @@ fn pull_as(world: &World, who: As, output: &Path) -> Shown {
 }
 
 #[test]
-fn roots_cache_is_not_where_a_users_link_leads() {
+fn roots_cache_does_not_follow_a_users_link() {
     type Plant = fn(&World);
     let rows: [(&str, Option<&str>, Plant); 6] = [
         ("cache", None, |world| plant(&roots(world), &world.user_dir().join("cache"), USER)),
@@ -102,7 +102,7 @@ fn roots_cache_is_not_where_a_users_link_leads() {
 }
 
 #[test]
-fn a_users_link_to_their_own_directory_leads_root_too() {
+fn root_follows_a_users_link_to_their_own_directory() {
     let Some((mut world, _library)) = lab() else { return };
     make(&world.path("data"), USER);
     plant(&world.path("data"), &world.home().join("scratch"), USER);
@@ -120,7 +120,7 @@ fn a_users_link_to_their_own_directory_leads_root_too() {
 }
 
 #[test]
-fn an_output_is_where_it_was_though_its_directory_is_swapped_meanwhile() {
+fn an_output_stays_in_its_directory_if_the_path_is_swapped_meanwhile() {
     for (at, path) in [("the image is described", "/library/v1/images/"), ("its bytes come", "/data")] {
         let Some((world, library)) = lab() else { return };
         let (out, moved, roots) = (world.home().join("out"), world.home().join("moved"), roots(&world));
@@ -142,7 +142,7 @@ fn an_output_is_where_it_was_though_its_directory_is_swapped_meanwhile() {
 }
 
 #[test]
-fn an_output_is_not_where_a_strangers_link_leads() {
+fn an_output_does_not_follow_a_strangers_link() {
     let Some((world, library)) = lab() else { return };
     plant(&roots(&world), &world.home().join("out"), USER);
     plant(&roots(&world), &world.home().join("moved"), 0);
@@ -186,7 +186,7 @@ fn an_output_is_not_where_a_strangers_link_leads() {
 }
 
 #[test]
-fn no_token_goes_out_while_the_users_directory_is_not_trusted() {
+fn no_token_is_sent_while_the_users_directory_is_untrusted() {
     let Some((mut world, library)) = lab() else { return };
     let token = world.path("token");
     fs::write(&token, "canary-t0ken\n").unwrap();
@@ -227,7 +227,7 @@ fn no_token_goes_out_while_the_users_directory_is_not_trusted() {
 }
 
 #[test]
-fn a_relative_cache_directory_counts_from_the_working_directory() {
+fn a_relative_cache_directory_is_relative_to_the_working_directory() {
     let (mut world, _library) = pull::lab();
     world.set_env("APPTAINER_CACHEDIR", "scratch");
     world.give_home_to_user();
@@ -241,7 +241,7 @@ fn a_relative_cache_directory_counts_from_the_working_directory() {
 
 /// In a user namespace, root's directories outside belong to a uid that nothing can be given to.
 #[test]
-fn root_of_a_user_namespace_pulls_into_a_shared_directory() {
+fn root_in_a_user_namespace_can_pull_into_a_shared_directory() {
     let (world, library) = pull::lab();
     if !can_unshare() {
         return skipped("needs a user namespace: root of one");
