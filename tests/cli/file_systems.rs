@@ -20,7 +20,7 @@ fn without_chmod(world: &World, line: &str) -> Option<crate::world::Shown> {
 }
 
 #[test]
-fn nothing_needs_a_chmod_that_changes_nothing() {
+fn everything_works_where_chmod_fails_but_is_not_needed() {
     if apptainer_alone("the same code, and other words") {
         return;
     }
@@ -116,7 +116,7 @@ fn a_token_in_a_read_only_volume_is_sent() {
 }
 
 #[test]
-fn a_file_that_is_mounted_read_only_is_named() {
+fn a_file_mounted_read_only_is_reported() {
     let world = World::new();
     world.write_user("Active: DefaultRemote\nRemotes: {}\n");
     let auth = world.auth_file();

@@ -55,7 +55,7 @@ fn each(count: usize, item: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn aliases_of_long_texts_are_refused_before_they_are_copied() {
+fn aliases_of_long_texts_are_refused_before_expansion() {
     if !installed(&["python3"]) {
         return;
     }
@@ -101,7 +101,7 @@ fn aliases_of_long_texts_are_refused_before_they_are_copied() {
 }
 
 #[test]
-fn what_is_repeated_but_never_used_is_accepted() {
+fn unused_aliases_are_accepted() {
     if !installed(&["python3"]) {
         return;
     }
@@ -122,7 +122,7 @@ fn filled(size: usize, before: &str, item: impl Fn(usize) -> String, after: &str
 }
 
 #[test]
-fn nodes_in_the_fewest_bytes_take_little_memory() {
+fn minimal_nodes_take_little_memory() {
     if !installed(&["python3"]) {
         return;
     }
@@ -131,7 +131,7 @@ fn nodes_in_the_fewest_bytes_take_little_memory() {
 }
 
 #[test]
-fn many_nodes_of_every_kind_are_counted() {
+fn the_limit_counts_nodes_of_every_kind() {
     if !installed(&["python3"]) {
         return;
     }

@@ -11,7 +11,7 @@ fn ends(shown: &Shown) -> Vec<&str> {
 }
 
 #[test]
-fn an_overlay_takes_the_change_and_the_layer_below_stays() {
+fn an_overlay_takes_the_change_and_the_lower_file_is_unchanged() {
     let world = lab();
     let Some(shown) = with_mounts(
         &world,
@@ -32,7 +32,7 @@ fn an_overlay_takes_the_change_and_the_layer_below_stays() {
 }
 
 #[test]
-fn a_users_quota_is_a_full_disk_by_name() {
+fn an_exceeded_quota_is_reported_by_name() {
     if !only_root("a quota") {
         return;
     }
@@ -79,7 +79,7 @@ fn sticky() -> (World, std::path::PathBuf) {
 }
 
 #[test]
-fn nothing_is_written_into_a_directory_where_others_can_plant() {
+fn nothing_is_written_into_a_directory_writable_by_others() {
     for planted in ["nothing", "remote.yaml", ".remote.yaml.lock", "link"] {
         let (world, shared) = sticky();
         let victim = world.path("victim");
@@ -127,7 +127,7 @@ fn root_writes_a_users_layer_as_that_user_would() {
 }
 
 #[test]
-fn in_a_user_namespace_of_ones_own() {
+fn the_global_file_is_trusted_in_a_users_own_namespace() {
     let world = lab();
     world.write_global("Active: company\nRemotes:\n    company:\n        URI: company.example.com\n        System: true\n        Exclusive: false\n");
     let Some(mut command) = world.command(As::User) else { return };

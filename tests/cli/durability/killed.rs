@@ -59,7 +59,7 @@ fn a_kill_at_any_call_leaves_the_old_file_or_the_new_one() {
 }
 
 #[test]
-fn a_signal_at_any_call_removes_the_temporary_and_ends_the_program() {
+fn a_signal_at_any_call_removes_the_temporary_file_and_ends_the_program() {
     if !has("strace", &["true"]) {
         return;
     }
@@ -88,7 +88,7 @@ fn a_signal_at_any_call_removes_the_temporary_and_ends_the_program() {
 }
 
 #[test]
-fn a_signal_in_the_middle_of_a_write_in_place_waits_for_its_end() {
+fn a_signal_during_an_in_place_write_waits_for_its_end() {
     if !has("strace", &["true"]) {
         return;
     }
@@ -102,7 +102,7 @@ fn a_signal_in_the_middle_of_a_write_in_place_waits_for_its_end() {
 }
 
 #[test]
-fn a_failure_at_any_call_is_told_and_leaves_no_half() {
+fn a_failure_at_any_call_is_reported_and_leaves_no_partial_file() {
     if !has("strace", &["true"]) {
         return;
     }
@@ -141,7 +141,7 @@ fn a_failure_at_any_call_is_told_and_leaves_no_half() {
 }
 
 #[test]
-fn what_a_filesystem_does_not_know_is_no_failure() {
+fn an_unsupported_system_call_is_not_a_failure() {
     if !has("strace", &["true"]) {
         return;
     }
@@ -179,7 +179,7 @@ fn random() -> impl FnMut() -> u64 {
 }
 
 #[test]
-fn killed_at_random_moments_writers_leave_a_whole_file() {
+fn writers_killed_at_random_moments_leave_a_complete_file() {
     let world = lab();
     world.give_home_to_user();
     let mut random = random();

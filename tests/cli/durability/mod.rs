@@ -12,7 +12,7 @@ use std::process::Child;
 use std::time::{Duration, SystemTime};
 
 #[test]
-fn a_users_link_stays_and_its_target_is_replaced() {
+fn a_users_link_is_kept_and_its_target_is_replaced() {
     for (target, beside) in
         [("../dotfiles/remote.yaml", false), ("/dotfiles/remote.yaml", false), ("real.yaml", true)]
     {
@@ -47,7 +47,7 @@ fn a_users_link_stays_and_its_target_is_replaced() {
 }
 
 #[test]
-fn a_link_to_the_directory_is_followed_and_one_into_nothing_is_an_error() {
+fn a_link_to_the_directory_is_followed_and_a_broken_link_is_an_error() {
     let world = lab();
     fs::rename(world.user_dir(), world.home().join("real")).unwrap();
     symlink("real", world.user_dir()).unwrap();
@@ -70,7 +70,7 @@ fn a_link_to_the_directory_is_followed_and_one_into_nothing_is_an_error() {
 }
 
 #[test]
-fn what_is_made_is_private_whatever_the_umask() {
+fn new_files_are_private_whatever_the_umask() {
     for umask in ["000", "022", "077"] {
         let world = World::new();
         world.give_home_to_user();
@@ -91,7 +91,7 @@ fn what_is_made_is_private_whatever_the_umask() {
 }
 
 #[test]
-fn files_are_private_from_birth() {
+fn files_are_created_with_private_modes() {
     if !has("strace", &["true"]) {
         return;
     }
@@ -127,7 +127,7 @@ fn files_are_private_from_birth() {
 }
 
 #[test]
-fn group_and_other_bits_and_acls_of_a_user_layer_go_and_the_rest_stays() {
+fn a_write_removes_access_for_others_from_a_user_layer_and_keeps_the_rest() {
     let world = lab();
     let file = world.user_file();
     chmod(&file, 0o644);
@@ -149,7 +149,7 @@ fn group_and_other_bits_and_acls_of_a_user_layer_go_and_the_rest_stays() {
 }
 
 #[test]
-fn owner_mode_attributes_and_acl_of_the_global_file_stay() {
+fn a_write_keeps_owner_mode_attributes_and_acl_of_the_global_file() {
     let world = World::new();
     let file = world.global_file();
     let path = file.to_str().unwrap();
@@ -191,7 +191,7 @@ fn the_owner_of_a_users_file_is_kept_when_root_writes_it() {
 }
 
 #[test]
-fn a_read_only_home_is_read_and_not_written() {
+fn a_read_only_home_can_be_read_but_not_written() {
     let world = lab();
     let Some(shown) = with_mounts(
         &world,
@@ -230,7 +230,7 @@ fn a_read_only_home_without_a_file_reads_as_empty() {
 }
 
 #[test]
-fn a_full_disk_leaves_the_old_file_whole_and_nothing_behind() {
+fn a_full_disk_keeps_the_old_file_and_leaves_nothing_behind() {
     let world = lab();
     let name = "n".repeat(3000);
     let Some(shown) = with_mounts(
@@ -262,7 +262,7 @@ fn a_full_disk_leaves_the_old_file_whole_and_nothing_behind() {
 }
 
 #[test]
-fn a_single_file_that_is_mounted_is_written_in_place_with_a_warning() {
+fn a_bind_mounted_file_is_written_in_place_with_a_warning() {
     let world = lab();
     let Some(shown) = with_mounts(
         &world,
