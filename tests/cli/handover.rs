@@ -57,7 +57,7 @@ fn arguments_environment_and_exit_status_arrive_untouched() {
 }
 
 #[test]
-fn never_in_a_circle() {
+fn it_never_hands_over_to_itself() {
     let world = World::new();
     place(&world, "real", ECHO, 0o755);
     world.install();
@@ -76,7 +76,7 @@ fn never_in_a_circle() {
 }
 
 #[test]
-fn alone_it_answers_for_itself() {
+fn without_another_apptainer_it_answers_for_itself() {
     let world = World::new();
     let version = env!("CARGO_PKG_VERSION");
     let alone = |args: &[&str]| run(&world, "bin", args).unwrap();
@@ -104,7 +104,7 @@ fn alone_it_answers_for_itself() {
 
 /// What is about a library is ours, with the options that we know; the rest of a command is the other program's.
 #[test]
-fn images_of_libraries_are_ours_and_others_are_not() {
+fn only_library_images_are_handled_here() {
     let world = World::new();
     place(&world, "real", ECHO, 0o755);
     let code = |args: &[&str]| run(&world, "bin:real", args).unwrap().code;
@@ -157,7 +157,7 @@ fn completion_without_a_shell_is_handed_over() {
 }
 
 #[test]
-fn help_of_ours_names_who_has_the_rest() {
+fn help_names_the_program_that_handles_other_commands() {
     let world = World::new();
     let real = place(&world, "real", ECHO, 0o755);
     let rest = format!("Other commands are passed to {}.", real.display());
@@ -170,7 +170,7 @@ fn help_of_ours_names_who_has_the_rest() {
 }
 
 #[test]
-fn odd_paths_and_arguments() {
+fn odd_paths_and_arguments_are_passed_on() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new();
     place(&world, "real", ECHO, 0o755);
@@ -199,14 +199,14 @@ fn odd_paths_and_arguments() {
 }
 
 #[test]
-fn it_can_be_turned_off() {
+fn handover_can_be_turned_off() {
     let world = World::new().with_env("APPTAINER_REMOTE_PASSTHROUGH", "0");
     place(&world, "real", ECHO, 0o755);
     run(&world, "bin:real", &["exec"]).unwrap().exits(255).says("unknown command");
 }
 
 #[test]
-fn what_is_not_executable_or_not_safe_for_root_is_passed_over() {
+fn files_that_are_not_executable_or_not_safe_for_root_are_skipped() {
     let world = World::new();
     place(&world, "plain", ECHO, 0o644);
     place(&world, "real", ECHO, 0o755);
@@ -219,7 +219,7 @@ fn what_is_not_executable_or_not_safe_for_root_is_passed_over() {
 }
 
 #[test]
-fn the_link_singularity_stays_apptainer_and_the_file_singularity_is_singularity() {
+fn a_link_named_singularity_is_apptainer_and_a_file_of_that_name_is_singularity() {
     let world = World::new();
     world.install();
     symlink("apptainer", world.path("bin/singularity")).unwrap();

@@ -39,7 +39,7 @@ fn script(world: &World, suffix: &str, text: &str) {
 }
 
 #[test]
-fn pass_keeps_the_login_and_the_file_none() {
+fn with_pass_the_login_is_not_in_the_auth_file() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD), ("bob", PASSWORD)]) else { return };
     let Some(pass) = Pass::new() else { return };
     let mut world = world_with(r#"{"credsStore":"pass","auths":{"plain.example":{"auth":"YWRhOnB3"}}}"#);
@@ -89,7 +89,7 @@ list) echo '{}' ;;
 esac"#;
 
 #[test]
-fn a_helper_of_one_registry_is_asked_for_that_one_alone() {
+fn a_helper_for_one_registry_is_only_used_for_that_one() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let host = server.host();
     let world = world_with(&format!(
@@ -112,7 +112,7 @@ fn a_helper_of_one_registry_is_asked_for_that_one_alone() {
 }
 
 #[test]
-fn a_helper_that_is_configured_is_no_login_by_itself() {
+fn a_configured_helper_alone_is_not_a_login() {
     let world = world_with(
         r#"{"auths":{"kept.example":{},"plain.example":{"auth":"YWRhOnB3"}},"credHelpers":{"gcr.example":"own","kept.example":"own","absent.example":"absent","too.example":"absent"}}"#,
     );
@@ -140,7 +140,7 @@ fn a_helper_that_is_configured_is_no_login_by_itself() {
 }
 
 #[test]
-fn every_way_to_fail_is_named_and_stores_nothing() {
+fn every_helper_failure_is_reported_and_stores_nothing() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let before = r#"{"credsStore":"odd"}"#;
     for (text, words) in [
@@ -170,7 +170,7 @@ fn every_way_to_fail_is_named_and_stores_nothing() {
 }
 
 #[test]
-fn a_helper_that_is_not_there_is_said_before_anybody_is_asked() {
+fn a_missing_helper_is_reported_before_any_prompt() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     for (suffix, words) in [
         ("absent", "credential helper docker-credential-absent not found in PATH"),
@@ -226,7 +226,7 @@ fn a_logout_that_leaves_something_behind_fails() {
 }
 
 #[test]
-fn root_runs_only_roots_helpers_that_roots_file_names() {
+fn root_only_runs_helpers_owned_by_root_and_named_in_roots_file() {
     if !only_root("the half of root") {
         return;
     }

@@ -3,7 +3,7 @@
 use crate::world::World;
 
 #[test]
-fn what_was_typed_is_in_the_command_of_the_hint() {
+fn hints_repeat_the_options_that_were_typed() {
     for (line, hint) in [
         (
             "remote add --global --no-default -i lab http://lab.example.com:8080",

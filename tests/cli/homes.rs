@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 #[test]
-fn configdir_stands_before_home() {
+fn configdir_takes_precedence_over_home() {
     let mut world = World::new();
     let (first, second) = (world.path("first"), world.path("second"));
     world.set_env("SINGULARITY_CONFIGDIR", &second);
@@ -22,7 +22,7 @@ fn configdir_stands_before_home() {
 }
 
 #[test]
-fn singularity_does_not_look_at_home() {
+fn singularity_ignores_home() {
     let world = World::singularity().with_env("HOME", "/nonexistent");
     world.remote("add --no-login a a.example.com").exits(0);
     assert!(world.user_file().starts_with(world.home().join(".singularity")));
@@ -30,7 +30,7 @@ fn singularity_does_not_look_at_home() {
 }
 
 #[test]
-fn home_of_the_password_database_where_home_is_unset_or_the_root_directory() {
+fn the_password_database_is_used_if_home_is_unset_or_the_root_directory() {
     for home in ["", "/"] {
         let world = World::new().with_env("HOME", home);
         world.remote("add --no-login a a.example.com").exits(0);
@@ -39,7 +39,7 @@ fn home_of_the_password_database_where_home_is_unset_or_the_root_directory() {
 }
 
 #[test]
-fn a_uid_without_entry_needs_home() {
+fn a_uid_without_a_passwd_entry_needs_home() {
     if !only_root("a uid without an entry") {
         return;
     }
@@ -107,7 +107,7 @@ fn a_missing_home_reads_as_empty_and_a_write_names_it() {
 }
 
 #[test]
-fn singularitys_directory_stands_in_until_the_first_write_migrates_it() {
+fn singularitys_directory_is_used_until_the_first_write_migrates_it() {
     let world = World::new();
     let legacy = world.home().join(".singularity");
     fs::create_dir_all(legacy.join("sypgp")).unwrap();
@@ -139,14 +139,14 @@ fn singularitys_directory_stands_in_until_the_first_write_migrates_it() {
 }
 
 #[test]
-fn a_name_of_the_global_file_follows_the_programs_own_file() {
+fn the_global_file_is_located_relative_to_the_program() {
     let world = World::bare(Persona::Apptainer);
     let shown = world.remote("list --json").exits(0);
     assert!(shown.stdout.contains(world.global_file().to_str().unwrap()));
 }
 
 #[test]
-fn a_named_file_needs_no_home() {
+fn an_explicit_file_needs_no_home() {
     if !only_root("a uid without an entry") {
         return;
     }
