@@ -154,7 +154,7 @@ fn rows() -> Vec<(&'static str, Behaviour, &'static str)> {
 }
 
 #[test]
-fn answers_at_both_stages_of_a_login() {
+fn hostile_responses_at_both_stages_of_a_login_are_harmless() {
     if !installed(&["python3"]) {
         return;
     }
@@ -192,7 +192,7 @@ fn answers_at_both_stages_of_a_login() {
 }
 
 #[test]
-fn connections_that_end_at_every_stage() {
+fn connections_closed_at_any_stage_are_reported() {
     if !installed(&["python3"]) {
         return;
     }
@@ -212,7 +212,7 @@ fn connections_that_end_at_every_stage() {
 }
 
 #[test]
-fn tls_that_does_not_pass() {
+fn invalid_tls_is_refused() {
     if !installed(&["python3"]) {
         return;
     }
@@ -236,7 +236,7 @@ fn tls_that_does_not_pass() {
 }
 
 #[test]
-fn tls_of_yesterday() {
+fn outdated_tls_is_refused() {
     if !installed(&["python3", "openssl"]) {
         return;
     }
@@ -271,7 +271,7 @@ fn tls_of_yesterday() {
 }
 
 #[test]
-fn the_measure_measures() {
+fn the_memory_measurement_works() {
     if !installed(&["python3"]) {
         return;
     }

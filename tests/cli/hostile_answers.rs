@@ -104,7 +104,7 @@ fn library(method: &'static str, place: &'static str, odd: String) -> Endpoint {
 const LARGEST: usize = (16 << 20) - 64;
 
 #[test]
-fn answers_to_a_search_and_to_a_pull() {
+fn long_responses_to_a_search_and_a_pull_are_bounded() {
     if !installed(&["python3"]) {
         return;
     }
@@ -126,7 +126,7 @@ fn answers_to_a_search_and_to_a_pull() {
 }
 
 #[test]
-fn an_answer_that_is_too_long() {
+fn a_response_over_the_limit_is_refused() {
     if !installed(&["python3"]) {
         return;
     }
@@ -138,7 +138,7 @@ fn an_answer_that_is_too_long() {
 }
 
 #[test]
-fn answers_to_a_push() {
+fn long_responses_to_a_push_are_bounded() {
     if !installed(&["python3"]) {
         return;
     }
@@ -181,7 +181,7 @@ fn answers_to_a_push() {
 }
 
 #[test]
-fn answers_of_an_endpoint() {
+fn long_responses_of_an_endpoint_are_bounded() {
     if !installed(&["python3"]) {
         return;
     }
@@ -222,7 +222,7 @@ fn answers_of_an_endpoint() {
 }
 
 #[test]
-fn long_answers_of_many_services_and_failures() {
+fn long_responses_of_many_services_and_failures_are_bounded() {
     if !installed(&["python3"]) {
         return;
     }
@@ -242,7 +242,7 @@ fn long_answers_of_many_services_and_failures() {
 }
 
 #[test]
-fn answers_of_a_registry() {
+fn long_responses_of_a_registry_are_bounded() {
     if !installed(&["python3"]) {
         return;
     }

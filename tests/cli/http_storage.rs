@@ -71,7 +71,7 @@ fn a_pull_over_http_needs_the_option() {
 }
 
 #[test]
-fn a_redirect_of_the_library_to_its_own_host_over_http_gets_no_token() {
+fn a_redirect_to_http_on_the_librarys_own_host_gets_no_token() {
     let (world, library) = lab();
     let plain = Library::http();
     library.add(NewImage::new("lab/tools/blast:v1", sif()).signed(KEY));
@@ -116,7 +116,7 @@ fn a_push_over_http_needs_the_option() {
 }
 
 #[test]
-fn a_library_that_is_asked_over_http_anyway_needs_no_option() {
+fn a_library_used_over_http_needs_no_option() {
     let library = Library::http();
     library.accept_token(TOKEN);
     library.add(NewImage::new("lab/tools/blast:v1", sif()).signed(KEY));
