@@ -148,7 +148,7 @@ fn top(module: &str) -> &str {
 }
 
 #[test]
-fn imports_point_down() {
+fn modules_import_only_from_lower_layers() {
     let layers = layers();
     let mut wrong = Vec::new();
     let imports = imports();
@@ -171,7 +171,7 @@ fn imports_point_down() {
 }
 
 #[test]
-fn no_module_imports_itself_through_another() {
+fn there_are_no_import_cycles() {
     let mut left = imports();
     // Whoever imports nothing that is left is in no circle.
     while let Some(free) =
@@ -193,7 +193,7 @@ fn no_module_imports_itself_through_another() {
 }
 
 #[test]
-fn imports_are_found() {
+fn imports_are_parsed() {
     let code = "\nuse super::{a, b::{C, d}};\nuse std::fmt;\npub(crate) use x::Y;\nfn f() { crate::g::h(); let z: super::super::E; }\n";
     assert_eq!(
         paths(code),

@@ -17,7 +17,7 @@ fn root(world: &World, line: &str) -> Shown {
 }
 
 #[test]
-fn root_adds_and_everybody_sees() {
+fn keyservers_added_by_root_are_shown_to_all_users() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -41,7 +41,7 @@ fn root_adds_and_everybody_sees() {
 }
 
 #[test]
-fn both_spellings_are_one_command() {
+fn both_spellings_are_the_same_command() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -61,7 +61,7 @@ fn both_spellings_are_one_command() {
 }
 
 #[test]
-fn the_own_one_goes_out_of_use_and_comes_back() {
+fn the_endpoints_keyserver_can_be_disabled_and_restored() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -81,7 +81,7 @@ fn the_own_one_goes_out_of_use_and_comes_back() {
 }
 
 #[test]
-fn what_is_refused_changes_nothing() {
+fn refused_commands_change_nothing() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -122,7 +122,7 @@ fn what_is_refused_changes_nothing() {
 }
 
 #[test]
-fn an_endpoint_is_asked_for_its_own_one() {
+fn an_endpoint_is_queried_for_its_keyserver() {
     let (world, endpoint) = (World::new(), Endpoint::http());
     world.root_remote(&format!("add --global -i lab {}", endpoint.url())).exits(0);
     root(&world, "add lab https://k.example").exits(0);
@@ -144,7 +144,7 @@ fn an_endpoint_is_asked_for_its_own_one() {
 }
 
 #[test]
-fn a_list_asks_what_it_does_not_know_and_all_at_once() {
+fn a_list_queries_unknown_keyservers_concurrently() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -190,7 +190,7 @@ fn with_keyserver(host: &str, options: &str, scheme: &str) -> (World, String) {
 }
 
 #[test]
-fn a_login_is_checked_where_the_front_page_is_404() {
+fn a_login_is_checked_even_if_the_front_page_is_404() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -235,7 +235,7 @@ fn a_login_is_checked_where_the_front_page_is_404() {
 }
 
 #[test]
-fn one_that_asks_nobody_is_said_to() {
+fn a_keyserver_without_logins_is_reported() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -252,7 +252,7 @@ fn one_that_asks_nobody_is_said_to() {
 }
 
 #[test]
-fn what_a_keyserver_answers_decides() {
+fn the_response_of_the_keyserver_decides() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -285,7 +285,7 @@ fn what_a_keyserver_answers_decides() {
 }
 
 #[test]
-fn only_configured_ones_and_never_in_the_clear() {
+fn logins_go_only_to_configured_keyservers_and_never_unencrypted() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -320,7 +320,7 @@ fn only_configured_ones_and_never_in_the_clear() {
 }
 
 #[test]
-fn without_a_name_the_exclusive_remote_is_meant() {
+fn without_a_name_the_exclusive_remote_is_used() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -333,7 +333,7 @@ fn without_a_name_the_exclusive_remote_is_meant() {
 }
 
 #[test]
-fn under_an_exclusive_remote_only_its_keyservers() {
+fn an_exclusive_remote_allows_only_its_own_keyservers() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }

@@ -7,7 +7,7 @@ use std::fs;
 const TABLE: &str = "\nNAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\nDefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓\n";
 
 #[test]
-fn without_any_file_the_built_in_remote_is_there() {
+fn without_any_file_the_built_in_remote_is_listed() {
     let world = World::bare(Persona::Apptainer);
     let shown = world.remote("list").exits(0);
     assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), (TABLE, ""));
@@ -16,7 +16,7 @@ fn without_any_file_the_built_in_remote_is_there() {
 }
 
 #[test]
-fn a_terminal_and_all_show_the_sections_of_the_user_guide() {
+fn a_terminal_and_the_all_option_show_the_sections_of_the_user_guide() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
     }
@@ -64,7 +64,7 @@ fn a_terminal_shows_who_is_logged_in_and_until_when() {
 }
 
 #[test]
-fn a_token_of_no_use_is_red_in_its_row() {
+fn an_unusable_token_is_shown_in_red() {
     let world = World::new().on_terminal();
     world.write_global("Active: lab\nRemotes:\n  lab: {URI: new.example, System: true}\n");
     world.write_user("Remotes:\n  lab: {URI: old.example, Token: t, System: true}\n  empty: {URI: ''}\n");
@@ -77,7 +77,7 @@ fn a_token_of_no_use_is_red_in_its_row() {
 }
 
 #[test]
-fn a_keyserver_that_only_the_endpoint_knows_is_said_to_be_unknown() {
+fn a_keyserver_only_the_endpoint_knows_is_shown_as_unknown() {
     let world = World::singularity();
     world.remote("list --all").exits(0).prints("\n(unknown until \"remote status\" has asked)\n");
     let world = World::new();
@@ -119,7 +119,7 @@ fn reading_writes_nothing() {
 }
 
 #[test]
-fn another_user_layer_by_config_before_or_after_the_command() {
+fn config_selects_the_user_layer_before_or_after_the_command() {
     let world = World::new();
     let file = world.path("x.yaml");
     world.remote(&format!("-c {} add --no-login lab lab.example.com", file.display())).exits(0);
@@ -145,7 +145,7 @@ fn a_stored_address_with_a_fragment_or_query_warns() {
 }
 
 #[test]
-fn odd_layers_are_shown_with_what_to_do() {
+fn odd_layers_are_shown_with_the_command_that_fixes_them() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
     }
@@ -168,7 +168,7 @@ fn odd_layers_are_shown_with_what_to_do() {
 }
 
 #[test]
-fn a_token_that_lost_its_blank_is_not_shown_as_a_key() {
+fn a_token_without_its_leading_space_is_not_shown_as_a_key() {
     let world = World::new();
     for text in [
         "Remotes:\n  a: {URI: h, Token:canary}\n",
@@ -183,7 +183,7 @@ fn a_token_that_lost_its_blank_is_not_shown_as_a_key() {
 }
 
 #[test]
-fn another_global_file_of_the_program_behind_is_said() {
+fn a_different_global_file_of_the_next_program_is_reported() {
     if apptainer_alone("its program is called apptainer") {
         return;
     }
@@ -203,7 +203,7 @@ fn another_global_file_of_the_program_behind_is_said() {
 }
 
 #[test]
-fn check_knows_that_singularityce_minds_a_name_that_both_layers_have() {
+fn check_reports_that_singularityce_rejects_a_name_in_both_layers() {
     let world = World::singularity();
     let own = "Remotes:\n  SylabsCloud: {URI: mine.example.com}\n";
     world.write_user(own);
