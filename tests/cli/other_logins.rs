@@ -129,7 +129,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
 }
 
 #[test]
-fn of_two_that_fit_the_default_one_counts_and_then_the_first_by_name() {
+fn of_two_matching_remotes_the_default_is_used_or_else_the_first_by_name() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-a", "canary-b"]));
     let world = world(&own);
     let (a, b) = (entry("a", &other, "canary-a"), entry("b", &other, "canary-b"));
@@ -151,7 +151,7 @@ fn of_two_that_fit_the_default_one_counts_and_then_the_first_by_name() {
 
 /// An unverified endpoint may name any library, and requests for it would not be verified either.
 #[test]
-fn of_two_that_fit_a_verified_one_counts_before_an_insecure_one() {
+fn of_two_matching_remotes_a_verified_one_precedes_an_insecure_one() {
     let ca = Ca::generate();
     let other = Library::https(ca.identity(), ca.identity());
     other.accept_token("canary-b");
@@ -181,7 +181,7 @@ fn of_two_that_fit_a_verified_one_counts_before_an_insecure_one() {
 }
 
 #[test]
-fn a_remote_that_fits_and_has_no_login_is_named() {
+fn a_matching_remote_without_a_login_is_named() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));
     let world = world(&own);
     remotes(&world, &[entry("lab", &own, "canary-1"), entry("second", &other, "")]);
@@ -203,7 +203,7 @@ fn a_remote_that_fits_and_has_no_login_is_named() {
 }
 
 #[test]
-fn a_file_that_is_not_to_be_trusted_sends_no_token() {
+fn no_token_from_an_untrusted_file_is_sent() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));
     let world = world(&own);
     remotes(&world, &[entry("lab", &own, "canary-1"), entry("second", &other, "canary-2")]);
@@ -215,7 +215,7 @@ fn a_file_that_is_not_to_be_trusted_sends_no_token() {
 }
 
 #[test]
-fn a_redirect_to_another_server_is_named_as_the_reason() {
+fn a_redirect_to_another_server_is_given_as_the_reason() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));
     let world = world(&own);
     remotes(&world, &[entry("lab", &own, "canary-1")]);
@@ -230,7 +230,7 @@ fn a_redirect_to_another_server_is_named_as_the_reason() {
 
 /// The services that a verified endpoint names over http get no token, whoever names them.
 #[test]
-fn a_login_over_verified_https_does_not_go_over_http() {
+fn a_token_for_verified_https_is_not_sent_over_http() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));
     let ca = Ca::generate();
     let endpoint = crate::peers::endpoint::Endpoint::https(ca.identity());

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn nothing_piped_is_a_failure_of_login_and_fine_for_add() {
+fn empty_input_fails_login_but_not_add() {
     let (world, endpoint) = lab();
     world.remote("login").exits(255).says("no token").says("--tokenfile");
     endpoint.forget();
@@ -16,7 +16,7 @@ fn nothing_piped_is_a_failure_of_login_and_fine_for_add() {
 }
 
 #[test]
-fn add_logs_in_and_stays_added_when_that_fails() {
+fn add_logs_in_and_keeps_the_remote_if_that_fails() {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     world
@@ -35,7 +35,7 @@ fn add_logs_in_and_stays_added_when_that_fails() {
 }
 
 #[test]
-fn a_token_file_with_replace_logs_in_also_where_the_address_stays() {
+fn a_token_file_with_replace_logs_in_even_if_the_address_is_the_same() {
     let (world, _endpoint) = lab();
     let file = world.path("token");
     fs::write(&file, TOKEN).unwrap();
@@ -49,7 +49,7 @@ fn a_token_file_with_replace_logs_in_also_where_the_address_stays() {
 }
 
 #[test]
-fn adding_what_is_there_with_a_token_file_logs_in() {
+fn adding_an_existing_remote_with_a_token_file_logs_in() {
     let (world, endpoint) = lab();
     let file = world.path("token");
     fs::write(&file, TOKEN).unwrap();
@@ -65,7 +65,7 @@ fn adding_what_is_there_with_a_token_file_logs_in() {
 }
 
 #[test]
-fn where_there_is_nothing_to_log_in_to_nobody_is_told_to_do_it_later() {
+fn without_a_token_service_there_is_no_hint_to_log_in_later() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_global_remotes_token_is_the_users_and_stays_with_its_address() {
+fn a_global_remotes_token_belongs_to_the_user_and_the_address() {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     world.root_remote(&format!("add -g -i company {}", endpoint.url())).exits(0);
@@ -46,7 +46,7 @@ fn logout_says_what_was_removed_from_where() {
 }
 
 #[test]
-fn logout_all_forgets_every_token_and_login() {
+fn logout_all_removes_every_token_and_login() {
     let world = World::new();
     world.write_user("Remotes:\n  a: {URI: a, Token: one}\n  b: {URI: b, Token: two}\n  DefaultRemote: {URI: x, Token: three, System: true}\n");
     world.remote("logout --all").exits(0).says("a, b").says("Logout succeeded");
@@ -62,7 +62,7 @@ fn logout_all_forgets_every_token_and_login() {
 }
 
 #[test]
-fn an_own_remote_behind_an_exclusive_one_keeps_its_address_and_its_token() {
+fn a_users_remote_hidden_by_an_exclusive_one_keeps_its_address_and_token() {
     if apptainer_alone("a name that both layers have is refused there") {
         return;
     }

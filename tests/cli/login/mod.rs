@@ -51,7 +51,7 @@ fn a_piped_token_is_verified_and_stored() {
 }
 
 #[test]
-fn every_source_of_a_token() {
+fn a_token_can_come_from_every_source() {
     let (world, _endpoint) = lab();
     let file = world.path("token");
     fs::write(&file, format!("{TOKEN}\nsecond line\n")).unwrap();
@@ -69,7 +69,7 @@ fn every_source_of_a_token() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_and_asks_before_it_replaces() {
+fn on_a_terminal_it_prompts_and_confirms_before_replacing() {
     let (mut world, endpoint) = lab();
     world = world.on_terminal();
     let shown = world.answer(TOKEN).remote("login").exits(0).never_shows(TOKEN);
@@ -116,7 +116,7 @@ fn a_rejected_token_is_not_stored_and_the_previous_one_stays() {
 }
 
 #[test]
-fn a_token_service_that_fails_otherwise_is_named_as_such() {
+fn other_failures_of_a_token_service_are_reported_as_such() {
     let (world, endpoint) = lab();
     for (behaviour, says) in [
         (
@@ -145,7 +145,7 @@ fn a_token_service_that_fails_otherwise_is_named_as_such() {
 }
 
 #[test]
-fn what_cannot_be_a_token_is_sent_nowhere() {
+fn invalid_tokens_are_not_sent() {
     let (world, endpoint) = lab();
     for (piped, says) in [
         ("two words".to_string(), "contains spaces"),
@@ -167,7 +167,7 @@ fn what_cannot_be_a_token_is_sent_nowhere() {
 }
 
 #[test]
-fn token_files_that_are_none() {
+fn invalid_token_files_are_refused() {
     let (world, endpoint) = lab();
     let file = |name: &str, text: &str| {
         fs::write(world.path(name), text).unwrap();
@@ -186,7 +186,7 @@ fn token_files_that_are_none() {
 }
 
 #[test]
-fn two_secrets_on_one_command_line_are_one_too_many() {
+fn two_secrets_on_one_command_line_are_refused() {
     let (world, _endpoint) = lab();
     for line in [
         "login --tokenfile f -p x",
@@ -230,7 +230,7 @@ fn the_built_in_default_has_no_login() {
 }
 
 #[test]
-fn a_token_on_the_command_line_is_warned_of_and_stray_words_are_not_repeated() {
+fn a_token_on_the_command_line_warns_and_stray_words_are_not_echoed() {
     let (world, _endpoint) = lab();
     world
         .remote(&format!("login -p {TOKEN}"))
@@ -250,7 +250,7 @@ fn a_token_on_the_command_line_is_warned_of_and_stray_words_are_not_repeated() {
 }
 
 #[test]
-fn a_login_that_could_not_be_kept_asks_for_nothing() {
+fn a_login_that_cannot_be_stored_does_not_prompt() {
     let (mut world, endpoint) = lab();
     let directory = world.path("locked");
     fs::create_dir(&directory).unwrap();
@@ -273,7 +273,7 @@ fn a_login_that_could_not_be_kept_asks_for_nothing() {
 }
 
 #[test]
-fn a_token_in_the_place_of_a_name_is_not_repeated() {
+fn a_token_given_as_a_name_is_not_echoed() {
     let world = World::new();
     let token = format!("eyJhbGciOi{}", "x".repeat(80));
     world.remote(&format!("login {token}")).exits(255).says("eyJhbGci… is not a remote").never_shows(&token);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn discovery_comes_before_any_question_and_its_failures_are_plain() {
+fn discovery_comes_before_any_prompt_and_its_failures_are_clear() {
     let (mut world, endpoint) = lab();
     world = world.on_terminal();
     for (behaviour, says) in [
@@ -35,7 +35,7 @@ fn discovery_comes_before_any_question_and_its_failures_are_plain() {
 }
 
 #[test]
-fn nobody_listens_and_nobody_is_known() {
+fn refused_connections_and_unknown_hosts_are_reported() {
     let world = World::new();
     world.remote("add --no-login -i lab http://127.0.0.1:1").exits(0);
     world.pipe(TOKEN).remote("login").exits(255).says("while retrieving services").says("refused");
@@ -46,7 +46,7 @@ fn nobody_listens_and_nobody_is_known() {
 }
 
 #[test]
-fn only_a_service_of_the_endpoints_own_security_gets_a_token() {
+fn only_a_service_as_secure_as_the_endpoint_gets_a_token() {
     let ca = Ca::generate();
     let (secure, plain) = (Endpoint::https(ca.identity()), Endpoint::http());
     let world = World::new();
@@ -121,7 +121,7 @@ fn a_proxy_is_used_and_its_password_never_shown() {
 }
 
 #[test]
-fn an_endpoint_with_an_ipv6_address_and_a_path() {
+fn an_endpoint_may_have_an_ipv6_address_and_a_path() {
     if !Endpoint::has_ipv6() {
         return crate::world::skipped("needs IPv6: the loopback address ::1");
     }
