@@ -62,7 +62,7 @@ fn allow(directory: &Path) {
 }
 
 #[test]
-fn a_tree_goes_away_with_directories_that_forbid_it() {
+fn a_tree_with_read_only_directories_is_removed() {
     let tree = Tree(tempfile::tempdir().unwrap());
     let root = tree.0.path().to_path_buf();
     fs::create_dir_all(root.join("closed/inside")).unwrap();

@@ -56,7 +56,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn memory_with_a_secret_in_it_is_nobody_elses() {
+fn memory_with_a_secret_is_unreadable_to_other_processes() {
     let endpoint = Endpoint::http();
     let world = lab(&endpoint);
     endpoint.set(DISCOVERY, Behaviour::Silent);
@@ -90,7 +90,7 @@ fn wait_for_the_file(child: &mut Child, what: &str) {
 }
 
 #[test]
-fn memory_stays_private_while_a_token_file_keeps_it_waiting() {
+fn memory_stays_private_while_waiting_for_a_token_file() {
     let endpoint = Endpoint::http();
     let shared = match tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir_in("/dev/shm") {
         Ok(shared) => shared,
@@ -121,7 +121,7 @@ fn memory_stays_private_while_a_token_file_keeps_it_waiting() {
 }
 
 #[test]
-fn a_token_file_may_be_a_descriptor_of_the_shells() {
+fn a_token_file_may_be_a_descriptor_of_the_shell() {
     let endpoint = Endpoint::http();
     let world = lab(&endpoint);
     let login = "\"$@\" remote login --tokenfile";

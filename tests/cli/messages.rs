@@ -4,7 +4,7 @@ use crate::world::{As, World, apptainer_alone, finish, words};
 use std::process::{Command, Stdio};
 
 #[test]
-fn levels_silence_talk_but_not_failures() {
+fn levels_silence_messages_but_not_failures() {
     let world = World::new();
     let run = |line: &str| world.run(As::User, &words(line));
     assert_eq!(run("-q remote add --no-login a a.example.com").exits(0).stderr, "");
@@ -32,7 +32,7 @@ fn the_environment_sets_the_level() {
 }
 
 #[test]
-fn colours_only_where_standard_error_is_a_terminal() {
+fn messages_are_coloured_only_if_standard_error_is_a_terminal() {
     let coloured = |world: World| {
         let mut world = world;
         world.terminals.stderr = true;
@@ -45,7 +45,7 @@ fn colours_only_where_standard_error_is_a_terminal() {
 }
 
 #[test]
-fn a_reader_that_went_away_is_exit_141_without_a_word() {
+fn a_closed_pipe_is_exit_141_without_a_message() {
     let world = World::new();
     let mut command = world.command(As::User).unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
@@ -64,7 +64,7 @@ fn a_full_standard_output_is_a_failure() {
 }
 
 #[test]
-fn closed_streams_are_no_reason_to_crash() {
+fn closed_streams_cause_no_crash() {
     if apptainer_alone("its processes look at the home of the password database there") {
         return;
     }
@@ -96,7 +96,7 @@ fn help_is_short_or_long_with_examples() {
 }
 
 #[test]
-fn arguments_that_are_no_text_or_hold_escapes_are_shown_safely() {
+fn arguments_with_invalid_utf_8_or_escapes_are_shown_safely() {
     use std::os::unix::ffi::OsStrExt;
     let world = World::new();
     let odd = std::ffi::OsStr::from_bytes(b"a\xff");
@@ -108,7 +108,7 @@ fn arguments_that_are_no_text_or_hold_escapes_are_shown_safely() {
 }
 
 #[test]
-fn switches_are_taken_as_the_real_programs_take_them() {
+fn switches_are_parsed_as_in_the_real_programs() {
     let world = World::new();
     let run = |line: &str| world.run(As::User, &words(line));
     run("-d -d --quiet=false --nocolor=1 -cx.c remote list").exits(0);
@@ -122,7 +122,7 @@ fn switches_are_taken_as_the_real_programs_take_them() {
 }
 
 #[test]
-fn commands_to_type_can_be_pasted() {
+fn suggested_commands_can_be_pasted() {
     let world = World::new();
     let shown = world.run(As::User, &["remote", "use", "a;b $(id)"]).exits(255);
     assert!(shown.stderr.contains("hint:    apptainer remote add 'a;b $(id)' URI\n"), "{shown:?}");
@@ -136,7 +136,7 @@ fn commands_to_type_can_be_pasted() {
 }
 
 #[test]
-fn hints_that_take_root_name_a_file_that_root_can_run() {
+fn hints_for_root_name_a_file_that_root_can_run() {
     let world = World::new();
     let (exe, note) = (world.exe(), "users other than root can change");
     let lines = [

@@ -123,11 +123,11 @@ fn report(case: &Case, error: &str, seed: u64, rig: &Rig) -> String {
 }
 
 #[test]
-fn the_program_does_what_the_model_does_in_persona_apptainer() {
+fn the_program_matches_the_model_in_persona_apptainer() {
     play(Persona::Apptainer);
 }
 
 #[test]
-fn the_program_does_what_the_model_does_in_persona_singularity() {
+fn the_program_matches_the_model_in_persona_singularity() {
     play(Persona::Singularity);
 }

@@ -47,7 +47,7 @@ impl Mark {
 }
 
 #[test]
-fn privileges_of_the_file_are_refused_with_and_without_proc() {
+fn set_id_bits_and_capabilities_are_refused_with_and_without_proc() {
     if !is_root() {
         return skipped("needs root: set-uid files and file capabilities");
     }
@@ -100,7 +100,7 @@ fn layer(name: &str) -> String {
 }
 
 #[test]
-fn without_proc_the_name_in_argv_chooses_no_layer() {
+fn without_proc_argv0_does_not_select_the_global_file() {
     let world = World::bare(Persona::Apptainer);
     fs::write(world.path("administrators.yaml"), layer("company")).unwrap();
     fs::create_dir_all(world.path("evil/bin")).unwrap();
@@ -122,7 +122,7 @@ fn without_proc_the_name_in_argv_chooses_no_layer() {
 }
 
 #[test]
-fn without_proc_nothing_is_handed_over_in_a_circle() {
+fn without_proc_it_never_hands_over_to_itself() {
     let world = World::bare(Persona::Apptainer);
     fs::write(world.path("administrators.yaml"), layer("company")).unwrap();
     let Some(shown) = without_proc(&world, "apptainer", "exec image.sif true") else { return };
@@ -131,7 +131,7 @@ fn without_proc_nothing_is_handed_over_in_a_circle() {
 }
 
 #[test]
-fn with_proc_the_name_in_argv_chooses_nothing_either() {
+fn with_proc_argv0_selects_nothing_either() {
     let world = World::new();
     let Some(command) = world.command(As::User) else { return };
     let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
