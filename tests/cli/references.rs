@@ -29,7 +29,7 @@ fn run(world: &World, line: &str) -> Shown {
 }
 
 #[test]
-fn an_empty_host_is_the_library_in_use() {
+fn an_empty_host_means_the_default_library() {
     let (world, _library, image) = lab();
     run(&world, "pull library:///lab/tools/blast:v1").exits(0);
     assert_eq!(fs::read(world.home().join("blast_v1.sif")).unwrap(), image);
@@ -39,7 +39,7 @@ fn an_empty_host_is_the_library_in_use() {
 }
 
 #[test]
-fn a_digest_allows_no_other_image() {
+fn a_digest_accepts_no_other_image() {
     let (world, library, image) = lab();
     let hash = sha256(&image);
     for (at, reference) in
@@ -70,7 +70,7 @@ fn a_digest_allows_no_other_image() {
 }
 
 #[test]
-fn an_architecture_is_one_that_images_have() {
+fn unknown_architectures_are_refused() {
     let (mut world, library, _image) = lab();
     for line in
         ["search --arch foo blast", "pull --arch x86_64 library://a", "delete -F -A AMD64 library://a/b/c"]

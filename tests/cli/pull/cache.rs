@@ -10,7 +10,7 @@ fn entry(world: &World) -> PathBuf {
 }
 
 #[test]
-fn the_cache_is_used_and_proved() {
+fn the_cache_is_used_and_verified() {
     let (world, library) = lab();
     pull(&world, &[REFERENCE]).exits(0);
     let entry = entry(&world);
@@ -52,7 +52,7 @@ fn the_cache_is_used_and_proved() {
 }
 
 #[test]
-fn the_cache_is_used_where_the_library_tells_no_size() {
+fn the_cache_is_used_if_the_library_gives_no_size() {
     let (world, library) = lab();
     let image = NewImage::new("lab/tools/nameless:v1", sif()).signed(KEY);
     library.add(NewImage { wrong_size: Some(0), ..image });
@@ -61,7 +61,7 @@ fn the_cache_is_used_where_the_library_tells_no_size() {
 }
 
 #[test]
-fn the_cache_can_be_elsewhere_or_nowhere() {
+fn the_cache_can_be_moved_or_disabled() {
     let (mut world, library) = lab();
     pull(&world, &["--disable-cache", REFERENCE]).exits(0);
     assert!(!world.user_dir().join("cache").exists());
@@ -78,7 +78,7 @@ fn the_cache_can_be_elsewhere_or_nowhere() {
 }
 
 #[test]
-fn a_singularity_that_stands_in_is_not_hidden() {
+fn a_singularity_directory_in_use_is_not_hidden() {
     if apptainer_alone("~/.singularity stands in for ~/.apptainer") {
         return;
     }

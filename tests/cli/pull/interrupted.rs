@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_full_disk_is_told_before_and_in_the_middle() {
+fn a_full_disk_is_reported_before_and_during_the_download() {
     let (world, library) = lab();
     library.add({
         let mut image = NewImage::new("lab/tools/lying:v1", sif());
@@ -53,7 +53,7 @@ fn hanging(world: &World, library: &Library) -> Option<Child> {
 }
 
 #[test]
-fn a_signal_leaves_nothing_and_the_old_file_whole() {
+fn a_signal_leaves_nothing_behind_and_keeps_the_old_file() {
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let (world, library) = lab();
         let target = out(&world).join("blast_v1.sif");
@@ -71,7 +71,7 @@ fn a_signal_leaves_nothing_and_the_old_file_whole() {
 }
 
 #[test]
-fn what_a_killed_pull_left_goes_with_the_next_and_a_live_ones_stays() {
+fn the_next_pull_removes_the_files_of_a_killed_one_but_not_of_a_live_one() {
     let (world, library) = lab();
     fs::write(out(&world).join("blast_v1.sif"), OLD).unwrap();
     let Some(mut child) = hanging(&world, &library) else { return };
@@ -92,7 +92,7 @@ fn what_a_killed_pull_left_goes_with_the_next_and_a_live_ones_stays() {
 }
 
 #[test]
-fn a_file_that_came_meanwhile_is_not_overwritten() {
+fn a_file_created_meanwhile_is_not_overwritten() {
     let (world, library) = lab();
     let Some(mut command) = world.command(As::User) else { return };
     let gate = Gate::closed();
@@ -114,7 +114,7 @@ fn a_file_that_came_meanwhile_is_not_overwritten() {
 }
 
 #[test]
-fn a_directory_that_cannot_be_written() {
+fn an_unwritable_directory_is_an_error() {
     let (world, _library) = lab();
     let Some(mut command) = world.command(As::User) else { return };
     if is_root() {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn nonsense_in_the_environment_is_an_error() {
+fn invalid_environment_variables_are_errors() {
     for (name, value) in [
         ("DOWNLOAD_CONCURRENCY", "0"),
         ("DOWNLOAD_CONCURRENCY", "many"),
@@ -28,7 +28,7 @@ fn nonsense_in_the_environment_is_an_error() {
 }
 
 #[test]
-fn references_that_are_none() {
+fn invalid_references_are_refused() {
     let (world, library) = lab();
     library.forget();
     for text in [
@@ -55,7 +55,7 @@ fn references_that_are_none() {
 }
 
 #[test]
-fn which_library_and_whether_it_gets_the_token() {
+fn only_the_library_of_a_remote_gets_its_token() {
     let (mut world, library) = lab();
     library.set(|settings| settings.public = false);
     // By its own address, and by a host in the reference: the token goes with it.
@@ -112,7 +112,7 @@ fn which_library_and_whether_it_gets_the_token() {
 }
 
 #[test]
-fn a_remote_without_a_library() {
+fn a_remote_without_a_library_is_an_error() {
     if apptainer_alone("the built-in remote of SingularityCE would be asked") {
         return;
     }
@@ -133,7 +133,7 @@ fn a_remote_without_a_library() {
 }
 
 #[test]
-fn under_an_exclusive_remote_there_is_no_other() {
+fn an_exclusive_remote_allows_no_other_library() {
     let (world, library) = lab();
     let global = format!(
         "Active: company\nRemotes:\n    company:\n        URI: //{}\n        System: true\n        Exclusive: true\n        Insecure: true\n",

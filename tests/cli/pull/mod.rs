@@ -76,7 +76,7 @@ fn pieces(library: &Library) -> usize {
 }
 
 #[test]
-fn an_image_its_name_its_mode_and_who_signed_it() {
+fn a_pulled_image_has_its_name_and_mode_and_its_signers_are_reported() {
     let (world, library) = lab();
     let shown = pull(&world, &[REFERENCE]).exits(0);
     let file = out(&world).join("blast_v1.sif");
@@ -105,7 +105,7 @@ fn an_image_its_name_its_mode_and_who_signed_it() {
 }
 
 #[test]
-fn the_name_of_the_file() {
+fn the_output_file_has_the_expected_name() {
     let (mut world, _library) = lab();
     for (words, name) in [
         (&["own.sif", REFERENCE][..], "own.sif"),
@@ -126,7 +126,7 @@ fn the_name_of_the_file() {
 }
 
 #[test]
-fn what_is_there_stays_unless_it_may_go() {
+fn existing_files_are_kept_unless_forced() {
     let (world, library) = lab();
     let file = out(&world).join("blast_v1.sif");
     fs::write(&file, OLD).unwrap();
@@ -150,7 +150,7 @@ fn what_is_there_stays_unless_it_may_go() {
 }
 
 #[test]
-fn what_is_no_place_for_an_image() {
+fn invalid_outputs_are_refused() {
     let (world, library) = lab();
     let here = out(&world);
     fs::create_dir(here.join("directory")).unwrap();
@@ -186,7 +186,7 @@ fn what_is_no_place_for_an_image() {
 }
 
 #[test]
-fn unsigned_images_are_named_unless_that_is_fine() {
+fn unsigned_images_give_a_warning_unless_allowed() {
     let (mut world, library) = lab();
     library.add(NewImage::new("lab/tools/plain:v1", Sif::new("amd64").bytes()));
     let reference = "library://lab/tools/plain:v1";

@@ -4,7 +4,7 @@ use super::*;
 
 /// What goes wrong once or for a while, and is borne.
 #[test]
-fn a_transfer_that_stumbles_arrives() {
+fn flaky_servers_are_retried() {
     let data = || When::get("/data");
     let file = || When::get("/library/v1/imagefile");
     let part = || data().header("range", "bytes=65536-");
@@ -58,7 +58,7 @@ fn a_transfer_that_stumbles_arrives() {
 }
 
 #[test]
-fn addresses_that_end_while_they_are_used_are_asked_for_again() {
+fn expired_addresses_are_requested_again() {
     let (world, library) = lab();
     let library = std::sync::Arc::new(library);
     library.fault(When::get("/data"), Fault::Drip(16 << 10, Duration::from_millis(20)));
@@ -76,7 +76,7 @@ fn addresses_that_end_while_they_are_used_are_asked_for_again() {
 }
 
 #[test]
-fn bytes_from_the_library_itself() {
+fn the_library_can_send_the_bytes_itself() {
     for way in [Download::Direct, Download::SameOrigin] {
         for ranges in [true, false] {
             let (world, library) = lab();
@@ -93,7 +93,7 @@ fn bytes_from_the_library_itself() {
 
 /// What must not pass: the old file is whole, nothing lies beside it, nothing is in the cache.
 #[test]
-fn what_is_not_the_image_never_gets_its_name() {
+fn a_wrong_download_never_gets_the_name_of_the_image() {
     let data = || When::get("/data");
     let meta = || When::get("/library/v1/images");
     let file = || When::get("/library/v1/imagefile");
@@ -191,7 +191,7 @@ fn what_is_not_the_image_never_gets_its_name() {
 }
 
 #[test]
-fn what_the_library_holds_may_be_no_good() {
+fn bad_images_in_the_library_are_refused() {
     let cut = |bytes: Vec<u8>, length: usize| bytes[..length].to_vec();
     let table = [
         ("no image", b"#!/bin/sh\n".repeat(30_000), "it is not a SIF image"),
@@ -223,7 +223,7 @@ fn what_the_library_holds_may_be_no_good() {
 }
 
 #[test]
-fn over_https() {
+fn images_are_pulled_over_https() {
     let ca = Ca::generate();
     let library = Library::https(ca.identity(), ca.identity());
     library.accept_token(TOKEN);
@@ -237,7 +237,7 @@ fn over_https() {
 }
 
 #[test]
-fn a_transfer_may_not_crawl() {
+fn slow_transfers_are_aborted() {
     let (mut world, library) = lab();
     world.pace.set(Duration::from_secs(3));
     let slow = || Fault::Drip(10, Duration::from_millis(50));

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_signal_ends_the_upload_on_the_server_too() {
+fn a_signal_aborts_the_upload_on_the_server_too() {
     for signal in [Signal::INT, Signal::TERM] {
         let (world, library) = lab(Some(TAGS));
         large(&world, &library);
@@ -38,7 +38,7 @@ fn aborts(library: &Library) -> Vec<Option<u16>> {
 }
 
 #[test]
-fn a_part_that_arrives_after_the_abort_does_not_stay() {
+fn a_part_that_arrives_after_the_abort_is_not_kept() {
     use std::os::unix::process::ExitStatusExt;
     for signal in [Signal::INT, Signal::TERM] {
         let (world, library) = lab(Some(TAGS));
@@ -66,7 +66,7 @@ fn a_part_that_arrives_after_the_abort_does_not_stay() {
 }
 
 #[test]
-fn another_signal_ends_at_once_and_says_what_may_remain() {
+fn a_second_signal_ends_at_once_and_says_what_may_remain() {
     use std::os::unix::process::ExitStatusExt;
     let (world, library) = lab(Some(TAGS));
     large(&world, &library);
@@ -90,7 +90,7 @@ fn another_signal_ends_at_once_and_says_what_may_remain() {
 }
 
 #[test]
-fn a_library_that_cannot_forget_is_told_so_a_few_times() {
+fn an_abort_that_fails_is_repeated_a_few_times() {
     for (status, says) in [(500, true), (200, false)] {
         let (world, library) = lab(Some(TAGS));
         large(&world, &library);
@@ -107,7 +107,7 @@ fn a_library_that_cannot_forget_is_told_so_a_few_times() {
 }
 
 #[test]
-fn a_library_that_always_agrees_to_forget_is_believed() {
+fn repeated_success_of_an_abort_is_accepted() {
     let (world, library) = lab(Some(TAGS));
     large(&world, &library);
     library.fault(When::put("/data").nth(1), Fault::StallUpload(1000));
@@ -125,7 +125,7 @@ fn a_library_that_always_agrees_to_forget_is_believed() {
 }
 
 #[test]
-fn a_file_that_changes_meanwhile_gets_no_tag() {
+fn a_file_changed_during_the_upload_gets_no_tag() {
     let (world, library) = lab(Some(TAGS));
     let gate = Gate::closed();
     library.fault(When::put("/data").nth(1), Fault::Held(gate.clone()));

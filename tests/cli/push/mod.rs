@@ -59,7 +59,7 @@ fn arrived(world: &World, library: &Library) {
 }
 
 #[test]
-fn by_the_best_way_that_there_is() {
+fn the_best_available_method_is_used() {
     for (api, big) in
         [(None, false), (Some(V2), false), (Some(TAGS), false), (Some(V2), true), (Some(TAGS), true)]
     {
@@ -87,7 +87,7 @@ fn by_the_best_way_that_there_is() {
 }
 
 #[test]
-fn without_parts_where_the_library_has_none_and_without_hashes_where_it_wants_none() {
+fn parts_and_hashes_are_only_used_if_the_library_supports_them() {
     let (world, library) = lab(Some(V2));
     large(&world, &library);
     library.set(|settings| settings.part_size = None);
@@ -106,7 +106,7 @@ fn without_parts_where_the_library_has_none_and_without_hashes_where_it_wants_no
 }
 
 #[test]
-fn what_the_library_has_is_only_tagged() {
+fn existing_images_are_only_tagged() {
     let (world, library) = lab(Some(TAGS));
     push(&world, &["IMAGE", REFERENCE]).exits(0);
     library.forget();
@@ -125,7 +125,7 @@ fn what_the_library_has_is_only_tagged() {
 }
 
 #[test]
-fn the_description_and_the_quota() {
+fn the_description_is_sent_and_the_quota_is_shown() {
     let (world, library) = lab(Some(TAGS));
     library.set(|settings| settings.quota = Some(10 << 20));
     push(&world, &["-D", "a tool", "IMAGE", REFERENCE])
@@ -140,7 +140,7 @@ fn the_description_and_the_quota() {
 }
 
 #[test]
-fn what_can_be_borne() {
+fn flaky_servers_are_retried() {
     let data = || When::put("/data");
     type Faults = Vec<(When, Fault)>;
     let table: Vec<(&str, bool, Faults)> = vec![
@@ -174,7 +174,7 @@ fn what_can_be_borne() {
 }
 
 #[test]
-fn what_cannot_be_borne_leaves_no_tag_and_no_parts() {
+fn failed_uploads_leave_no_tag_and_no_parts() {
     let data = || When::put("/data");
     let ask = || When::get("/library/v1/");
     let v2 = || When::post("/library/v2/imagefile");
@@ -251,7 +251,7 @@ fn what_cannot_be_borne_leaves_no_tag_and_no_parts() {
 }
 
 #[test]
-fn what_is_not_sent_at_all() {
+fn invalid_images_and_references_are_not_sent() {
     let (world, library) = lab(Some(TAGS));
     let home = world.home();
     let file = |name: &str, bytes: &[u8]| {
@@ -298,7 +298,7 @@ fn what_is_not_sent_at_all() {
 }
 
 #[test]
-fn nobody_pushes_without_a_token() {
+fn a_push_needs_a_token() {
     let (world, library) = lab(Some(TAGS));
     world.write_user(world.user().replace(&format!("        Token: {TOKEN}\n"), ""));
     push(&world, &["IMAGE", REFERENCE])
