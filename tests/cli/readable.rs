@@ -16,7 +16,7 @@ fn chmod(path: &Path, mode: u32) {
 }
 
 #[test]
-fn a_readable_layer_with_a_secret_is_warned_of_until_a_write_repairs_it() {
+fn a_readable_layer_with_a_secret_gives_a_warning_until_a_write_fixes_it() {
     let login = "Credentials:\n  - {URI: https://k.example, Auth: Basic YTpi}\n";
     for (text, warned) in [(SECRET, true), (login, true), ("Active: lab\nRemotes:\n  lab: {URI: h}\n", false)]
     {
@@ -49,7 +49,7 @@ fn a_readable_layer_with_a_secret_is_warned_of_until_a_write_repairs_it() {
 }
 
 #[test]
-fn a_readable_auth_file_with_a_secret_is_warned_of() {
+fn a_readable_auth_file_with_a_secret_gives_a_warning() {
     let world = World::new();
     let file = world.path("auth.json");
     fs::write(&file, "{\"auths\":{\"r.example\":{\"auth\":\"YTpi\"}}}").unwrap();
@@ -65,7 +65,7 @@ fn a_readable_auth_file_with_a_secret_is_warned_of() {
 }
 
 #[test]
-fn every_command_says_that_a_token_is_held_back_and_what_mends_it() {
+fn every_command_reports_a_withheld_token_and_how_to_fix_it() {
     let endpoint = Endpoint::http();
     endpoint.accept_token("t0ken");
     let world = World::new();
@@ -103,7 +103,7 @@ fn every_command_says_that_a_token_is_held_back_and_what_mends_it() {
 }
 
 #[test]
-fn a_private_image_whose_token_is_held_back() {
+fn a_pull_of_a_private_image_reports_the_withheld_token() {
     let library = Library::http();
     library.accept_token("t0ken");
     library.set(|settings| settings.public = false);

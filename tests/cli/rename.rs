@@ -35,7 +35,7 @@ Remotes:
 ";
 
 #[test]
-fn an_own_remote_keeps_its_token_and_stays_the_default() {
+fn a_users_remote_keeps_its_token_and_stays_the_default() {
     let world = World::new();
     world.write_user(OWN);
     let shown = world.remote("rename lab mylab").exits(0).never_shows("t0ken");
@@ -61,7 +61,7 @@ fn a_global_remote_keeps_its_keyservers_and_its_mark() {
 }
 
 #[test]
-fn what_cannot_be_renamed_stays() {
+fn refused_renames_change_nothing() {
     for (line, code, says) in [
         (
             "rename lab other",
@@ -123,7 +123,7 @@ fn a_leftover_of_a_global_remote_becomes_the_users_own() {
 }
 
 #[test]
-fn json_tells_that_something_changed() {
+fn json_reports_the_change() {
     let world = World::new();
     world.write_user(OWN);
     assert_eq!(world.remote("rename --json lab mylab").exits(0).stdout, "{\"version\":1,\"changed\":true}\n");

@@ -37,7 +37,7 @@ fn nothing_is_left(world: &World, what: &str) {
 }
 
 #[test]
-fn no_thread_can_be_created() {
+fn failing_to_create_a_thread_is_a_clear_error() {
     for by_name in [false, true] {
         let (world, library) = lab();
         if by_name {
@@ -76,7 +76,7 @@ fn no_thread_can_be_created() {
 }
 
 #[test]
-fn no_memory_can_be_had() {
+fn running_out_of_memory_is_a_clear_error() {
     let (world, _library) = lab();
     let dir = world.home().join("images").display().to_string();
     let mut ended = Vec::new();

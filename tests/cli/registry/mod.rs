@@ -75,7 +75,7 @@ fn a_wrong_password_is_refused_and_the_stored_login_stays() {
 }
 
 #[test]
-fn both_spellings_and_both_schemes() {
+fn both_spellings_and_both_schemes_work() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let (world, host) = (World::new(), server.host());
     world.pipe(PASSWORD).remote(&format!("login -u ada oras://{host}")).exits(0).never_shows("canary");
@@ -97,7 +97,7 @@ fn both_spellings_and_both_schemes() {
 }
 
 #[test]
-fn an_open_registry_is_said_to_be_open_and_gets_no_password() {
+fn an_open_registry_is_reported_as_open_and_gets_no_password() {
     let Some(server) = Registry::open() else { return };
     let (world, host) = (World::new(), server.host());
     login(&world, "-u ada", &host)
@@ -108,7 +108,7 @@ fn an_open_registry_is_said_to_be_open_and_gets_no_password() {
 }
 
 #[test]
-fn https_with_a_private_authority() {
+fn a_private_certificate_authority_can_be_trusted() {
     let ca = Ca::generate();
     let Some(server) = Registry::basic_tls(&[("ada", PASSWORD)], &ca) else { return };
     let (world, host) = (World::new(), server.host());
@@ -133,7 +133,7 @@ fn https_with_a_private_authority() {
 }
 
 #[test]
-fn what_is_missing_or_wrong_on_the_command_line() {
+fn missing_and_wrong_arguments_are_refused() {
     let world = World::new();
     for (line, code, words) in [
         ("login ghcr.io", 255, "while login to docker://ghcr.io: a username is required"),
@@ -162,7 +162,7 @@ fn what_is_missing_or_wrong_on_the_command_line() {
 }
 
 #[test]
-fn on_a_terminal_it_asks_for_name_and_password() {
+fn on_a_terminal_it_prompts_for_name_and_password() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let world = World::new().on_terminal();
     world.answer("ada").answer(PASSWORD);
@@ -180,7 +180,7 @@ fn on_a_terminal_it_asks_for_name_and_password() {
 }
 
 #[test]
-fn the_password_of_every_source() {
+fn a_password_can_come_from_every_source() {
     if apptainer_alone("there is only one prefix there") {
         return;
     }
@@ -202,7 +202,7 @@ fn the_password_of_every_source() {
 }
 
 #[test]
-fn a_world_without_network_lists_and_logs_out() {
+fn list_and_logout_need_no_network() {
     let world = World::new();
     let file = world.auth_file();
     fs::create_dir(file.parent().unwrap()).unwrap();
@@ -230,7 +230,7 @@ fn a_world_without_network_lists_and_logs_out() {
 }
 
 #[test]
-fn the_same_in_persona_singularity() {
+fn persona_singularity_works_the_same_way() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let (world, host) =
         (World::singularity().with_env("SINGULARITY_LOGIN_PASSWORD", PASSWORD), server.host());
@@ -248,7 +248,7 @@ fn the_same_in_persona_singularity() {
 }
 
 #[test]
-fn a_login_that_the_environment_overrules_is_said_to_be() {
+fn a_login_overridden_by_the_environment_is_reported() {
     let Some(server) = Registry::basic(&[("ada", PASSWORD)]) else { return };
     let world = World::new();
     let other = format!(r#"{{"auths":{{"{}":{{"auth":"YWRhOm9sZA=="}}}}}}"#, server.host());

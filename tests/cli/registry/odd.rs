@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn a_token_server_must_take_the_password_and_the_registry_its_token() {
+fn the_token_server_must_accept_the_password_and_the_registry_the_token() {
     let Some(tokens) = TokenServer::start("ada", PASSWORD) else { return };
     let Some(server) = Registry::token(&tokens) else { return };
     let (world, host) = (World::new(), server.host());
@@ -62,7 +62,7 @@ fn challenge(headers: &[&str]) -> Behaviour {
 }
 
 #[test]
-fn what_is_no_registry_gets_no_password() {
+fn a_server_that_is_not_a_registry_gets_no_password() {
     let world = World::new();
     for (behaviour, words) in [
         (challenge(&[]), "does not say how (no WWW-Authenticate header)"),
@@ -93,7 +93,7 @@ fn what_is_no_registry_gets_no_password() {
 }
 
 #[test]
-fn the_first_challenge_that_is_known_counts() {
+fn the_first_known_challenge_is_used() {
     let world = World::new();
     let server = Endpoint::answering(|_| (200, "{}".into()));
     server.set("/v2/", challenge(&["Negotiate, Basic realm=\"a\"", "Bearer realm=\"https://10.0.0.1\""]));
@@ -104,7 +104,7 @@ fn the_first_challenge_that_is_known_counts() {
 }
 
 #[test]
-fn nobody_there_is_said_in_both_words() {
+fn an_unreachable_registry_is_reported() {
     let world = World::new();
     login(&world, "-u ada", "127.0.0.1:1").exits(255).says("https://127.0.0.1:1/v2/: connection refused");
     login(&world, "-u ada", &format!("{}.test", "x".repeat(64))).exits(255).says("host not found");
@@ -113,7 +113,7 @@ fn nobody_there_is_said_in_both_words() {
 }
 
 #[test]
-fn a_page_for_people_is_no_yes() {
+fn an_html_page_does_not_confirm_a_login() {
     let server = Endpoint::answering(|_| (200, "{}".into()));
     let world = World::new();
     let page =
@@ -128,7 +128,7 @@ fn a_page_for_people_is_no_yes() {
 }
 
 #[test]
-fn a_slow_registry_over_https_is_waited_for() {
+fn a_slow_https_registry_is_waited_for() {
     use std::io::{Read, Write};
     // A listener that answers http at once, as real TLS servers do, and TLS after a while.
     let ca = Ca::generate();
@@ -170,7 +170,7 @@ fn a_slow_registry_over_https_is_waited_for() {
 }
 
 #[test]
-fn what_went_wrong_behind_tls_is_no_reason_to_try_http() {
+fn failures_after_the_tls_handshake_do_not_lead_to_http() {
     let ca = Ca::generate();
     let world = World::new();
     ca.write(&world.path("ca.crt"));
