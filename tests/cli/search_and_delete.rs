@@ -28,7 +28,7 @@ fn run(world: &World, words: &[&str]) -> Shown {
 }
 
 #[test]
-fn what_is_found_is_listed_as_apptainer_lists_it() {
+fn results_are_listed_as_in_apptainer() {
     let (world, library) = lab();
     let hash = library.images().into_iter().find(|image| image.size == library_size(3)).unwrap().hash;
     let shown = run(&world, &["search", "blast"]).exits(0);
@@ -50,7 +50,7 @@ fn library_size(filler: u64) -> u64 {
 }
 
 #[test]
-fn queries_that_are_none_and_libraries_that_fail() {
+fn invalid_queries_are_refused_and_library_failures_are_reported() {
     let (world, library) = lab();
     library.forget();
     run(&world, &["search", "ab"]).exits(1).says("at least 3 characters");
@@ -81,7 +81,7 @@ fn queries_that_are_none_and_libraries_that_fail() {
 }
 
 #[test]
-fn a_long_answer_is_cut_and_its_rest_counted() {
+fn a_long_result_is_cut_and_the_rest_is_counted() {
     let (world, library) = lab();
     let image = |name: &str, count: usize| {
         let tags: Vec<_> = (0..count).map(|n| format!("v{n}")).collect();
@@ -121,7 +121,7 @@ fn a_long_answer_is_cut_and_its_rest_counted() {
 }
 
 #[test]
-fn an_image_is_deleted_when_somebody_says_so() {
+fn an_image_is_deleted_after_confirmation() {
     let (mut world, library) = lab();
     let reference = "library://ada/tools/blast:v1";
     run(&world, &["delete", reference])
@@ -152,7 +152,7 @@ fn an_image_is_deleted_when_somebody_says_so() {
 }
 
 #[test]
-fn a_deletion_that_is_refused() {
+fn refused_deletions_are_reported() {
     let (world, library) = lab();
     for (fault, words) in [
         (Fault::error(403, "not yours"), "403 Forbidden: not yours"),

@@ -36,7 +36,7 @@ fn endpoint() -> (World, Endpoint) {
 }
 
 #[test]
-fn an_object_store_says_why_in_xml() {
+fn xml_errors_of_an_object_store_are_shown() {
     let (world, library) = lab();
     let xml = "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>";
     let kind = vec![("Content-Type", "application/xml".to_string())];
@@ -45,7 +45,7 @@ fn an_object_store_says_why_in_xml() {
 }
 
 #[test]
-fn a_server_says_when_to_come_back() {
+fn the_requested_waiting_time_is_shown() {
     let (world, library) = lab();
     let dated = [
         ("Date", "Sun, 06 Nov 1994 08:49:37 GMT".to_string()),
@@ -66,7 +66,7 @@ fn a_server_says_when_to_come_back() {
 }
 
 #[test]
-fn a_login_by_password_in_front_of_an_endpoint_is_named() {
+fn basic_authentication_before_an_endpoint_is_reported() {
     let (world, endpoint) = endpoint();
     let head = "HTTP/1.1 401 X\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
     let words = "401 Unauthorized; it asks for a username and password (Basic)";
@@ -81,7 +81,7 @@ fn a_login_by_password_in_front_of_an_endpoint_is_named() {
 }
 
 #[test]
-fn an_unreachable_address_is_for_whoever_named_it() {
+fn an_unreachable_address_is_attributed_to_its_source() {
     let (world, library) = lab();
     let library_named = "hint:    the library gave this address: ask its administrator to";
     let endpoint_named = "hint:    the endpoint gave this address: ask its administrator to";
@@ -112,7 +112,7 @@ fn an_unreachable_address_is_for_whoever_named_it() {
 }
 
 #[test]
-fn a_library_that_lets_nobody_create_a_part_of_the_path() {
+fn a_refusal_to_create_a_part_of_the_path_is_reported() {
     for (at, what) in [
         ("entities", "entity \"lab\""),
         ("collections", "collection \"lab/tools\""),
@@ -127,7 +127,7 @@ fn a_library_that_lets_nobody_create_a_part_of_the_path() {
 }
 
 #[test]
-fn a_tag_that_fails_after_the_upload() {
+fn a_failed_tag_after_the_upload_is_reported() {
     for fault in [Fault::error(500, "oops"), Fault::Close] {
         let (world, library) = lab();
         library.fault(When::post("/library/v2/tags"), fault);

@@ -78,7 +78,7 @@ fn login(world: &mut World, (line, piped, answer): &(String, String, Option<Stri
 }
 
 #[test]
-fn a_token_of_every_source_goes_into_one_file_and_no_message() {
+fn a_token_from_any_source_is_in_one_file_and_no_message() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, None);
     for source in sources(&world, TOKEN) {
@@ -92,7 +92,7 @@ fn a_token_of_every_source_goes_into_one_file_and_no_message() {
 }
 
 #[test]
-fn a_token_that_is_refused_is_in_no_file_and_no_message() {
+fn a_refused_token_is_in_no_file_and_no_message() {
     let endpoint = Endpoint::http();
     let echo = format!(r#"{{"error":{{"code":401,"message":"no such token: '{OTHER}'"}}}}"#);
     for stored in [None, Some(TOKEN)] {
@@ -133,7 +133,7 @@ fn a_token_that_is_refused_is_in_no_file_and_no_message() {
 }
 
 #[test]
-fn what_is_no_token_is_neither_sent_nor_shown() {
+fn an_invalid_token_is_neither_sent_nor_shown() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, None);
     let long = format!("canary{}", "x".repeat(9000));
@@ -228,7 +228,7 @@ fn every_command_with_a_stored_token_shows_none() {
 }
 
 #[test]
-fn what_forgets_a_token_leaves_no_copy() {
+fn removing_a_token_leaves_no_copy() {
     let endpoint = Endpoint::http();
     for (line, code) in [("logout", 0), ("logout --all", 0), ("remove lab", 0), ("logout --json lab", 0)] {
         let world = lab(&endpoint, Some(TOKEN));
@@ -238,7 +238,7 @@ fn what_forgets_a_token_leaves_no_copy() {
 }
 
 #[test]
-fn the_registry_password_is_on_standard_output_alone() {
+fn the_registry_password_is_only_on_standard_output() {
     let endpoint = Endpoint::http();
     let world = lab(&endpoint, Some(TOKEN));
     for _ in 0..2 {
@@ -264,7 +264,7 @@ fn the_registry_password_is_on_standard_output_alone() {
 }
 
 #[test]
-fn a_token_of_the_environment_is_stored_nowhere_and_shown_nowhere() {
+fn a_token_from_the_environment_is_neither_stored_nor_shown() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, None);
     for name in
@@ -287,7 +287,7 @@ fn a_token_of_the_environment_is_stored_nowhere_and_shown_nowhere() {
 }
 
 #[test]
-fn passwords_in_addresses_are_shown_nowhere() {
+fn passwords_in_addresses_are_never_shown() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, Some(TOKEN));
     for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"] {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_password_of_a_service_is_in_its_file_and_nowhere_else() {
+fn the_password_of_a_service_is_only_in_its_file() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -74,7 +74,7 @@ fn images(world: &World, name: &str) -> Vec<Shown> {
 }
 
 #[test]
-fn images_come_and_go_without_a_word_of_the_token() {
+fn image_commands_never_show_the_token() {
     let signer = "0123456789ABCDEF0123456789ABCDEF01234567";
     let library = Library::http();
     library.accept_token(TOKEN);
@@ -127,7 +127,7 @@ fn images_come_and_go_without_a_word_of_the_token() {
 }
 
 #[test]
-fn a_token_of_the_environment_goes_to_the_host_that_is_named_and_to_no_other() {
+fn a_token_from_the_environment_is_only_sent_to_its_host() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, None);
     world.set_env("APPTAINER_TOKEN", TOKEN);
