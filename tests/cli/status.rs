@@ -17,7 +17,7 @@ fn lab() -> (World, Endpoint) {
 }
 
 #[test]
-fn services_user_and_token() {
+fn services_user_and_token_are_shown() {
     let (world, endpoint) = lab();
     let shown = world.remote("status").exits(0).never_shows(TOKEN);
     let url = endpoint.url();
@@ -39,7 +39,7 @@ fn services_user_and_token() {
 }
 
 #[test]
-fn without_a_token_nothing_secret_is_asked() {
+fn without_a_token_no_credentials_are_sent() {
     let (world, endpoint) = lab();
     world.remote("logout").exits(0);
     endpoint.forget();
@@ -49,7 +49,7 @@ fn without_a_token_nothing_secret_is_asked() {
 }
 
 #[test]
-fn a_service_that_does_not_answer_is_na_with_a_reason() {
+fn a_service_that_does_not_respond_is_na_with_a_reason() {
     let (world, endpoint) = lab();
     endpoint.set("/builder/version", Behaviour::Close);
     endpoint.set("/consent/version", Behaviour::Body(200, "text/html", "<html>".into()));
@@ -89,7 +89,7 @@ fn a_keyserver_without_a_version_is_ok() {
 }
 
 #[test]
-fn many_services_with_long_names_are_shown_in_bounds() {
+fn output_about_many_services_with_long_names_is_bounded() {
     let (world, endpoint) = lab();
     let (name, path) = ("n".repeat(3000), "p".repeat(1000));
     let services: Vec<_> =
@@ -133,7 +133,7 @@ fn a_long_user_name_is_cut() {
 }
 
 #[test]
-fn a_token_that_is_not_valid_or_cannot_be_checked() {
+fn invalid_and_unverifiable_tokens_are_reported() {
     let (world, endpoint) = lab();
     endpoint.revoke_tokens();
     world
@@ -151,7 +151,7 @@ fn a_token_that_is_not_valid_or_cannot_be_checked() {
 }
 
 #[test]
-fn a_token_tells_when_it_expires() {
+fn the_expiry_of_a_token_is_shown() {
     let (world, endpoint) = lab();
     let token = ending_in(2 * 3600);
     endpoint.accept_token(&token);
@@ -199,7 +199,7 @@ fn json() {
 }
 
 #[test]
-fn text_of_servers_cannot_drive_the_terminal() {
+fn text_from_servers_cannot_control_the_terminal() {
     let (world, endpoint) = lab();
     endpoint.set("/builder/version", Behaviour::Json(200, r#"{"data":{"version":"1\u001b[2J\n2"}}"#.into()));
     endpoint.set(IDENTITY, Behaviour::Json(200, r#"{"username":"a\u001b[31m","email":"x\ny"}"#.into()));
@@ -242,7 +242,7 @@ fn reading_commands_create_nothing_and_login_keeps_a_copy() {
 }
 
 #[test]
-fn get_login_password_prints_the_secret_alone_or_nothing() {
+fn get_login_password_prints_only_the_secret_or_nothing() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
@@ -277,7 +277,7 @@ fn get_login_password_prints_the_secret_alone_or_nothing() {
 }
 
 #[test]
-fn a_token_of_the_environment_is_for_one_host() {
+fn a_token_from_the_environment_is_for_one_host() {
     let (mut world, endpoint) = lab();
     world.remote("logout").exits(0);
     world.set_env("APPTAINER_TOKEN", TOKEN);

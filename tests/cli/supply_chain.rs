@@ -57,7 +57,7 @@ fn allowed(expression: &str) -> bool {
 }
 
 #[test]
-fn licences_sources_and_duplicates() {
+fn licences_and_sources_are_allowed_and_no_crate_is_duplicated() {
     let (packages, inside) = crates();
     assert!(inside.len() > 50, "the crates were found");
     let mut versions: BTreeMap<&str, usize> = BTreeMap::new();
@@ -93,7 +93,7 @@ fn the_check_can_fail() {
 }
 
 #[test]
-fn every_crate_that_is_asked_for_has_a_reason() {
+fn every_direct_dependency_has_a_reason() {
     let (packages, _) = crates();
     let own = packages.values().find(|package| package["source"].is_null()).expect("this one");
     for dependency in own["dependencies"].as_array().unwrap() {

@@ -12,7 +12,7 @@ fn run(world: &World, line: &str) -> Shown {
 }
 
 #[test]
-fn the_last_one_counts() {
+fn the_last_switch_wins() {
     let world = World::new();
     world.remote("add --no-login --global --global=false a a.example.com").exits(0);
     world.remote("add --no-login -n -n=false b b.example.com").exits(0);
@@ -32,7 +32,7 @@ fn the_last_one_counts() {
 
 /// Two options exclude each other only if both are on.
 #[test]
-fn a_switch_that_is_off_excludes_nothing() {
+fn a_switch_set_to_false_excludes_nothing() {
     let world = World::new();
     world.remote("list --all --json").exits(1).says("'--all' cannot be used with '--json'");
     world.remote("list --all --json=false").exits(0).prints("Active cloud services keyserver");
@@ -127,7 +127,7 @@ fn help_is_a_switch_too() {
 }
 
 #[test]
-fn an_option_counts_more_than_its_variable() {
+fn an_option_overrides_its_variable() {
     let library = Library::http();
     library.accept_token(TOKEN);
     library.add(NewImage::new("lab/tools/blast:v1", Sif::new("amd64").bytes()));
@@ -187,7 +187,7 @@ fn a_variable_must_be_true_or_false() {
 }
 
 #[test]
-fn empty_words_are_absent() {
+fn empty_values_count_as_absent() {
     let world = World::new();
     let run = |args: &[&str]| world.run(As::User, args);
     let list = run(&["remote", "list"]).exits(0).stdout;

@@ -24,7 +24,7 @@ fn start(world: &World, line: &str) -> Pty {
 }
 
 #[test]
-fn a_token_is_typed_without_being_shown_and_stored() {
+fn a_typed_token_is_hidden_and_stored() {
     if !Pty::can_be_made() {
         return;
     }
@@ -42,7 +42,7 @@ fn a_token_is_typed_without_being_shown_and_stored() {
 }
 
 #[test]
-fn ctrl_c_at_the_hidden_question_restores_the_terminal_and_is_a_signal() {
+fn ctrl_c_at_a_hidden_prompt_restores_the_terminal_and_ends_by_signal() {
     if !Pty::can_be_made() {
         return;
     }
@@ -97,7 +97,7 @@ fn ctrl_backslash_at_the_hidden_question_restores_the_terminal() {
 }
 
 #[test]
-fn ctrl_d_is_no_answer() {
+fn ctrl_d_means_no_answer() {
     if !Pty::can_be_made() {
         return;
     }
@@ -171,7 +171,7 @@ fn a_narrow_terminal_keeps_names_whole() {
 }
 
 #[test]
-fn what_is_typed_for_an_option_that_reads_standard_input_is_hidden_too() {
+fn input_for_an_option_that_reads_standard_input_is_hidden_too() {
     if !Pty::can_be_made() {
         return;
     }
