@@ -44,7 +44,7 @@ fn any_write_drops_copies_of_global_remotes_but_not_leftovers_or_tokens() {
 }
 
 #[test]
-fn exclusive_is_roots_and_binds_users() {
+fn exclusive_needs_root_and_binds_users() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
     }
@@ -70,7 +70,7 @@ fn exclusive_is_roots_and_binds_users() {
 }
 
 #[test]
-fn exclusivity_moves_and_is_lifted_with_a_warning() {
+fn exclusivity_can_be_moved_and_lifted_with_a_warning() {
     let world = World::new();
     world.root_remote("add -g company company.example").exits(0);
     world.root_remote("use -e company").exits(0);
@@ -85,7 +85,7 @@ fn exclusivity_moves_and_is_lifted_with_a_warning() {
 }
 
 #[test]
-fn remove_forgets_the_remote_its_token_and_the_default() {
+fn remove_deletes_the_remote_its_token_and_the_default() {
     let world = with_two();
     let shown = world.remote("remove a").exits(0);
     let now = "INFO:    The default remote is now DefaultRemote.\n";
@@ -96,7 +96,7 @@ fn remove_forgets_the_remote_its_token_and_the_default() {
 }
 
 #[test]
-fn a_global_remote_is_removed_by_root_alone() {
+fn only_root_can_remove_a_global_remote() {
     let world = World::new();
     world
         .remote("remove DefaultRemote")
@@ -115,7 +115,7 @@ fn a_global_remote_is_removed_by_root_alone() {
 }
 
 #[test]
-fn remove_reaches_a_shadowed_remote_and_a_leftover() {
+fn shadowed_and_leftover_remotes_can_be_removed() {
     let world = World::new();
     world.root_remote("use -e DefaultRemote").exits(0);
     world.write_user(
@@ -128,7 +128,7 @@ fn remove_reaches_a_shadowed_remote_and_a_leftover() {
 }
 
 #[test]
-fn a_name_in_wide_and_odd_characters_survives_a_round() {
+fn names_with_wide_and_special_characters_can_be_added_used_and_removed() {
     let world = World::new();
     for name in ["日本", "it's", "a: b", "#x", "yes", "1.0", "~", "*a", "null", "é"] {
         let shown =

@@ -40,7 +40,7 @@ fn addresses_wrap_and_names_never_do() {
 }
 
 #[test]
-fn the_default_is_bold_and_so_is_the_head() {
+fn the_default_and_the_header_are_bold() {
     let shown = screen(120).remote("list").exits(0);
     let table = remotes(&shown);
     assert!(table.starts_with("\x1b[1mNAME "), "{table}");
@@ -54,7 +54,7 @@ fn the_default_is_bold_and_so_is_the_head() {
 }
 
 #[test]
-fn json_is_indented_for_a_person_and_one_line_in_a_pipe() {
+fn json_is_indented_on_a_terminal_and_one_line_in_a_pipe() {
     let indented = screen(80).remote("list --json").exits(0).stdout;
     assert!(indented.starts_with("{\n  \"version\": 1,\n"), "{indented}");
     let world = World::new();
@@ -64,7 +64,7 @@ fn json_is_indented_for_a_person_and_one_line_in_a_pipe() {
 }
 
 #[test]
-fn nothing_in_a_table_drives_the_terminal() {
+fn nothing_in_a_table_controls_the_terminal() {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return;
     }
@@ -94,7 +94,7 @@ fn lab() -> Option<(World, Endpoint)> {
 }
 
 #[test]
-fn a_status_has_the_colours_of_what_was_found() {
+fn status_colours_match_the_results() {
     let Some((world, endpoint)) = lab() else { return };
     // A port of five digits, so that the golden texts wrap where they always do.
     let found = |shown: Shown| shown.stdout.replace(&endpoint.host(), "127.0.0.1:12345");

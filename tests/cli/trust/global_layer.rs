@@ -42,7 +42,7 @@ fn global_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path
 }
 
 #[test]
-fn a_global_file_or_directory_that_others_can_write() {
+fn a_global_file_or_directory_writable_by_others_is_not_trusted() {
     let endpoint = Endpoint::http();
     for (below, mode, trusted) in [
         ("etc/apptainer/remote.yaml", 0o644, true),
@@ -75,7 +75,7 @@ fn a_global_file_or_directory_that_others_can_write() {
 }
 
 #[test]
-fn a_global_file_or_directory_of_somebody() {
+fn a_global_file_or_directory_of_another_user_is_not_trusted() {
     let endpoint = Endpoint::http();
     for below in ["etc/apptainer/remote.yaml", "etc/apptainer"] {
         for owner in [STRANGER, USER] {
@@ -108,7 +108,7 @@ fn the_owner_of_the_program_may_own_the_global_layer() {
 }
 
 #[test]
-fn a_missing_global_file_in_a_directory_of_others_is_not_taken_as_absent() {
+fn a_missing_global_file_in_an_untrusted_directory_does_not_count_as_absent() {
     let endpoint = Endpoint::http();
     let world = global_lab(&endpoint);
     chmod(world.global_file().parent().unwrap(), 0o777);
@@ -186,7 +186,7 @@ fn trusted_links_to_the_global_layer_are_followed() {
 }
 
 #[test]
-fn a_global_link_in_a_circle_or_into_nothing() {
+fn a_global_link_loop_is_an_error_and_a_broken_link_means_no_file() {
     for (target, says) in [("remote.yaml", "Too many levels"), ("../../nosuch/remote.yaml", "")] {
         let world = World::new();
         fs::remove_file(world.global_file()).unwrap();

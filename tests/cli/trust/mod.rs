@@ -92,7 +92,7 @@ fn users_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path,
 }
 
 #[test]
-fn a_users_file_or_directory_that_others_can_write() {
+fn a_users_file_or_directory_writable_by_others_is_not_trusted() {
     let endpoint = Endpoint::http();
     for (below, mode, trusted) in [
         (".apptainer/remote.yaml", 0o600, true),
@@ -126,7 +126,7 @@ fn a_users_file_or_directory_that_others_can_write() {
 }
 
 #[test]
-fn a_users_file_or_directory_of_root_is_fine_and_of_a_stranger_is_not() {
+fn a_users_file_or_directory_may_belong_to_root_but_not_to_a_stranger() {
     let endpoint = Endpoint::http();
     for below in [".apptainer/remote.yaml", ".apptainer"] {
         let world = user_lab(&endpoint);
@@ -147,7 +147,7 @@ fn a_users_file_or_directory_of_root_is_fine_and_of_a_stranger_is_not() {
 }
 
 #[test]
-fn a_token_of_the_environment_is_not_sent_where_a_strangers_file_says() {
+fn a_token_from_the_environment_is_not_sent_to_remotes_of_a_strangers_file() {
     let endpoint = Endpoint::http();
     let mut world = user_lab(&endpoint);
     world.set_env("APPTAINER_TOKEN", TOKEN);

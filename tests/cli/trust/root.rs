@@ -22,7 +22,7 @@ fn owners(dir: &Path) -> Vec<(String, u32, u32)> {
 }
 
 #[test]
-fn what_root_makes_in_a_users_home_is_that_users() {
+fn files_root_creates_in_a_users_home_belong_to_that_user() {
     let endpoint = Endpoint::http();
     endpoint.accept_token(TOKEN);
     let Some(world) = users_home() else { return };
@@ -97,7 +97,7 @@ fn root_caches_nothing_through_a_users_link() {
 }
 
 #[test]
-fn root_migrates_nothing_that_a_users_link_leads_to() {
+fn root_migrates_nothing_through_a_users_link() {
     for (name, code) in [("docker-config.json", 0), ("sypgp/pgp-secret", 0), ("remote.yaml", 255)] {
         let Some(world) = users_home() else { return };
         let secret = world.path("secret");
@@ -126,7 +126,7 @@ fn root_migrates_nothing_that_a_users_link_leads_to() {
 }
 
 #[test]
-fn migration_makes_nothing_believable_that_was_not() {
+fn migration_does_not_make_untrusted_files_trusted() {
     let endpoint = Endpoint::http();
     endpoint.accept_token(TOKEN);
     for mode in [0o660, 0o606] {
