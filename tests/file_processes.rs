@@ -144,7 +144,7 @@ fn names(dir: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_signal_removes_the_temporary_and_is_raised_again() {
+fn a_signal_removes_the_temporary_file_and_is_raised_again() {
     let world = directory();
     let path = world.path().join("remote.yaml");
     let signals = [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT];
@@ -179,7 +179,7 @@ fn an_ignored_signal_stays_ignored() {
 }
 
 #[test]
-fn a_file_size_limit_is_an_error_and_no_death() {
+fn a_file_size_limit_is_an_error_and_does_not_kill_the_writer() {
     let world = directory();
     let path = world.path().join("remote.yaml");
     set(&path, b'!');
@@ -212,7 +212,7 @@ fn with_fault(inject: &str) -> Option<(String, String)> {
 }
 
 #[test]
-fn an_error_of_the_disk_leaves_the_old_file_and_no_temporary() {
+fn a_disk_error_leaves_the_old_file_and_no_temporary_file() {
     for (inject, doing) in [
         ("fsync:error=EIO:when=1", "writing a temporary file in "),
         ("fsync:error=EDQUOT:when=1", "writing a temporary file in "),
@@ -226,7 +226,7 @@ fn an_error_of_the_disk_leaves_the_old_file_and_no_temporary() {
 }
 
 #[test]
-fn a_filesystem_that_cannot_lock_or_sync_a_directory_is_worth_a_line() {
+fn a_filesystem_without_locks_or_directory_sync_gives_one_message() {
     for (inject, line) in [
         ("flock:error=ENOLCK", "continuing without a lock"),
         ("flock:error=EOPNOTSUPP", "continuing without a lock"),
@@ -241,14 +241,14 @@ fn a_filesystem_that_cannot_lock_or_sync_a_directory_is_worth_a_line() {
 }
 
 #[test]
-fn a_directory_that_fails_to_sync_is_told_as_it_is() {
+fn a_failed_directory_sync_is_reported() {
     let Some((told, content)) = with_fault("fsync:error=EIO:when=2") else { return };
     assert!(told.contains("was written, but might not survive a power failure"), "{told}");
     assert_eq!(content, "new");
 }
 
 #[test]
-fn in_a_user_namespace_the_overflow_uid_stands_for_root() {
+fn in_a_user_namespace_the_overflow_uid_counts_as_root() {
     let unshare = ["unshare", "--user"];
     if !works(&unshare) {
         return;

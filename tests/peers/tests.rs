@@ -27,7 +27,7 @@ fn get(endpoint: &Endpoint, path: &str) -> String {
 }
 
 #[test]
-fn an_endpoint_answers_as_a_real_one() {
+fn an_endpoint_responds_like_a_real_one() {
     let endpoint = Endpoint::http();
     assert!(endpoint.url().ends_with(&endpoint.host()));
     assert!(get(&endpoint, DISCOVERY).contains(&format!("\"uri\":\"{}/library\"", endpoint.url())));
@@ -46,7 +46,7 @@ fn an_endpoint_answers_as_a_real_one() {
 }
 
 #[test]
-fn an_endpoint_misbehaves_as_told() {
+fn an_endpoint_misbehaves_as_configured() {
     let endpoint = Endpoint::http();
     let slow = Duration::from_millis(60);
     endpoint.set_services(&[("libraryAPI", "https://elsewhere")]);
@@ -76,7 +76,7 @@ fn an_endpoint_misbehaves_as_told() {
 }
 
 #[test]
-fn answers_wait_at_a_gate() {
+fn responses_wait_at_a_gate() {
     let endpoint = Endpoint::http();
     for (gate, for_all) in [(Gate::closed(), false), (Gate::for_all(2), true)] {
         endpoint.forget();
@@ -117,7 +117,7 @@ fn certificates_are_written_as_pem() {
 }
 
 #[test]
-fn a_proxy_writes_down_what_it_is_asked() {
+fn a_proxy_records_its_requests() {
     let endpoint = Endpoint::http();
     let proxy = Proxy::start(endpoint.address(), Some("Basic x"));
     let address = proxy.host().parse().unwrap();
@@ -160,7 +160,7 @@ fn a_written_sif_file_is_understood_by_siftool() {
 }
 
 #[test]
-fn a_library_sees_what_a_sif_file_is() {
+fn a_library_inspects_sif_files() {
     let look = |image: Sif| sif::look(&image.bytes()).unwrap();
     let expected = |signed, fingerprints: &[&str]| sif::Look {
         arch: Some("riscv64"),

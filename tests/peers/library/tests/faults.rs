@@ -38,7 +38,7 @@ fn told(head: &Answer) -> usize {
 }
 
 #[test]
-fn a_body_breaks_off_in_three_ways() {
+fn a_body_can_be_cut_off_in_three_ways() {
     let (head, body, end, bytes) = fetch(Fault::Reset(50_000), &[]);
     assert_eq!((told(&head), end), (bytes.len(), Some(ErrorKind::ConnectionReset)));
     assert!(body.len() <= 50_000 && bytes.starts_with(&body));
@@ -50,7 +50,7 @@ fn a_body_breaks_off_in_three_ways() {
 }
 
 #[test]
-fn a_body_has_another_length_than_its_head_says() {
+fn a_body_can_differ_from_its_content_length() {
     let (head, body, end, bytes) = fetch(Fault::Shorter(7), &[]);
     assert_eq!((told(&head), body.len(), end), (bytes.len(), bytes.len() - 7, None));
     let (head, body, end, bytes) = fetch(Fault::Longer(7), &[]);
@@ -61,7 +61,7 @@ fn a_body_has_another_length_than_its_head_says() {
 }
 
 #[test]
-fn a_body_holds_other_bytes_or_comes_in_drops() {
+fn a_body_can_be_corrupt_or_slow() {
     let (_, body, _, mut bytes) = fetch(Fault::Flip(40_000), &["Connection: close"]);
     bytes[40_000] = !bytes[40_000];
     assert_eq!(body, bytes);
@@ -72,7 +72,7 @@ fn a_body_holds_other_bytes_or_comes_in_drops() {
 }
 
 #[test]
-fn a_range_is_ignored_or_told_wrong() {
+fn a_range_can_be_ignored_or_reported_wrongly() {
     let range = ["Range: bytes=10-19", "Connection: close"];
     let (head, body, _, bytes) = fetch(Fault::IgnoreRange, &range);
     assert_eq!((head.status, body), (200, bytes));
@@ -85,7 +85,7 @@ fn a_range_is_ignored_or_told_wrong() {
 }
 
 #[test]
-fn a_fault_hits_the_requests_that_it_is_for() {
+fn a_fault_affects_only_matching_requests() {
     let (library, _) = direct();
     let mut client = Client::new(library.address(Port::Api));
     library.fault(When::get(IMAGE).nth(2).times(2), Fault::retry_after(429, 3));
@@ -110,7 +110,7 @@ fn a_fault_hits_the_requests_that_it_is_for() {
 }
 
 #[test]
-fn a_document_is_huge_wrong_late_or_missing() {
+fn a_document_can_be_huge_wrong_late_or_missing() {
     let (library, _) = with_box();
     let mut client = Client::new(library.address(Port::Api));
     for (length, fault) in [(100_000, Fault::Huge(100_000)), (2, Fault::json(200, "{}"))] {

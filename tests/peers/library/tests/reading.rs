@@ -49,7 +49,7 @@ fn an_image_is_found_and_fetched_in_parts_over_one_connection() {
 }
 
 #[test]
-fn a_direct_library_sends_from_its_own_port_and_another_from_its_own_origin() {
+fn bytes_can_come_from_the_api_directly_or_after_a_redirect_to_the_same_origin() {
     let (library, bytes) = with_box();
     let mut client = Client::new(library.address(Port::Api));
     let path = "/library/v1/imagefile/me/things/box:latest?arch=amd64";
@@ -71,7 +71,7 @@ fn a_direct_library_sends_from_its_own_port_and_another_from_its_own_origin() {
 }
 
 #[test]
-fn a_token_opens_what_is_not_public() {
+fn private_images_need_a_token() {
     let (library, _) = with_box();
     library.accept_token("t1");
     let mut client = Client::new(library.address(Port::Api));
@@ -105,7 +105,7 @@ fn a_token_opens_what_is_not_public() {
 }
 
 #[test]
-fn a_tag_means_an_image_of_each_architecture_where_the_library_knows_that() {
+fn a_tag_has_an_image_for_each_architecture_if_the_library_supports_that() {
     let library = Library::http();
     for arch in ["arm64", "amd64"] {
         library.add(NewImage::new("me/things/box:latest", Sif::new(arch).bytes()).arch(arch));
@@ -198,7 +198,7 @@ fn ask_tls(ca: &Ca, address: SocketAddr, path: &str) -> Answer {
 }
 
 #[test]
-fn both_ports_talk_https_as_they_are_told() {
+fn both_ports_can_use_https() {
     let (ca, bytes) = (Ca::generate(), Sif::new("amd64").filled(3 << 20).bytes());
     let (dir, library) = (tempfile::tempdir().unwrap(), Library::https(ca.identity(), ca.identity()));
     let path = dir.path().join("box.sif");
@@ -220,7 +220,7 @@ fn both_ports_talk_https_as_they_are_told() {
 }
 
 #[test]
-fn parts_come_side_by_side() {
+fn ranges_can_be_fetched_in_parallel() {
     let (library, bytes) = with_box();
     let mut client = Client::new(library.address(Port::Api));
     assert_eq!(library.url(), format!("http://{}", library.host()));

@@ -59,7 +59,7 @@ fn sif() -> Vec<u8> {
 }
 
 #[test]
-fn containers_are_made_one_below_the_other() {
+fn nested_containers_can_be_created() {
     let mut pusher = Pusher::new(None);
     let levels = ["entities/me", "collections/me/things", "containers/me/things/box"];
     for level in levels {
@@ -93,7 +93,7 @@ fn containers_are_made_one_below_the_other() {
 }
 
 #[test]
-fn an_image_is_uploaded_the_old_way_and_tagged() {
+fn an_image_is_uploaded_in_one_request_and_tagged() {
     let (mut pusher, bytes) = (Pusher::new(None), sif());
     let (container, image) = pusher.prepare(&bytes);
     let path = format!("/library/v1/imagefile/{image}");
@@ -208,7 +208,7 @@ fn an_image_is_uploaded_in_parts_in_any_order() {
 }
 
 #[test]
-fn an_upload_in_parts_is_given_up_or_not_to_be_had() {
+fn an_upload_in_parts_can_be_aborted_or_unavailable() {
     let (mut pusher, bytes) = (Pusher::new(Some("2.0.0-alpha.2")), sif());
     pusher.library.set(|settings| settings.part_size = Some(200_000));
     let (_, image) = pusher.prepare(&bytes);
@@ -237,7 +237,7 @@ fn an_upload_in_parts_is_given_up_or_not_to_be_had() {
 }
 
 #[test]
-fn beyond_the_quota_nothing_is_taken() {
+fn uploads_beyond_the_quota_are_refused() {
     let (mut pusher, bytes) = (Pusher::new(Some("2.0.0-alpha.2")), sif());
     let (_, image) = pusher.prepare(&bytes);
     pusher.library.set(|settings| settings.quota = Some(bytes.len() as u64 - 1));
@@ -253,7 +253,7 @@ fn beyond_the_quota_nothing_is_taken() {
 }
 
 #[test]
-fn what_the_library_has_in_another_container_need_not_be_sent() {
+fn an_image_in_another_container_need_not_be_sent_again() {
     let (mut pusher, bytes) = (Pusher::new(None), sif());
     pusher.library.add(NewImage::new("you/other/thing:latest", bytes.clone()));
     let (_, image) = pusher.prepare(&bytes);
@@ -263,7 +263,7 @@ fn what_the_library_has_in_another_container_need_not_be_sent() {
 }
 
 #[test]
-fn an_upload_breaks_off_or_is_refused_before_its_end() {
+fn an_upload_can_be_cut_off_or_refused_early() {
     let (mut pusher, bytes) = (Pusher::new(None), Sif::new("amd64").filled(8 << 20).bytes());
     let (_, image) = pusher.prepare(&bytes);
     let path = format!("/library/v1/imagefile/{image}");
