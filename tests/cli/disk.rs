@@ -1,4 +1,5 @@
-//! What tests of files share: pictures of everything on disk, processes in odd surroundings, strangers.
+//! Shared by the tests of files: snapshots of everything on disk, processes in unusual environments, other
+//! users.
 
 use crate::machine::private_mounts;
 use crate::world::{As, Shown, USER, World, can_be_root, finish, is_root, only_root, skipped, words};
@@ -9,17 +10,17 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A user layer in our own form, so that only a real change shows.
+/// A user layer in this program's own format, so that only real changes show.
 pub const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Token: canary\n        System: false\n        Exclusive: false\n";
 
-/// A world with that.
+/// A world with this user layer.
 pub fn lab() -> World {
     let world = World::new();
     world.write_user(OLD);
     world
 }
 
-/// After `use DefaultRemote`.
+/// The user layer after `use DefaultRemote`.
 pub fn changed() -> String {
     OLD.replace("Active: lab", "Active: DefaultRemote")
 }
@@ -27,15 +28,15 @@ pub fn changed() -> String {
 /// A user who is neither root nor the ordinary user of a world.
 pub const STRANGER: u32 = 54_322;
 
-/// Contents beyond this are compared by length alone.
+/// Larger contents are compared by length only.
 const MOST: u64 = 1 << 20;
 
-/// Everything below a directory at one moment: kinds, owners, modes, times, contents.
+/// A snapshot of everything below a directory: types, owners, modes, times, contents.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Picture(BTreeMap<PathBuf, String>);
 
 impl Picture {
-    /// Of the whole world but the program itself.
+    /// A snapshot of the whole world except the program itself.
     pub fn of(world: &World) -> Self {
         let mut entries = BTreeMap::new();
         for root in ["home", "etc"] {
@@ -44,7 +45,7 @@ impl Picture {
         Self(entries)
     }
 
-    /// Asserts that not a byte, mode or time is another one now, and nothing came or went.
+    /// Asserts that no byte, mode or time changed, and that no file was added or removed.
     #[track_caller]
     pub fn is_still(&self, world: &World, what: &str) {
         let now = Self::of(world);
@@ -91,13 +92,13 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Files that a writer left beside a file: everything hidden but the lock.
+/// Files that a writer left next to a file: everything hidden except the lock.
 pub fn leftovers(dir: &Path) -> Vec<String> {
     names(dir).into_iter().filter(|name| name.starts_with('.') && !name.ends_with(".lock")).collect()
 }
 
-/// The program as a process of `who`, behind the words of `wrapper`, without touching any owner. `None`
-/// where this user cannot be that one, which is printed.
+/// The program as a process of `who`, started through `wrapper`. Does not change any owner. `None`, with a
+/// message, if this user cannot start such a process.
 pub fn behind(world: &World, who: As, wrapper: &[&str]) -> Option<Command> {
     world.install();
     let mut all: Vec<String> = match (who, is_root()) {
@@ -125,14 +126,14 @@ pub fn behind(world: &World, who: As, wrapper: &[&str]) -> Option<Command> {
     Some(command)
 }
 
-/// Runs `remote LINE` as a process of `who`, without touching any owner.
+/// Runs `remote LINE` as a process of `who`. Does not change any owner.
 pub fn process(world: &World, who: As, line: &str) -> Option<Shown> {
     Some(finish(behind(world, who, &[])?.args(words(&format!("remote {line}")))))
 }
 
-/// Runs a shell script with mounts that nobody else sees. In it, `$W` is the world, `user …` runs the
-/// program as the ordinary user and says how it ended, and `$OWN` is that user for chown; `mount` ends it
-/// where the mount cannot be made. `None` then, or where there are no such namespaces, which is printed.
+/// Runs a shell script with private mounts. In the script, `$W` is the world, `user …` runs the program as the
+/// ordinary user and prints how it ended, and `$OWN` is that user for chown. `mount` ends the script if the
+/// mount is not possible. `None`, with a message, in that case or without mount namespaces.
 pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     world.install();
     world.give_home_to_user();
@@ -162,7 +163,7 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
     Some(shown)
 }
 
-/// Whether a tool is here and works; prints that the test is skipped otherwise.
+/// Whether a tool is installed and works. Otherwise prints that the test is skipped.
 pub fn has(tool: &str, arguments: &[&str]) -> bool {
     let works = Command::new(tool)
         .args(arguments)
@@ -177,7 +178,7 @@ pub fn has(tool: &str, arguments: &[&str]) -> bool {
     works
 }
 
-/// Runs a system tool, which must succeed, and returns what it prints.
+/// Runs a system tool, which must succeed, and returns its output.
 #[track_caller]
 pub fn run<S: AsRef<OsStr>>(tool: &str, arguments: &[S]) -> String {
     let output = Command::new(tool).args(arguments).output().unwrap();
@@ -185,7 +186,8 @@ pub fn run<S: AsRef<OsStr>>(tool: &str, arguments: &[S]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Gives a file, or the link itself, to another user; false, and a word, where only root could.
+/// Gives a file, or the link itself, to another user. Returns false, with a message, if only root could do
+/// that.
 pub fn give(path: &Path, uid: u32) -> bool {
     let can = only_root("a file of another user");
     if can {

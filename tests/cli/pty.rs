@@ -1,4 +1,4 @@
-//! A terminal of the test's own: a person's window, as far as the program can tell.
+//! A pseudo-terminal, which the program takes for a person's terminal.
 
 use crate::peers::wire::PATIENT;
 use crate::world::skipped;
@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 /// A program that runs on a terminal.
 pub struct Pty {
     keyboard: File,
-    /// Kept open: what the terminal is set to can be looked at after the program ended.
+    /// Kept open, so that the terminal settings can be checked after the program ended.
     screen: File,
     shown: Arc<Mutex<Vec<u8>>>,
     child: Child,
 }
 
 impl Pty {
-    /// Whether terminals can be made here; says that the test is skipped otherwise.
+    /// Whether pseudo-terminals can be created here. Otherwise prints that the test is skipped.
     pub fn can_be_made() -> bool {
         let can = Self::pair().is_ok();
         if !can {
@@ -31,7 +31,7 @@ impl Pty {
         can
     }
 
-    /// Both ends of a new terminal: what a person has, and what a program has.
+    /// Both ends of a new terminal: the person's end and the program's end.
     fn pair() -> std::io::Result<(File, File)> {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
         grantpt(&master)?;
@@ -41,14 +41,14 @@ impl Pty {
         Ok((File::from(master), screen))
     }
 
-    /// Starts `command` with the terminal as its controlling one and all three streams on it.
+    /// Starts `command` with the terminal as its controlling terminal and all three streams on it.
     pub fn start(command: &Command, columns: u16) -> Self {
         let (keyboard, screen) = Self::pair().unwrap();
         if crate::world::is_root() {
             rustix::fs::fchmod(&screen, rustix::fs::Mode::from_raw_mode(0o666)).unwrap();
         }
         tcsetwinsize(&screen, Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-        // setsid makes its standard input the controlling terminal of the session that it begins.
+        // setsid makes its standard input the controlling terminal of the new session.
         let mut leader = Command::new("setsid");
         leader.args(["--ctty", "--wait"]).arg(command.get_program()).args(command.get_args()).env_clear();
         leader.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
@@ -90,7 +90,7 @@ impl Pty {
         rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
     }
 
-    /// What was shown so far, in one kind of line end.
+    /// The output so far, with LF as line end.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).replace("\r\n", "\n")
     }
@@ -105,7 +105,7 @@ impl Pty {
         }
     }
 
-    /// Waits until what is typed is not shown.
+    /// Waits until the terminal no longer echoes input.
     #[track_caller]
     pub fn expect_hidden(&self) {
         let end = Instant::now() + PATIENT;
@@ -115,7 +115,7 @@ impl Pty {
         }
     }
 
-    /// Types; `\u{3}` is Ctrl-C, `\u{4}` is Ctrl-D.
+    /// Types keys; `\u{3}` is Ctrl-C, `\u{4}` is Ctrl-D.
     pub fn type_keys(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
     }
@@ -127,12 +127,12 @@ impl Pty {
         (status, self.screen())
     }
 
-    /// Whether the terminal shows what is typed.
+    /// Whether the terminal echoes input.
     pub fn echoes(&self) -> bool {
         tcgetattr(&self.screen).unwrap().local_modes.contains(LocalModes::ECHO)
     }
 
-    /// Whether the terminal is as a shell needs it.
+    /// Whether the terminal has the settings that a shell needs.
     pub fn is_restored(&self) -> bool {
         let needed = LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG;
         tcgetattr(&self.screen).unwrap().local_modes.contains(needed)

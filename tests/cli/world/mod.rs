@@ -1,5 +1,5 @@
-//! One test's world: a relocated tree of its own (`bin`, `etc`, `home`), and the ways to run the program
-//! in it: in process through `run(args, &mut Context)`, or as a process of root or of an ordinary user.
+//! The environment of one test: its own relocated tree (`bin`, `etc`, `home`), and functions to run the program
+//! in it, in process through `run(args, &mut Context)` or as a process of root or of an ordinary user.
 
 mod patience;
 mod shown;
@@ -35,7 +35,7 @@ use crate::peers::wire::PATIENT;
 
 pub use crate::machine::{Tree, can_be_root, is_root, only_root, skipped};
 
-/// The ordinary user of worlds that root makes.
+/// The ordinary user of worlds that root creates.
 pub const USER: u32 = 54_321;
 
 /// The clock of in-process runs: 2027-01-15T08:00:00Z.
@@ -48,35 +48,34 @@ pub enum As {
     User,
 }
 
-/// A tree of its own.
+/// The relocated tree, and the environment of runs in it.
 pub struct World {
     dir: Tree,
-    /// Written for Apptainer, run in persona singularity.
+    /// Whether the test is written for Apptainer and runs in persona singularity.
     translates: bool,
     pub persona: Persona,
     pub env: Env,
-    /// What in-process runs read; taken by the next run.
+    /// Standard input of in-process runs; the next run takes it.
     pub stdin: RefCell<Vec<u8>>,
     /// Answers to prompts of in-process runs; `None` is Ctrl-D.
     pub answers: RefCell<VecDeque<Option<String>>>,
     pub terminals: Terminals,
-    /// How long in-process runs wait for an answer.
+    /// How long in-process runs wait for a response.
     pub patience: Cell<Duration>,
-    /// Over which time in-process runs look at the speed of a transfer.
+    /// The interval over which in-process runs measure the speed of a transfer.
     pub pace: Cell<Duration>,
-    /// Columns of the terminal.
     pub width: Cell<usize>,
 }
 
 impl World {
-    /// Without a global file: the built-in remote stands in.
+    /// A world without a global file: the built-in remote is used.
     pub fn bare(persona: Persona) -> Self {
         Self::bare_in(&std::env::temp_dir(), persona)
     }
 
-    /// The same below this directory: in memory, say, for a test of thousands of worlds.
+    /// The same below this directory, for example in memory for a test of thousands of worlds.
     pub fn bare_in(directory: &Path, persona: Persona) -> Self {
-        // Files of worlds have the usual modes, whatever the umask of whoever runs the tests.
+        // Files of worlds have the usual modes, whatever the umask of the user who runs the tests.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let dir = tempfile::Builder::new().prefix("apptainer-remote-test-").tempdir_in(directory).unwrap();
         let dir = Tree(dir);
@@ -102,7 +101,7 @@ impl World {
         world.with_env("HOME", home)
     }
 
-    /// As an installation leaves it: the global file holds the remote that the real program ships.
+    /// A world as an installation creates it: the global file has the remote that the real program ships.
     pub fn new() -> Self {
         if in_singularity() {
             return Self { translates: true, ..Self::singularity() };
@@ -128,12 +127,12 @@ impl World {
         self.env.set(&self.in_words(name), value);
     }
 
-    /// In the words of this world's persona.
+    /// Replaces Apptainer's names in `text` with those of this world's persona.
     pub fn in_words(&self, text: &str) -> String {
         if self.translates { there(text) } else { text.to_string() }
     }
 
-    /// In the words that tests are written in.
+    /// The reverse of `in_words`.
     fn out_of_words(&self, text: String) -> String {
         if self.translates { back(&text) } else { text }
     }
@@ -145,7 +144,7 @@ impl World {
         }
     }
 
-    /// What was shown, in the words of tests.
+    /// The output with the names that tests use.
     pub fn shown(&self, shown: Shown) -> Shown {
         Shown { stdout: self.out_of_words(shown.stdout), stderr: self.out_of_words(shown.stderr), ..shown }
     }
@@ -167,7 +166,7 @@ impl World {
         self.path("bin").join(self.persona.name())
     }
 
-    /// How a hint begins that takes root: sudo does not find this world's program by its name.
+    /// The start of a hint that needs root: sudo does not find this world's program by its name.
     pub fn sudo(&self) -> String {
         self.out_of_words(format!("sudo {} ", self.exe().display()))
     }
@@ -180,7 +179,7 @@ impl World {
         self.user_dir().join("remote.yaml")
     }
 
-    /// The auth file that logins to registries go to by themselves.
+    /// The default auth file for registry logins.
     pub fn auth_file(&self) -> PathBuf {
         match self.persona {
             Persona::Apptainer => self.home().join(".docker/config.json"),
@@ -204,7 +203,7 @@ impl World {
         fs::set_permissions(self.global_file(), fs::Permissions::from_mode(0o644)).unwrap();
     }
 
-    /// The user's file; empty where there is none.
+    /// The user's file; empty if there is none.
     pub fn user(&self) -> String {
         self.out_of_words(fs::read_to_string(self.user_file()).unwrap_or_default())
     }
@@ -223,12 +222,12 @@ impl World {
         self
     }
 
-    /// In-process runs wait for short where an answer never comes, and for long where it comes late.
+    /// Sets a short timeout if a response never comes, and a long one if it is only late.
     pub fn waits_for(&self, wrong: &impl Wrong) {
         self.patience.set(if wrong.is_silence() { SHORT } else { PATIENT });
     }
 
-    /// Runs `remote LINE` as the user, in process. Words are parted by blanks.
+    /// Runs `remote LINE` as the user, in process. Words are separated by spaces.
     pub fn remote(&self, line: &str) -> Shown {
         self.run(As::User, &words(&format!("remote {line}")))
     }
@@ -243,7 +242,7 @@ impl World {
         self.run_with(self.env.clone(), self.home(), who, args)
     }
 
-    /// The same as somebody with another home over the same global file.
+    /// The same with another home and the same global file.
     pub fn run_at<S: AsRef<std::ffi::OsStr>>(&self, home: &Path, who: As, args: &[S]) -> Shown {
         let mut env = self.env.clone();
         env.set("HOME", home);
@@ -297,8 +296,8 @@ impl World {
         }
     }
 
-    /// The layers as somebody with this home sees them, without a command line: where a test looks at them
-    /// after each of thousands of commands, most of the time would go into reading that line.
+    /// The layers as a user with this home sees them, without a command line. For tests that check them after
+    /// each of thousands of commands, where parsing would take most of the time.
     pub fn layers_at(&self, home: &Path, who: As) -> apptainer_remote::error::Result<Layers> {
         let mut env = self.env.clone();
         env.set("HOME", home);
@@ -306,8 +305,7 @@ impl World {
         Session::new(&mut ctx, "", None).load()
     }
 
-    /// The built program in the world's `bin`, as a process of `who`; `None` where this user cannot be
-    /// that one, which is printed.
+    /// The program in the world's `bin`, as a process of `who`. `None`, with a message, if this user cannot start it.
     pub fn command(&self, who: As) -> Option<Command> {
         self.install();
         let mut command = match (who, is_root()) {
@@ -336,27 +334,27 @@ impl World {
         Some(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).to_owned_command())
     }
 
-    /// What a process of this world is given.
+    /// The environment variables of a process of this world.
     pub fn environment(&self) -> Env {
         let mut env = self.env.clone();
         if self.translates && env.get("SINGULARITY_CONFIGDIR").is_none() {
-            // SingularityCE looks at the password database, where the real home stands.
+            // SingularityCE uses the password database, which has the real home.
             env.set("SINGULARITY_CONFIGDIR", self.user_dir());
         }
         env
     }
 
-    /// Runs `remote LINE` as a process; `None` where it was skipped.
+    /// Runs `remote LINE` as a process; `None` if it was skipped.
     pub fn spawn(&self, who: As, line: &str) -> Option<Shown> {
         let mut command = self.command(who)?;
         let line = self.in_words(&format!("remote {line}"));
         Some(self.shown(finish(command.args(words(&line)))))
     }
 
-    /// Puts the built program into the world's `bin`.
+    /// Copies the built program into the world's `bin`.
     pub fn install(&self) {
         if fs::metadata(self.exe()).is_ok_and(|meta| meta.len() == 0) {
-            // By a process of its own: a file that this one has open for writing cannot be run by the
+            // Another process copies it: a file that this process has open for writing cannot be executed by a
             // child that another thread forks meanwhile (ETXTBSY).
             let copied = Command::new("cp").arg(env!("CARGO_BIN_EXE_apptainer")).arg(self.exe()).status();
             assert!(copied.unwrap().success());
@@ -364,7 +362,7 @@ impl World {
         }
     }
 
-    /// What root made in the home becomes the ordinary user's.
+    /// Gives the files that root created in the home to the ordinary user.
     pub fn give_home_to_user(&self) {
         if is_root() {
             let mut stack = vec![self.home()];
@@ -378,7 +376,7 @@ impl World {
     }
 }
 
-/// `Command` builders return references; a function wants to return the command.
+/// `Command` builders return references, but a function needs to return the command.
 trait ToOwnedCommand {
     fn to_owned_command(&mut self) -> Command;
 }
@@ -393,7 +391,6 @@ pub fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(String::from).collect()
 }
 
-/// The mode bits of a file.
 pub fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }

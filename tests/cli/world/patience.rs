@@ -5,12 +5,12 @@ use crate::peers::library::Fault;
 use apptainer_remote::services::Limits;
 use std::time::Duration;
 
-/// For servers that never answer: a test of them takes a moment.
+/// For servers that never respond, so that their tests are quick.
 pub const SHORT: Duration = Duration::from_millis(1500);
 
-/// What an endpoint or a library does wrong.
+/// A fault of an endpoint or a library.
 pub trait Wrong {
-    /// Whether an answer never comes to its end.
+    /// Whether a response never ends.
     fn is_silence(&self) -> bool;
 }
 

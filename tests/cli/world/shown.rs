@@ -1,10 +1,10 @@
-//! What a run showed, and what a test expects of it.
+//! The output of a run, and assertions about it.
 
 use super::words::{back, in_singularity};
 use std::io::Write;
 use std::process::Command;
 
-/// What a run showed.
+/// The exit status and the output of a run.
 #[derive(Clone, Debug)]
 pub struct Shown {
     pub code: i32,
@@ -13,28 +13,28 @@ pub struct Shown {
 }
 
 impl Shown {
-    /// Asserts the exit status; shows everything where it is another one.
+    /// Asserts the exit status; on failure, prints everything.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
         assert_eq!(self.code, code, "{self:#?}");
         self
     }
 
-    /// Asserts that standard error holds `text`.
+    /// Asserts that standard error contains `text`.
     #[track_caller]
     pub fn says(self, text: &str) -> Self {
         assert!(!text.is_empty() && self.stderr.contains(text), "stderr lacks {text:?}: {self:#?}");
         self
     }
 
-    /// Asserts that standard output holds `text`.
+    /// Asserts that standard output contains `text`.
     #[track_caller]
     pub fn prints(self, text: &str) -> Self {
         assert!(!text.is_empty() && self.stdout.contains(text), "stdout lacks {text:?}: {self:#?}");
         self
     }
 
-    /// Asserts that neither stream holds `text`.
+    /// Asserts that neither stream contains `text`.
     #[track_caller]
     pub fn never_shows(self, text: &str) -> Self {
         assert!(!text.is_empty(), "every text holds an empty one");
@@ -43,7 +43,7 @@ impl Shown {
     }
 }
 
-/// Waits for a command and takes what it showed. A signal is shown as in a shell: 128 and its number.
+/// Waits for a command and returns its output. A signal gives the code that a shell gives: 128 plus its number.
 pub fn finish(command: &mut Command) -> Shown {
     use std::os::unix::process::ExitStatusExt;
     let output = command.output().expect("the program starts");
@@ -59,7 +59,7 @@ pub fn finish(command: &mut Command) -> Shown {
     }
 }
 
-/// As `finish`, with something to read.
+/// Like `finish`, with standard input.
 pub fn finish_reading(command: &mut Command, input: &str) -> Shown {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(input.as_bytes()).unwrap();

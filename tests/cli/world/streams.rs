@@ -1,4 +1,4 @@
-//! Streams and answers of a world that is in memory.
+//! In-memory streams and prompt answers of a world.
 
 use apptainer_remote::context::{self, Stream};
 use apptainer_remote::prompt::Prompt;
@@ -40,7 +40,7 @@ impl Prompt for Answers {
     }
 }
 
-/// Which streams in-process runs take for terminals.
+/// Which streams in-process runs treat as terminals.
 #[derive(Clone, Copy, Default)]
 pub struct Terminals {
     pub stdin: bool,

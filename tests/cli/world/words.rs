@@ -1,11 +1,11 @@
-//! The words of each persona.
+//! The names that differ between the personas.
 
 use super::NOW;
 use crate::machine::skipped;
 
-/// The words of Apptainer that mean the same in persona singularity. Tests are written in the former; with
-/// `PERSONA=singularity` they run in the latter: what they type and write is put into its words, and what
-/// they see is put back. Paths stay as they are.
+/// Apptainer's names and their equivalents in persona singularity. Tests are written with the former. With
+/// `PERSONA=singularity` they run with the latter: their input is translated, and their output is translated
+/// back. Paths stay as they are.
 const WORDS: [(&str, &str); 5] = [
     ("DefaultRemote", "SylabsCloud"),
     ("cloud.apptainer.org", "cloud.sylabs.io"),
@@ -19,7 +19,7 @@ pub fn in_singularity() -> bool {
     std::env::var_os("PERSONA").is_some_and(|persona| persona == "singularity")
 }
 
-/// For a case that makes no sense in persona singularity, which is printed with the reason.
+/// For a case that makes no sense in persona singularity. There it prints the reason.
 pub fn apptainer_alone(reason: &str) -> bool {
     if in_singularity() {
         skipped(&format!("not in persona singularity: {reason}"));
@@ -35,7 +35,7 @@ pub fn back(text: &str) -> String {
     WORDS.iter().fold(text.to_string(), |text, (to, from)| text.replace(from, to))
 }
 
-/// A token that ends `seconds` after the tests' clock. The payload is base64url of `{"exp":…}`.
+/// A token that expires `seconds` after the tests' clock. The payload is base64url of `{"exp":…}`.
 pub fn ending_in(seconds: i64) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
     let payload = format!("{{\"exp\":{}}}", NOW.saturating_add_signed(seconds));
