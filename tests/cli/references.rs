@@ -1,4 +1,4 @@
-//! References to images that are more than a path and a tag: an empty host, digests, architectures.
+//! References to images with more than a path and a tag: an empty host, digests, architectures.
 
 use crate::peers::library::{Fault, Library, NewImage, When};
 use crate::peers::sif::Sif;

@@ -1,4 +1,4 @@
-//! The cache of images.
+//! The image cache.
 
 use super::*;
 
@@ -19,7 +19,7 @@ fn the_cache_is_used_and_verified() {
     library.forget();
     pull(&world, &["second.sif", REFERENCE]).exits(0).says("INFO:    Using cached image\n");
     assert_eq!((pieces(&library), fs::read(out(&world).join("second.sif")).unwrap()), (0, sif()));
-    // One that lies is replaced; so is one that is longer than an image could be.
+    // A corrupt file is replaced, and so is one that is longer than the image.
     for lie in [b"no image".to_vec(), vec![0; 2_000_000], sif()[..1000].to_vec()] {
         fs::write(&entry, &lie).unwrap();
         pull(&world, &["-F", "second.sif", REFERENCE])
@@ -31,14 +31,14 @@ fn the_cache_is_used_and_verified() {
             (sif(), sif())
         );
     }
-    // One that is longer than the disk is not copied to be compared, also if the library tells no size.
+    // A file larger than the disk is not copied for the check, even if the library gives no size.
     fs::File::options().write(true).open(&entry).unwrap().set_len(8 << 40).unwrap();
     let hash = entry.file_name().unwrap().to_str().unwrap();
     let image = format!(r#"{{"data":{{"id":"1","hash":"{hash}"}}}}"#);
     library.fault(When::get("/library/v1/images/").nth(1), Fault::json(200, &image));
     pull(&world, &["-F", "second.sif", REFERENCE]).exits(0).says("is corrupt").says("Downloaded ");
     assert_eq!((library.faults_hit(), fs::metadata(&entry).unwrap().len()), (1, sif().len() as u64));
-    // A link is not followed, whatever it leads to, and neither is a FIFO waited for.
+    // Symlinks are not followed, and FIFOs do not block.
     fs::rename(&entry, world.home().join("moved")).unwrap();
     symlink(world.home().join("moved"), &entry).unwrap();
     library.forget();

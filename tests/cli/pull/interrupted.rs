@@ -1,4 +1,4 @@
-//! A pull that ends early: a full disk, a signal, a kill, somebody else's file.
+//! Pulls that end early: a full disk, a signal, a kill, a file created by another program.
 
 use super::*;
 
@@ -7,7 +7,7 @@ fn a_full_disk_is_reported_before_and_during_the_download() {
     let (world, library) = lab();
     library.add({
         let mut image = NewImage::new("lab/tools/lying:v1", sif());
-        // The library does not tell how long it is, so that nobody can know before.
+        // The library does not give the length, so it is not known in advance.
         image.wrong_size = Some(0);
         image
     });
@@ -16,7 +16,7 @@ fn a_full_disk_is_reported_before_and_during_the_download() {
         image.wrong_size = Some(0);
         image
     });
-    // Any page that takes no ranges will do.
+    // Any path that ignores ranges will do.
     let page = crate::peers::library::DISCOVERY;
     let endless = Fault::redirect(302, &format!("{}{page}", library.url()));
     library.fault(When::get("/library/v1/imagefile/lab/tools/endless"), endless);
@@ -37,7 +37,7 @@ fn a_full_disk_is_reported_before_and_during_the_download() {
         .never_shows("canary");
 }
 
-/// A pull that hangs in the middle, as a process of its own.
+/// A pull that hangs in the middle, in its own process.
 fn hanging(world: &World, library: &Library) -> Option<Child> {
     library.fault(When::get("/data").nth(4), Fault::Silence(10));
     let mut command = world.command(As::User)?;

@@ -1,4 +1,4 @@
-//! Which library is asked, and with which token.
+//! Which library is used, and with which token.
 
 use super::*;
 
@@ -58,9 +58,9 @@ fn invalid_references_are_refused() {
 fn only_the_library_of_a_remote_gets_its_token() {
     let (mut world, library) = lab();
     library.set(|settings| settings.public = false);
-    // By its own address, and by a host in the reference: the token goes with it.
+    // The remote's own library by its address, or by a host in the reference: the token is sent.
     pull(&world, &["--disable-cache", "--library", &library.uri(), REFERENCE]).exits(0);
-    // Another library gets none.
+    // Another library gets no token.
     let other = Library::http();
     other.add(NewImage::new("lab/tools/blast:v1", sif()));
     pull(&world, &["other.sif", "--disable-cache", "--library", &other.uri(), REFERENCE]).exits(0);
@@ -82,13 +82,13 @@ fn only_the_library_of_a_remote_gets_its_token() {
         "APPTAINER_LIBRARY \"nonsense\" is not the address of a library: the address must begin with https:// or http://",
     );
     world.set_env("APPTAINER_LIBRARY", "");
-    // Without a token the library says no, and we say what to type.
+    // Without a token the library refuses, and the hint says what to run.
     world.write_user(remote(&library, ""));
     pull(&world, &["x.sif", REFERENCE])
         .exits(255)
         .says("401 Unauthorized")
         .says("hint:    apptainer remote login lab\n");
-    // One that is not valid any more.
+    // An expired or revoked token.
     world.write_user(remote(&library, TOKEN));
     library.revoke_tokens();
     let log_in = "hint:    apptainer remote login lab\n";
@@ -102,7 +102,7 @@ fn only_the_library_of_a_remote_gets_its_token() {
     let when = "hint:    Token expired: 2001-09-09T01:46:40Z (";
     pull(&world, &["x.sif", REFERENCE]).exits(255).says(when).says(log_in);
     world.write_user(remote(&library, TOKEN));
-    // A place that the library sends to knows nothing of that login.
+    // A server that the library redirects to knows nothing of that login.
     library.accept_token(TOKEN);
     library.fault(When::get("/data"), Fault::error(401, "too late"));
     pull(&world, &["--disable-cache", "x.sif", REFERENCE])

@@ -1,4 +1,4 @@
-//! `pull`: the right bytes under the right name, or the old file and nothing else.
+//! `pull`: the right bytes under the right name, or only the unchanged old file.
 
 mod cache;
 mod interrupted;
@@ -23,16 +23,16 @@ use std::time::{Duration, Instant, SystemTime};
 const TOKEN: &str = "canary-t0ken";
 const KEY: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
 const REFERENCE: &str = "library://lab/tools/blast:v1";
-/// The smallest there is, so that a small image has many.
+/// The smallest possible part size, so that a small image has many parts.
 const PART: usize = 64 << 10;
-/// What was there before.
+/// The previous content of the output file.
 const OLD: &[u8] = b"the old file";
 
 fn sif() -> Vec<u8> {
     Sif::new("amd64").filled(700_000).signed(KEY).bytes()
 }
 
-/// A library with one image, and a world whose default remote it is, with a token.
+/// A library with one image, and a world with that library as its default remote and with a token.
 pub fn lab() -> (World, Library) {
     let library = Library::http();
     library.accept_token(TOKEN);
@@ -59,7 +59,7 @@ pub fn remote(library: &Library, token: &str) -> String {
     )
 }
 
-/// Where images go.
+/// The output directory for images.
 fn out(world: &World) -> PathBuf {
     world.home().join("images")
 }
@@ -70,7 +70,7 @@ fn pull(world: &World, words: &[&str]) -> Shown {
     world.run(As::User, &all).never_shows("canary")
 }
 
-/// The requests for bytes of images.
+/// The number of requests for bytes of images.
 fn pieces(library: &Library) -> usize {
     library.requests().iter().filter(|seen| seen.port == Port::Data).count()
 }
@@ -140,7 +140,7 @@ fn existing_files_are_kept_unless_forced() {
     assert_eq!(fs::read(&file).unwrap(), OLD);
     pull(&world, &["-F", REFERENCE]).exits(0);
     assert_eq!(fs::read(&file).unwrap(), sif());
-    // A link is followed, and stays.
+    // A symlink is followed and kept.
     let link = out(&world).join("link.sif");
     fs::write(world.home().join("target"), OLD).unwrap();
     symlink(world.home().join("target"), &link).unwrap();

@@ -1,8 +1,8 @@
-//! The bytes on their way: what stumbles arrives, and what is not the image never gets its name.
+//! Transfers: interruptions are retried, and a file that is not the image never gets its name.
 
 use super::*;
 
-/// What goes wrong once or for a while, and is borne.
+/// Faults that happen once or for a while, and after which the pull succeeds.
 #[test]
 fn flaky_servers_are_retried() {
     let data = || When::get("/data");
@@ -91,7 +91,7 @@ fn the_library_can_send_the_bytes_itself() {
     }
 }
 
-/// What must not pass: the old file is whole, nothing lies beside it, nothing is in the cache.
+/// Faults that make a pull fail: the old file is unchanged, nothing is left next to it, and nothing is cached.
 #[test]
 fn a_wrong_download_never_gets_the_name_of_the_image() {
     let data = || When::get("/data");
@@ -246,7 +246,7 @@ fn slow_transfers_are_aborted() {
         library.clear_faults();
         library.fault(When::get("/data"), fault.clone());
         if matches!(fault, Fault::IgnoreRange) {
-            // One stream.
+            // A single stream.
             library.clear_faults();
             library.set(|settings| settings.download = Download::Direct);
             library.fault(When::get("/library/v1/imagefile"), slow());
@@ -257,7 +257,7 @@ fn slow_transfers_are_aborted() {
             .says("hint:    to allow a slower transfer: set APPTAINER_DOWNLOAD_MIN_RATE");
         assert_eq!(names_in(&world), Vec::<String>::new());
     }
-    // A slow one that is fast enough.
+    // Slow, but fast enough.
     world.set_env("APPTAINER_DOWNLOAD_MIN_RATE", "0");
     library.clear_faults();
     library.fault(When::get("/library/v1/imagefile").nth(1), Fault::Drip(1000, Duration::from_millis(80)));
