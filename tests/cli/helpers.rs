@@ -13,7 +13,7 @@ fn registry(world: &World, line: &str) -> Shown {
     world.run(As::User, &words(&format!("registry {line}"))).never_shows("canary")
 }
 
-/// A world whose auth file is this, and whose PATH has a directory for scripts in front.
+/// A world with this auth file, and with a directory for scripts at the start of PATH.
 fn world_with(auth: &str) -> World {
     let world = World::new();
     fs::create_dir(world.path("helpers")).unwrap();
@@ -29,8 +29,8 @@ fn auth(world: &World) -> String {
     fs::read_to_string(world.home().join(".docker/config.json")).unwrap()
 }
 
-/// Puts a script where the world's PATH finds it; by another process, since a file that this one has open
-/// for writing cannot be run by a child that another thread makes meanwhile.
+/// Puts a script where the world's PATH finds it. Another process writes it: a file that this process has open
+/// for writing cannot be executed by a child that another thread forks meanwhile (ETXTBSY).
 fn script(world: &World, suffix: &str, text: &str) {
     let file = world.path("helpers").join(format!("docker-credential-{suffix}"));
     let make = "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$2\" && chmod 755 \"$2\"";
@@ -64,7 +64,7 @@ fn with_pass_the_login_is_not_in_the_auth_file() {
         .says("previously stored login was kept");
     assert_eq!(pass.list(), format!("{{\"{host}\":\"ada\"}}"));
 
-    // By itself it would keep both, and give out the older one.
+    // By itself, the helper would keep both logins and return the older one.
     world.pipe(PASSWORD);
     registry(&world, &format!("login -u bob docker://{host}")).exits(0);
     assert_eq!(pass.list(), format!("{{\"{host}\":\"bob\"}}"));
@@ -131,7 +131,7 @@ fn a_configured_helper_alone_is_not_a_login() {
     );
     assert_eq!(shown.stderr.matches("WARNING").count(), 1, "{shown:?}");
     assert!(!world.path("helpers/ran").exists(), "a list asks no helper");
-    // One that is configured for all is none for each of remote.yaml's rows either.
+    // A helper configured for all registries is not a login for each entry of remote.yaml either.
     let world = world_with(r#"{"credsStore":"own"}"#);
     script(&world, "own", "exit 1");
     world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n");
@@ -191,7 +191,7 @@ fn a_missing_helper_is_reported_before_any_prompt() {
             .says(&format!(", but {} is configured to use it", file.display()));
     }
     assert_eq!(server.requests(), [""; 0]);
-    // Neither the working directory nor an empty entry is a place for one.
+    // Helpers are not searched in the working directory or through an empty PATH entry.
     let mut world = world_with(r#"{"credsStore":"here"}"#);
     script(&world, "here", "touch ran; exit 0");
     world.set_env("PATH", format!(":.:{}", "helpers"));
@@ -245,7 +245,7 @@ fn root_only_runs_helpers_owned_by_root_and_named_in_roots_file() {
     logout(&world).says("as root: it or a parent directory is owned or writable by another user");
     assert!(!world.path("ran").exists());
     fs::set_permissions(world.path("helpers"), fs::Permissions::from_mode(0o755)).unwrap();
-    // A directory above it is somebody's, who could put another one in its place.
+    // A parent directory belongs to another user, who could replace the helper.
     std::os::unix::fs::chown(world.path(""), Some(crate::world::USER), None).unwrap();
     logout(&world).says("as root: it or a parent directory is owned or writable by another user");
     assert!(!world.path("ran").exists());

@@ -1,4 +1,5 @@
-//! A hint is the command that was typed, with what was missing: its options stay, and its address is filled in.
+//! A hint is the command that was typed plus what was missing: its options are kept and its address is filled
+//! in.
 
 use crate::world::World;
 

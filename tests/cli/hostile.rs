@@ -1,5 +1,5 @@
-//! Servers that mean harm, one table: whatever they do, a login ends in bounded time and memory, names the
-//! server, stores nothing and sends the token to nobody else. The figures are printed.
+//! Hostile servers, in one table. Whatever they do, a login ends in bounded time and memory, names the server,
+//! stores nothing and sends the token to no other server. The figures are printed.
 
 use crate::peers::ca::{Ca, Identity};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, TOKEN_STATUS};
@@ -14,11 +14,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const TOKEN: &str = "canary-t0ken";
-/// More than any row may take, in seconds: the longest wait of a login is twice ten.
+/// Upper limit for any row, in seconds. The longest wait of a login is twice ten seconds.
 const PATIENCE: &str = "40";
-/// More than a login takes that all goes well, in KiB, by far less than what is sent to it.
+/// Upper limit in KiB. Above what a successful login takes, but far below the amount of data that the servers
+/// send.
 const MEMORY: u64 = 48 << 10;
-/// Runs a program and tells its largest size in KiB behind what it said.
+/// Runs a program and prints its peak size in KiB after its own output.
 pub const MEASURE: &str = "import os,resource,sys
 status = os.spawnvp(os.P_WAIT, sys.argv[1], sys.argv[1:])
 print('peak', resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
@@ -27,11 +28,11 @@ sys.exit(status)";
 pub struct Figures {
     pub shown: Shown,
     pub time: Duration,
-    /// In KiB; none where it could not be measured.
+    /// In KiB; `None` if it could not be measured.
     pub memory: Option<u64>,
 }
 
-/// `remote login` to an endpoint at `url`, by a process of its own.
+/// Runs `remote login` to an endpoint at `url` in its own process.
 fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
     let world = World::new();
     world.install();
@@ -54,7 +55,7 @@ fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
     figures
 }
 
-/// The program as a process that is measured, and ended after `patience` seconds.
+/// The program as a measured process, which is ended after `patience` seconds.
 pub fn measured(world: &World, patience: &str, args: &[&str]) -> Command {
     let mut command = Command::new("/usr/bin/python3");
     command.args(["-c", MEASURE, "/usr/bin/timeout", patience]).arg(world.exe()).args(args);
@@ -72,7 +73,7 @@ pub fn figures(command: &mut Command) -> Figures {
     Figures { shown, time, memory }
 }
 
-/// Holds a row against what every row promises, and prints its figures.
+/// Checks a row against the limits for all rows, and prints its figures.
 fn judge(name: &str, url: &str, figures: &Figures, words: &str) {
     let Figures { shown, time, memory } = figures;
     let memory = memory.expect("it was measured");
@@ -87,8 +88,8 @@ fn judge(name: &str, url: &str, figures: &Figures, words: &str) {
     assert!(memory < MEMORY, "{name}: {memory} KiB");
 }
 
-/// A server of one answer, after which it hangs up: properly, or (`reset`) by a reset. It reads the request
-/// if it is told to.
+/// A server that sends one response and closes the connection, normally or (`reset`) with a reset. It reads the
+/// request only if told to.
 fn raw(answer: Vec<u8>, read: bool, reset: bool) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -107,13 +108,13 @@ fn raw(answer: Vec<u8>, read: bool, reset: bool) -> SocketAddr {
     address
 }
 
-/// What an endpoint does at a stage of a login, and what is said then.
+/// What an endpoint does at one stage of a login, and the expected message.
 fn rows() -> Vec<(&'static str, Behaviour, &'static str)> {
     let raw = |text: &str| Behaviour::Raw(text.as_bytes().to_vec());
     let head = "HTTP/1.1 200 OK\r\n";
     let headers: String = (0..10_000).map(|i| format!("X-{i}: y\r\n")).collect();
     let long = "y".repeat(1 << 20);
-    // Eleven bytes that unpack to much more; nobody asked for packed bytes.
+    // Eleven bytes that decompress to much more, although the client did not ask for compression.
     let mut bomb = format!("{head}Content-Encoding: gzip\r\nContent-Length: 11\r\n\r\n").into_bytes();
     bomb.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0x4b]);
     vec![
@@ -163,15 +164,15 @@ fn hostile_responses_at_both_stages_of_a_login_are_harmless() {
         .flat_map(|path| {
             rows().into_iter().map(move |(name, behaviour, words)| (path, name, behaviour, words))
         })
-        // Of the token service whatever is 200 is a yes, however it looks: that is what the service is for.
+        // For the token service, any 200 means that the token is valid, whatever the body is.
         .filter(|(path, name, ..)| {
             let yes = ["a bomb", "HTML", "JSON nested without end", "10,000 headers"];
-            // And who describes an endpoint has not seen the token yet.
+            // The server of the discovery document has not seen the token yet.
             let knows = *name == "a failure with the token in it";
             if *path == DISCOVERY { !knows } else { !yes.contains(name) }
         })
         .collect();
-    // Those that wait do so together.
+    // The rows with timeouts run in parallel.
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
         for _ in 0..8 {
@@ -197,7 +198,7 @@ fn connections_closed_at_any_stage_are_reported() {
         return;
     }
     let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{".to_vec();
-    // Nothing, something that is no TLS, and the beginning of a handshake.
+    // Nothing, something that is not TLS, and the beginning of a handshake.
     let answers = [Vec::new(), b"nonsense\r\n\r\n".to_vec(), vec![22, 3, 3, 0, 80, 2, 0, 0, 76, 3, 3], begun];
     for scheme in ["http", "https"] {
         for answer in &answers {

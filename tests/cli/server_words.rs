@@ -1,4 +1,4 @@
-//! What a server says, or what is known of it, reaches the person who has to act on it.
+//! Reasons given by a server, or known about it, are shown to the user who has to act on them.
 
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY};
 use crate::peers::library::{Fault, Library, When};
@@ -7,7 +7,7 @@ use crate::pull::world;
 use crate::world::{As, Shown, World};
 
 const TOKEN: &str = "canary-t0ken";
-/// Nobody listens there.
+/// Nothing listens at this address.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
 /// A library, and a world with an image that can be pushed to it.
@@ -104,7 +104,7 @@ fn an_unreachable_address_is_attributed_to_its_source() {
         world.run(As::User, &words).exits(255).says("connection refused").says(endpoint_named);
     }
     world.pipe(format!("{TOKEN}\n")).remote("login").exits(255).says(endpoint_named);
-    // What the user named is the user's to correct.
+    // An address that the user gave is for the user to correct.
     world
         .run(As::User, &["search", "--library", NOWHERE, "blast"])
         .exits(255)
