@@ -1,4 +1,4 @@
-//! `remote add`: options to effects, the whole file on disk, and bad input.
+//! `remote add`: the effects of options, the whole file on disk, and invalid input.
 
 use crate::world::{As, World, apptainer_alone, mode};
 use apptainer_remote::persona::Persona;
@@ -124,7 +124,7 @@ fn wrong_command_lines_exit_1_with_usage() {
 #[test]
 fn an_existing_name_is_an_error_and_the_file_is_unchanged() {
     let world = World::new();
-    // Indented otherwise than we write, so that a needless write would show.
+    // Indented differently from our format, so that a needless write would show.
     let file = "Active: lab\nRemotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n";
     world.write_user(file);
     world

@@ -1,4 +1,5 @@
-//! The auth file: which one it is, what others find in it, what survives, and files that are none.
+//! The auth file: which one is used, whether other programs can read it, which entries are kept, and invalid
+//! files.
 
 use crate::machine::private_mounts;
 use crate::real::daemon::installed;
@@ -346,7 +347,7 @@ fn certificates_for_single_registries_are_read_from_etc() {
     ca.write(&world.path("ca.crt"));
     let login = format!("{} registry login -u ada -p pw docker://{host}", world.exe().display());
     for directory in ["/etc/containers/certs.d", "/etc/docker/certs.d"] {
-        // A filesystem of its own over /etc; nothing outside this namespace sees it.
+        // Mounts a temporary filesystem over /etc, visible only in this namespace.
         let script = format!(
             "set -e; cp /etc/passwd {0}/passwd; mount -t tmpfs none /etc; cp {0}/passwd /etc/; \
              {login} 2>&1 && exit 9; mkdir -p {directory}/{host}; cp {0}/ca.crt {directory}/{host}/ca.crt; {login} 2>&1",

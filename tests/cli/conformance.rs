@@ -1,4 +1,4 @@
-//! What the real programs did, replayed: sequences of both personas, and what they wrote.
+//! Replays what the real programs did: recorded command sequences of both personas, and the files they wrote.
 
 use crate::world::{As, World};
 use apptainer_remote::config::yaml;
@@ -26,12 +26,12 @@ struct Step {
     args: Vec<String>,
     exit: i32,
     stdout: String,
-    /// The file after the step, where it changed.
+    /// The file after the step, if it changed.
     user: Option<String>,
     global: Option<String>,
 }
 
-/// Steps that disagree on purpose: (what the arguments hold, the reason). Also in docs/compatibility.md.
+/// Steps that differ on purpose: (a part of the arguments, the reason). Also listed in docs/compatibility.md.
 const DEPARTURES: &[(&str, &str)] = &[];
 
 fn sequences(name: &str) -> Vec<Sequence> {
@@ -39,14 +39,15 @@ fn sequences(name: &str) -> Vec<Sequence> {
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// What a user's file says: without the copies of global remotes that the real programs make.
+/// The settings in a user's file, without the copies of global remotes that the real programs make.
 fn said(text: &str) -> Config {
     let mut config = yaml::read(text.as_bytes()).unwrap().config;
     config.remotes.retain(|_, entry| !entry.system || entry.token.is_some());
     config
 }
 
-/// The same global content in our bytes: the real programs re-indent a file that they do not change.
+/// Whether both texts have the same global content, in our format: the real programs re-indent even a file that
+/// they do not change.
 fn same_global(ours: &str, theirs: &str) -> bool {
     ours == theirs
         || yaml::read(ours.as_bytes()).unwrap().config == yaml::read(theirs.as_bytes()).unwrap().config
@@ -126,7 +127,7 @@ fn adding_remotes_writes_the_same_bytes_as_the_real_program() {
         let world = World::bare(Persona::Apptainer);
         let mut refused = false;
         for step in &set.steps {
-            // Names that only ours refuses (SPEC: blank, control characters, "://", a leading dash).
+            // Names that only this program refuses (spaces, control characters, "://", a leading dash).
             refused |= world.run(As::User, step).code != 0;
         }
         if !refused {

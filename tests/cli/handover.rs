@@ -1,5 +1,5 @@
-//! What is not ours goes to the next program of this name in PATH: the same process, arguments,
-//! environment and streams; never in a circle.
+//! Other commands are passed to the next program of this name in PATH: the same process, arguments, environment
+//! and streams, and never in a loop.
 
 use crate::world::{As, World, finish};
 use std::fs;
@@ -7,7 +7,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// A program that shows how it was called.
+/// A program that prints how it was called.
 const ECHO: &str =
     "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\"; printf '\\nX=%s PPID=%s\\n' \"$X\" \"$PPID\"; cat; exit 7\n";
 
@@ -102,7 +102,7 @@ fn without_another_apptainer_it_answers_for_itself() {
     alone(&["exec"]).exits(255).says("hint:    to list the commands that work here: apptainer help\n");
 }
 
-/// What is about a library is ours, with the options that we know; the rest of a command is the other program's.
+/// Commands for library images with known options are handled here; all others are passed on.
 #[test]
 fn only_library_images_are_handled_here() {
     let world = World::new();
@@ -124,7 +124,7 @@ fn only_library_images_are_handled_here() {
     ] {
         assert_eq!(code(theirs), 7, "{theirs:?}");
     }
-    // DefaultRemote has no library, which is ours to say.
+    // DefaultRemote has no library, which this program reports itself.
     for ours in [
         &["pull", "library://alpine"][..],
         &["-q", "pull", "x.sif", "--arch", "arm64", "library://alpine", "-F"],
@@ -178,7 +178,7 @@ fn odd_paths_and_arguments_are_passed_on() {
     fs::set_permissions(world.path("closed"), fs::Permissions::from_mode(0o000)).unwrap();
     let at = |path: String, args: &[&std::ffi::OsStr]| {
         let mut command = world.command(As::User)?;
-        // The working directory has one too, which is nobody's to run.
+        // The working directory contains a program of that name too, which must not run.
         Some(finish(command.args(args).env("PATH", path).current_dir(world.path("real"))))
     };
     let exec = std::ffi::OsStr::new("exec");

@@ -1,4 +1,4 @@
-//! Levels, colours, closed streams and the environment's share in them.
+//! Message levels, colours, closed streams, and the environment variables that affect them.
 
 use crate::world::{As, World, apptainer_alone, finish, words};
 use std::process::{Command, Stdio};

@@ -1,5 +1,5 @@
-//! Privileges of the program's file, which it refuses, and a machine without /proc, where nothing that the
-//! caller chooses takes its place.
+//! Set-id bits and capabilities of the program file, which are refused, and systems without /proc, where the
+//! program uses nothing that the caller controls instead.
 
 use crate::disk::{STRANGER, with_mounts};
 use crate::world::{As, Shown, World, is_root, skipped};
@@ -13,7 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 const DAC_OVERRIDE: u32 = 1;
 const NET_RAW: u32 = 13;
 
-/// What the program's file may bring along.
+/// The privileges that the program file may have.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Nothing,
@@ -37,7 +37,8 @@ impl Mark {
                 mode(0o2755);
             }
             Self::Capability(number) => {
-                // Version 2, with the effective bit; permitted and inheritable, the low words before the high ones.
+                // Version 2, with the effective bit; permitted and inheritable sets, low words before high
+                // words.
                 let words = [0x0200_0001_u32, 1 << number, 0, 0, 0];
                 let value: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
                 setxattr(&exe, "security.capability", &value, XattrFlags::empty()).unwrap();
@@ -79,7 +80,7 @@ fn set_id_bits_and_capabilities_are_refused_with_and_without_proc() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Runs the installed program under this `argv[0]`, with an empty /proc and a global layer of its own in /etc.
+/// Runs the installed program with this `argv[0]`, an empty /proc and its own global layer in /etc.
 fn without_proc(world: &World, argv0: &str, line: &str) -> Option<Shown> {
     with_mounts(
         world,
@@ -92,7 +93,7 @@ fn without_proc(world: &World, argv0: &str, line: &str) -> Option<Shown> {
     )
 }
 
-/// A global layer of one remote.
+/// A global layer with one remote.
 fn layer(name: &str) -> String {
     format!(
         "Active: {name}\nRemotes:\n    {name}:\n        URI: {name}.example.com\n        System: true\n        Exclusive: false\n"

@@ -1,4 +1,4 @@
-//! `remote rename`: everything but the name stays.
+//! `remote rename`: everything except the name is kept.
 
 use crate::world::World;
 

@@ -1,4 +1,4 @@
-//! What a terminal shows: tables that fit its width, colours, JSON that people can read. A pipe gets none of it.
+//! Terminal output: tables that fit the width, colours, indented JSON. A pipe gets none of it.
 
 use crate::golden::golden;
 use crate::peers::endpoint::{Behaviour, Endpoint};
@@ -24,7 +24,7 @@ fn screen(width: usize) -> World {
     world
 }
 
-/// The table of remotes alone.
+/// Only the table of remotes.
 fn remotes(shown: &Shown) -> &str {
     let table = shown.stdout.split("========================\n\n").nth(1).unwrap();
     table.split("\n\n").next().unwrap()
@@ -32,7 +32,7 @@ fn remotes(shown: &Shown) -> &str {
 
 #[test]
 fn addresses_wrap_and_names_never_do() {
-    // Where the names alone do not fit, as in 60 and 80 columns, nothing wraps.
+    // If the names alone do not fit, as with 60 and 80 columns, nothing wraps.
     for width in [60, 80, 100, 120, 200] {
         let shown = screen(width).remote("list --nocolor").exits(0);
         golden(&format!("list-{width}"), &format!("{}\n", remotes(&shown)));
@@ -75,7 +75,8 @@ fn nothing_in_a_table_controls_the_terminal() {
     assert!(shown.stdout.contains(r"a\x1b[31mb"), "{shown:?}");
 }
 
-/// An endpoint whose library is down, with a service that has wide characters, and one whose name drives a terminal.
+/// An endpoint whose library is down, with a service that has wide characters, and a service whose name has
+/// terminal escapes.
 fn lab() -> Option<(World, Endpoint)> {
     if apptainer_alone("the widths of a table follow the name of the built-in remote") {
         return None;
@@ -96,7 +97,7 @@ fn lab() -> Option<(World, Endpoint)> {
 #[test]
 fn status_colours_match_the_results() {
     let Some((world, endpoint)) = lab() else { return };
-    // A port of five digits, so that the golden texts wrap where they always do.
+    // Always a port of five digits, so that the golden texts wrap at the same points.
     let found = |shown: Shown| shown.stdout.replace(&endpoint.host(), "127.0.0.1:12345");
     for width in [60, 80, 120] {
         world.width.set(width);
@@ -146,7 +147,7 @@ fn keyservers_and_logins_fit_the_screen() {
     }
 }
 
-/// On a terminal, too, an empty list is an answer.
+/// Empty lists give output on a terminal too.
 #[test]
 fn empty_lists_are_shown_as_such() {
     let terminal = || World::bare(Persona::Apptainer).on_terminal();
