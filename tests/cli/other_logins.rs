@@ -1,5 +1,5 @@
-//! The login to a remote that is not the default, for a library that was named: it is used where the copy of that
-//! remote's discovery document names the library, and otherwise the error says what is missing.
+//! The login to a remote other than the default, for a library given on the command line. It is used if the
+//! cached discovery document of that remote names the library; otherwise the error says what is missing.
 
 use crate::disk::names;
 use crate::peers::ca::Ca;
@@ -17,7 +17,7 @@ fn sif() -> Vec<u8> {
     Sif::new("amd64").filled(100_000).signed(KEY).bytes()
 }
 
-/// A private library with an image, which takes these tokens.
+/// A private library with an image, which accepts these tokens.
 fn private(tokens: &[&str]) -> Library {
     let library = Library::http();
     tokens.iter().for_each(|token| library.accept_token(token));
@@ -29,7 +29,7 @@ fn private(tokens: &[&str]) -> Library {
     library
 }
 
-/// One remote of `remote.yaml`, whose library that is.
+/// An entry of `remote.yaml` for this library.
 fn entry(name: &str, library: &Library, token: &str) -> String {
     let token = if token.is_empty() { String::new() } else { format!(", Token: {token}") };
     format!("    {name}: {{URI: //{}, Insecure: true{token}}}\n", library.host())
@@ -39,14 +39,14 @@ fn remotes(world: &World, entries: &[String]) {
     world.write_user(format!("Active: lab\nRemotes:\n{}", entries.concat()));
 }
 
-/// As a process of the user: a copy of a discovery document counts only in the user's own directory.
+/// Runs as a process of the user: a cached discovery document is used only in the user's own directory.
 fn run(world: &World, words: &[&str]) -> Shown {
     let mut command = world.command(As::User).expect("the user can always be had");
     let words: Vec<String> = words.iter().map(|word| world.in_words(word)).collect();
     world.shown(finish(command.args(words))).never_shows("canary")
 }
 
-/// Looks up the services of a remote, and keeps a copy.
+/// Looks up the services of a remote, which caches the discovery document.
 fn look_up(world: &World, name: &str) {
     let directory = world.user_dir().join("remote-cache");
     let _ = fs::create_dir(&directory);
@@ -55,7 +55,7 @@ fn look_up(world: &World, name: &str) {
     assert!(!names(&directory).is_empty(), "{name}: a copy is kept");
 }
 
-/// Pulls and pushes with `--library`.
+/// Pulls with `--library`.
 fn pull(world: &World, library: &Library, more: &[&str]) -> Shown {
     let (file, uri) = (world.home().join("x.sif").display().to_string(), library.uri());
     let all = [&["pull", "-F", "--disable-cache", "--library", &uri][..], more, &[&file, REFERENCE]].concat();
@@ -69,7 +69,7 @@ fn push(world: &World, library: &Library) -> Shown {
     run(world, &["push", "--library", &uri, &file, "library://lab/tools/own:v1"])
 }
 
-/// The tokens that came to this library.
+/// The tokens that this library received.
 fn tokens(library: &Library) -> Vec<String> {
     let bearer = |seen: &crate::peers::library::Seen| {
         seen.request.header("authorization").map(|text| text.trim_start_matches("Bearer ").to_string())
@@ -88,7 +88,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));
     let mut world = world(&own);
     remotes(&world, &[entry("lab", &own, "canary-1"), entry("second", &other, "canary-2")]);
-    // Nothing is known of the second one, and it is not asked.
+    // Nothing is known of the second remote, and it is not queried.
     for shown in [pull(&world, &other, &[]), push(&world, &other)] {
         shown
             .exits(255)
@@ -96,7 +96,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
             .says("and no configured remote uses this library")
             .says("hint:    to look up the library of this remote: apptainer remote login second\n");
     }
-    // Reading commands keep a copy only where there is a directory for it.
+    // Reading commands cache the document only if the cache directory exists.
     let cache = world.user_dir().join("remote-cache");
     fs::create_dir(&cache).unwrap();
     pull(&world, &other, &[])
@@ -104,7 +104,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
     pull(&world, &other, &[]).says("401 Unauthorized").says("; no token was sent: not logged in: --library");
     assert!(tokens(&other).is_empty() && asked_for_services(&other) == 0);
     look_up(&world, "second");
-    // A copy of any age will do.
+    // The cached document may be of any age.
     let directory = world.user_dir().join("remote-cache");
     for copy in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
         let text = fs::read_to_string(&copy).unwrap();
@@ -115,7 +115,7 @@ fn a_login_to_another_remote_is_used_once_its_services_are_known() {
     pull(&world, &other, &[]).exits(0);
     push(&world, &other).exits(0);
     assert_eq!((tokens(&other), asked_for_services(&other)), (vec!["canary-2".to_string()], 0));
-    // By a host in the reference, and by the variable.
+    // The library given by a host in the reference, and by the variable.
     let by_host = format!("library://{}/lab/tools/blast:v1", other.host());
     let file = world.home().join("y.sif").display().to_string();
     let words = ["pull", "-F", "--no-https", "--disable-cache", &file, &by_host];
@@ -142,14 +142,14 @@ fn of_two_matching_remotes_the_default_is_used_or_else_the_first_by_name() {
     other.forget();
     pull(&world, &other, &[]).exits(0);
     assert_eq!(tokens(&other), ["canary-b"]);
-    // A remote without a login has none to send; the one that has is used.
+    // A remote without a login has no token to send; the remote with a login is used.
     world.write_user(format!("Active: b\nRemotes:\n{a}{}", entry("b", &other, "")));
     other.forget();
     pull(&world, &other, &[]).exits(0);
     assert_eq!(tokens(&other), ["canary-a"]);
 }
 
-/// An unverified endpoint may name any library, and requests for it would not be verified either.
+/// An unverified endpoint may name any library, and requests to that library would not be verified either.
 #[test]
 fn of_two_matching_remotes_a_verified_one_precedes_an_insecure_one() {
     let ca = Ca::generate();
@@ -171,7 +171,7 @@ fn of_two_matching_remotes_a_verified_one_precedes_an_insecure_one() {
     other.forget();
     pull(&world, &other, &[]).exits(0);
     assert_eq!(tokens(&other), ["canary-b"]);
-    // Nor is the server asked without verification where the verified one has no token.
+    // The server is not asked without verification if the verified remote has no token.
     let a = format!("    a: {{URI: //{}, Insecure: true, Token: canary-a}}\n", claiming.host());
     let b = format!("    b: {{URI: //{}}}\n", other.host());
     remotes(&world, &[entry("lab", &own, "canary-1"), a, b]);
@@ -196,7 +196,7 @@ fn a_matching_remote_without_a_login_is_named() {
             .says("hint:    apptainer remote login second\n");
     }
     push(&world, &other).exits(255).says("not logged in to second\n");
-    // A fault of another kind has another reason.
+    // Other failures give other reasons.
     other.clear_faults();
     other.fault(When::get("/library/v1"), Fault::error(400, "no"));
     pull(&world, &other, &[]).exits(255).never_shows("token");
@@ -228,7 +228,7 @@ fn a_redirect_to_another_server_is_given_as_the_reason() {
     assert!(tokens(&other).is_empty());
 }
 
-/// The services that a verified endpoint names over http get no token, whoever names them.
+/// Services that a verified endpoint names over http get no token, whoever gave the address.
 #[test]
 fn a_token_for_verified_https_is_not_sent_over_http() {
     let (own, other) = (private(&["canary-1"]), private(&["canary-2"]));

@@ -1,4 +1,4 @@
-//! `remote login` and `remote logout` of endpoints, against an endpoint that listens.
+//! `remote login` and `remote logout` with a running endpoint.
 
 mod after_add;
 mod layers;
@@ -268,7 +268,7 @@ fn a_login_that_cannot_be_stored_does_not_prompt() {
     assert!(shown.stderr.contains("cannot write to"), "{shown:?}");
     assert!(shown.stderr.contains("CONFIGDIR"), "{shown:?}");
     assert!(endpoint.requests().is_empty(), "nobody was asked");
-    // The next test world is removed by whoever made it.
+    // The world must be removable by the user who created it.
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
 }
 

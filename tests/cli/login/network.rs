@@ -1,4 +1,4 @@
-//! Endpoints, proxies and certificates on the way to a login.
+//! Logins through proxies, with certificates, and at unusual endpoints.
 
 use super::*;
 
@@ -39,7 +39,7 @@ fn refused_connections_and_unknown_hosts_are_reported() {
     let world = World::new();
     world.remote("add --no-login -i lab http://127.0.0.1:1").exits(0);
     world.pipe(TOKEN).remote("login").exits(255).says("while retrieving services").says("refused");
-    // A label of more than 63 characters fails in the resolver itself: no name server is asked.
+    // A label of more than 63 characters fails in the resolver itself, without a query to a name server.
     let unknown = format!("{}.test", "x".repeat(64));
     world.remote(&format!("add --no-login -i far {unknown}")).exits(0);
     world.pipe(TOKEN).remote("login far").exits(255).says("xxxx.test").says("host not found");
@@ -64,7 +64,7 @@ fn only_a_service_as_secure_as_the_endpoint_gets_a_token() {
         assert!(plain.requests().is_empty());
         assert!(!world.user().contains(TOKEN));
     }
-    // A redirect to another origin takes no token along.
+    // A redirect to another origin does not carry the token.
     let other = Endpoint::https(ca.identity());
     secure.set_services(&[("tokenAPI", &format!("{}/token", secure.url()))]);
     secure.set(TOKEN_STATUS, Behaviour::Redirect(302, format!("{}{TOKEN_STATUS}", other.url())));

@@ -1,4 +1,4 @@
-//! `registry login`, `logout` and `list` against docker-registry itself, and against servers that misbehave.
+//! `registry login`, `logout` and `list` with a real docker-registry, and with servers that misbehave.
 
 mod odd;
 
@@ -20,7 +20,7 @@ fn login(world: &World, options: &str, host: &str) -> crate::world::Shown {
     registry(world, &format!("login {options} docker://{host}")).never_shows("canary")
 }
 
-/// The auth file that a login goes to by itself.
+/// The content of the default auth file for logins.
 fn auth(world: &World) -> String {
     fs::read_to_string(world.auth_file()).unwrap_or_default()
 }

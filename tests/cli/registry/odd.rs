@@ -1,4 +1,4 @@
-//! Token servers, and what answers in the place of a registry.
+//! Token servers, and servers that are not registries.
 
 use super::*;
 
@@ -20,7 +20,8 @@ fn the_token_server_must_accept_the_password_and_the_registry_the_token() {
         "{shown:?}"
     );
 
-    // A token that somebody else signed: the token server says yes, and the registry no.
+    // A token signed by another token server: the token server accepts the password, but the registry refuses
+    // the token.
     let other = TokenServer::start("ada", PASSWORD).unwrap().token("ada");
     tokens.set(Behaviour::Json(200, format!(r#"{{"token":"{other}"}}"#)));
     login(&world, "-u ada", &host)
@@ -45,7 +46,7 @@ fn the_token_server_must_accept_the_password_and_the_registry_the_token() {
     assert_eq!(auth(&world), before);
 }
 
-/// A registry of one answer, for everything that a real one would not do.
+/// A registry with a single response, for behaviour that a real one would not show.
 fn odd(world: &World, behaviour: Behaviour) -> crate::world::Shown {
     let server = Endpoint::http();
     server.set("/v2/", behaviour);
@@ -108,7 +109,7 @@ fn an_unreachable_registry_is_reported() {
     let world = World::new();
     login(&world, "-u ada", "127.0.0.1:1").exits(255).says("https://127.0.0.1:1/v2/: connection refused");
     login(&world, "-u ada", &format!("{}.test", "x".repeat(64))).exits(255).says("host not found");
-    // Not on this machine: never over http without being told to.
+    // Another machine: http is never tried unless requested.
     login(&world, "-u ada", "192.0.2.1:9").exits(255).never_shows("http://192");
 }
 
@@ -130,7 +131,7 @@ fn an_html_page_does_not_confirm_a_login() {
 #[test]
 fn a_slow_https_registry_is_waited_for() {
     use std::io::{Read, Write};
-    // A listener that answers http at once, as real TLS servers do, and TLS after a while.
+    // A listener that responds to http immediately, as real TLS servers do, and to TLS after a delay.
     let ca = Ca::generate();
     let Some(server) = Registry::basic_tls(&[("ada", PASSWORD)], &ca) else { return };
     let (world, file) = (World::new(), "ca.crt");

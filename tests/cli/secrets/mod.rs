@@ -1,5 +1,5 @@
-//! Where a secret may be: in the one file that is meant, in the request, in the one output that is asked
-//! for. Every command, every source, success and failure, with all that `-d` tells.
+//! Where a secret may be: in the one intended file, in the request, and in the one output that was requested.
+//! Covers every command, every source, success and failure, with the messages of `-d`.
 
 mod processes;
 mod services;
@@ -16,10 +16,10 @@ use std::process::{Command, Stdio};
 
 const TOKEN: &str = "canary-7f3a.t0ken";
 const OTHER: &str = "canary-other";
-/// The secret that the endpoint tells for the registry.
+/// The registry secret that the endpoint returns.
 const OCI: &str = "oci-canary";
 
-/// A world with the endpoint as its default, and a login to a registry that a real program left.
+/// A world with the endpoint as its default remote, with this token.
 fn lab(endpoint: &Endpoint, token: Option<&str>) -> World {
     endpoint.accept_token(TOKEN);
     let token = token.map_or_else(String::new, |token| format!("        Token: {token}\n"));
@@ -31,7 +31,7 @@ fn lab(endpoint: &Endpoint, token: Option<&str>) -> World {
     world
 }
 
-/// All files of the world that hold `text`.
+/// All files of the world that contain `text`.
 fn holders(world: &World, text: &str) -> Vec<PathBuf> {
     let (mut found, mut stack) = (Vec::new(), vec![world.path("home"), world.path("etc"), world.path("bin")]);
     while let Some(path) = stack.pop() {
@@ -49,7 +49,7 @@ fn debug(world: &World, line: &str) -> Shown {
     world.run(As::User, &words(&format!("-d remote {line}")))
 }
 
-/// Each source of a token: what to type, what to pipe, what to answer.
+/// Each source of a token: the command line, the standard input, and the answer to the prompt.
 fn sources(world: &World, token: &str) -> Vec<(String, String, Option<String>)> {
     let file = world.path("tokenfile");
     fs::write(&file, format!("{token}\n")).unwrap();
@@ -220,7 +220,7 @@ fn every_command_with_a_stored_token_shows_none() {
         }
         assert_eq!(holders(&world, "canary"), [world.user_file()]);
         assert!(world.user().ends_with(&logins) && world.user().contains(TOKEN), "{}", world.user());
-        // The tokens that go leave no copy.
+        // Removed tokens leave no copy.
         let kept = |world: &World| !holders(world, TOKEN).is_empty();
         debug(&world, "add --no-login --replace lab other.example.com").exits(0).never_shows("canary");
         assert!(!kept(&world));
@@ -291,7 +291,7 @@ fn passwords_in_addresses_are_never_shown() {
     let endpoint = Endpoint::http();
     let mut world = lab(&endpoint, Some(TOKEN));
     for name in ["http_proxy", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
-        // Nobody listens there.
+        // Nothing listens at this address.
         world.set_env(name, "http://ada:canary-proxy@127.0.0.1:1");
     }
     world
@@ -302,7 +302,7 @@ fn passwords_in_addresses_are_never_shown() {
     for line in ["status far", "login --tokenfile /dev/null far", "status"] {
         debug(&world, line).never_shows("canary");
     }
-    // As somebody else may have written it.
+    // Another program may have written the file like this.
     world.write_user("Active: far\nRemotes:\n    far:\n        URI: https://ada:canary-uri@far.example.com/\n        System: false\n        Exclusive: false\n");
     for line in ["list", "list --json", "list --all", "status", "status --json", "login", "use far", "check"]
     {

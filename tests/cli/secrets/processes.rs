@@ -1,4 +1,4 @@
-//! Real processes, and independent readers of what they wrote.
+//! Runs real processes, and reads with independent programs what they wrote.
 
 use super::*;
 
@@ -29,7 +29,7 @@ fn a_login_starts_no_other_program() {
     }
 }
 
-/// Names and values that YAML could take for something else.
+/// Names and values that YAML could parse as something else.
 const ODD: &[&str] = &[
     "yes",
     "No",
@@ -116,7 +116,7 @@ fn an_independent_reader_finds_the_same_values() {
     }
     let read = read_by_python(python, &world.user_file());
     assert_eq!(read["Remotes"], serde_json::Value::Object(expected), "{}", world.user());
-    // And we find them again.
+    // This program finds them again too.
     let listed: serde_json::Value =
         serde_json::from_str(&world.remote("list --json").exits(0).stdout).unwrap();
     let names: Vec<&str> =
@@ -168,7 +168,7 @@ fn an_independent_reader_finds_the_same_tokens() {
     }
 }
 
-/// What PyYAML reads.
+/// The file as PyYAML reads it.
 fn read_by_python(python: &str, file: &Path) -> serde_json::Value {
     let script = "import json,sys,yaml; json.dump(yaml.safe_load(sys.stdin.buffer), sys.stdout)";
     let mut child = Command::new(python)

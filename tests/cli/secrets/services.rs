@@ -10,7 +10,7 @@ fn the_password_of_a_service_is_only_in_its_file() {
     use base64::Engine;
     let encoded = base64::engine::general_purpose::STANDARD.encode("ada:canary-pw");
     let wanted = format!("Basic {encoded}");
-    // It repeats what it was sent, as some servers do.
+    // The server echoes what it received, as some servers do.
     let server = Endpoint::answering(move |request| match request.header("authorization") {
         Some(login) if login == wanted => (200, "{}".into()),
         login => (401, format!(r#"{{"message":"canary-pw or {login:?}?"}}"#)),
@@ -53,7 +53,7 @@ fn the_password_of_a_service_is_only_in_its_file() {
     world.run(As::User, &line).exits(255).never_shows("canary").never_shows(&encoded);
 }
 
-/// Every command on images once, of which each line gets `-d`.
+/// Runs every image command once, each with `-d`.
 fn images(world: &World, name: &str) -> Vec<Shown> {
     let image = world.home().join("image.sif").display().to_string();
     let output = world.home().join(format!("{name}.sif")).display().to_string();
