@@ -1,5 +1,5 @@
-//! Files that are no layer, in the user's place and in the administrator's: what every command says, and
-//! that it leaves the disk as it was.
+//! Files that are not valid layers, as the user's file and as the global file: the message of every command,
+//! and that every command leaves the disk unchanged.
 
 mod odd;
 
@@ -10,10 +10,10 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::Instant;
 
-/// Stands as a token in every broken text; no stream may ever show it.
+/// The token in every broken text. No stream may ever show it.
 const CANARY: &str = "canary-7f3a";
 
-/// Every command that opens the user's layer.
+/// All commands that open the user's layer.
 const OF_USERS: &[&str] = &[
     "list",
     "list --all",
@@ -31,7 +31,7 @@ const OF_USERS: &[&str] = &[
     "logout --all",
 ];
 
-/// Every command of root that opens the global layer alone.
+/// All commands of root that open only the global layer.
 const OF_ROOT: &[&str] = &[
     "check --global",
     "use --global lab",
@@ -41,7 +41,7 @@ const OF_ROOT: &[&str] = &[
     "remove --global lab",
 ];
 
-/// The two layers' files.
+/// The file that holds the broken text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Layer {
     User,
@@ -55,7 +55,7 @@ impl Layer {
         if self == Self::User { world.user_file() } else { world.global_file() }
     }
 
-    /// A world with this content in the layer, and a good file in the other one.
+    /// A world with this content in the layer, and a valid file in the other layer.
     fn holding(self, text: impl AsRef<[u8]>) -> World {
         let world = World::new();
         match self {
@@ -70,7 +70,7 @@ impl Layer {
         world
     }
 
-    /// The commands that have to refuse what cannot be read there, and who gives them.
+    /// The commands that must refuse an unreadable file in this layer, and who runs them.
     fn commands(self) -> Vec<(As, &'static str)> {
         let users = OF_USERS.iter().map(|line| (As::User, *line));
         match self {
@@ -84,8 +84,8 @@ fn run(world: &World, who: As, line: &str) -> Shown {
     world.pipe("piped-canary\n").run(who, &words(line))
 }
 
-/// Runs every command of the layer, plain and with `-d`. Each fails with one FATAL line that holds `says`
-/// right behind the name of the file, shows no secret, and leaves the disk as it was.
+/// Runs every command of the layer, plain and with `-d`. Each fails with one FATAL line that has `says`
+/// directly after the file name, shows no secret, and leaves the disk unchanged.
 #[track_caller]
 fn everything_refuses(world: &World, layer: Layer, says: &str) {
     let before = Picture::of(world);
@@ -101,7 +101,7 @@ fn everything_refuses(world: &World, layer: Layer, says: &str) {
     }
 }
 
-/// A remote with the canary, and room for a mistake.
+/// A remote with the canary as its token, followed by `mistake`.
 fn lab(mistake: &str) -> String {
     format!(
         "Active: lab\nRemotes:\n    lab:\n        Token: {CANARY}\n        URI: lab.example.com\n{mistake}"
@@ -120,7 +120,7 @@ fn broken_yaml_is_reported_with_line_column_and_key() {
         (format!("Remotes:\n  lab:\n    Token: @{CANARY}\n"), ":3:12: invalid YAML"),
         (format!("Remotes:\n  lab:\n    Token: *{CANARY}\n"), ":3:12: invalid YAML"),
         (format!("Remotes:\n  lab:\n    Token: !{CANARY}!x y\n"), ":3:12: invalid YAML"),
-        // Not a layer.
+        // Valid YAML that is not a layer.
         (CANARY.into(), ":1:1: expected a mapping"),
         (format!("- {CANARY}\n"), ":1:1: expected a mapping"),
         (format!("Remotes: {CANARY}\n"), ":1:10: Remotes: expected a mapping"),
@@ -148,7 +148,7 @@ fn broken_yaml_is_reported_with_line_column_and_key() {
         ),
         (lab("    [canary-x]: {}\n"), ":6:5: Remotes: keys must be strings"),
         (lab("    ~: {URI: h}\n"), ":6:5: Remotes.~: a remote's name must not be null"),
-        // Twice.
+        // Duplicate keys.
         (lab("    lab:\n        URI: canary-x\n"), ":6:5: Remotes.lab: duplicate key"),
         (lab("        Token: canary-x\n"), ":6:9: Remotes.lab.Token: duplicate key"),
         (lab("Active: canary-x\n"), ":6:1: Active: duplicate key"),
@@ -164,7 +164,7 @@ fn broken_yaml_is_reported_with_line_column_and_key() {
             lab("        Exclusive: 'no'\n"),
             ":6:20: Remotes.lab.Exclusive: expected true or false without quotes",
         ),
-        // Controls, which the real programs refuse, and which could drive a terminal.
+        // Control characters, which the real programs refuse, and which could control a terminal.
         (lab("        Keyservers: \u{1b}[2J\n"), ":6:21: control characters are not allowed"),
         (lab("\0"), ":6:1: control characters are not allowed"),
     ];
@@ -216,14 +216,14 @@ fn huge_deep_and_aliased_files_are_refused_at_once() {
         let begun = Instant::now();
         let file = world.user_file().display().to_string();
         world.run(As::User, &words("-d remote list")).exits(255).says(&file).says(says).never_shows("canary");
-        // A file that hangs the reader, and not a slow machine.
+        // Fails if the file hangs the reader, but not on a slow machine.
         assert!(begun.elapsed() < PATIENT, "{says}: {:?}", begun.elapsed());
         before.is_still(&world, says);
     }
     for layer in Layer::BOTH {
         everything_refuses(&layer.holding(&cases[3].0), layer, cases[3].1);
     }
-    // What is only said often is no harm.
+    // Aliases that are repeated but not used are harmless.
     let world = Layer::User.holding(format!("a0: &a0 [x, x, x]\n{}", laughs("PREVIOUS")));
     world.remote("list").exits(0).says("unknown key \"a29\"");
 }
@@ -248,7 +248,7 @@ fn special_files_are_reported_and_never_block() {
                 "directory" => fs::create_dir(&file).unwrap(),
                 "fifo" => drop(crate::disk::run("mkfifo", &["-m", "600", file.to_str().unwrap()])),
                 _ => {
-                    // A socket's path may have 108 bytes; the world's is short enough.
+                    // The path of a socket is limited to 108 bytes; the world's is short enough.
                     drop(std::os::unix::net::UnixListener::bind(&file).unwrap());
                     chmod(&file, 0o600);
                 }

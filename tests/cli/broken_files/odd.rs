@@ -1,4 +1,4 @@
-//! Files that are odd, and can be read.
+//! Odd files that can still be read.
 
 use super::*;
 
@@ -136,7 +136,8 @@ fn a_missing_or_empty_file_is_an_empty_layer() {
                 before.is_still(&world, line);
             }
             let shown = run(&world, As::User, "remote list").exits(0);
-            // Without a global file the built-in remote stands in; an empty one is the administrator's word.
+            // Without a global file the built-in remote is used; an empty global file means that there are no
+            // global remotes.
             let shows_default = layer == Layer::User || text.is_none();
             assert_eq!(shown.stdout.contains("DefaultRemote"), shows_default, "{text:?} {layer:?}");
             run(&world, As::User, "remote add --no-login lab lab.example.com").exits(0);

@@ -1,4 +1,4 @@
-//! An upload that ends early, and what the library is told then.
+//! Uploads that end early, and the requests that the library then gets.
 
 use super::*;
 
@@ -23,7 +23,7 @@ fn a_signal_aborts_the_upload_on_the_server_too() {
     }
 }
 
-/// Waits until something is the case in the library.
+/// Waits until a condition holds in the library.
 fn until(what: &str, is: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is() {
@@ -56,7 +56,7 @@ fn a_part_that_arrives_after_the_abort_is_not_kept() {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(said.contains("INFO:    Stopped: ") && !said.contains("may remain"), "{said}");
     }
-    // The same where the library gives no answer to the parts.
+    // The same if the library does not respond to the parts.
     let (world, library) = lab(Some(TAGS));
     large(&world, &library);
     library.set(|settings| settings.late_parts = true);
@@ -76,7 +76,7 @@ fn a_second_signal_ends_at_once_and_says_what_may_remain() {
     until("a part in flight", || library.faults_hit() > 0);
     let id = &library.images()[0].id;
     library.fault(When::put(&format!("/library/v2/imagefile/{id}/_multipart_abort")), Fault::Mute);
-    // Again and again, as people do.
+    // Repeated signals, as impatient users send.
     while child.try_wait().unwrap().is_none() {
         kill_process(Pid::from_child(&child), Signal::INT).unwrap();
         std::thread::sleep(Duration::from_millis(100));

@@ -1,4 +1,5 @@
-//! `push`: the bytes arrive, by the best way that the library has, and get their tags; or nothing is left.
+//! `push`: the bytes arrive by the best method that the library supports and get their tags, or nothing is left
+//! behind.
 
 mod interrupted;
 
@@ -19,7 +20,7 @@ const REFERENCE: &str = "library://lab/tools/blast:v1";
 const V2: &str = "2.0.0-alpha.1";
 const TAGS: &str = "2.0.0-alpha.2";
 
-/// An empty library of this API version, and a world that is logged in to it and has an image.
+/// An empty library with this API version, and a world that is logged in to it and has an image.
 fn lab(api: Option<&str>) -> (World, Library) {
     let library = Library::http();
     library.accept_token(TOKEN);
@@ -33,7 +34,7 @@ fn image(world: &World) -> PathBuf {
     world.home().join("blast.sif")
 }
 
-/// An image that is sent in parts: those of the library are 24 MiB.
+/// An image that is sent in parts: the library's parts are 24 MiB.
 fn large(world: &World, library: &Library) -> u64 {
     library.set(|settings| settings.part_size = Some(24 << 20));
     Sif::new("amd64").filled(70 << 20).signed(KEY).write(&image(world));
@@ -48,7 +49,7 @@ fn push(world: &World, words: &[&str]) -> Shown {
     world.run(As::User, &all).never_shows("canary")
 }
 
-/// The image is there, whole, under its tag.
+/// Asserts that the image is there, complete, with its tag.
 #[track_caller]
 fn arrived(world: &World, library: &Library) {
     let found = library.image("lab/tools/blast:v1", "amd64").expect("it has its tag");
@@ -117,7 +118,7 @@ fn existing_images_are_only_tagged() {
     assert!(library.requests_for("PUT", "/data").is_empty());
     let tags = library.tags("lab/tools/blast");
     assert_eq!(tags["amd64"].keys().collect::<Vec<_>>(), ["latest", "v1", "v2"]);
-    // The same tag for another architecture stands beside it.
+    // The same tag for another architecture is kept next to it.
     fs::write(image(&world), Sif::new("arm64").signed(KEY).bytes()).unwrap();
     push(&world, &["IMAGE", REFERENCE]).exits(0);
     let tags = library.tags("lab/tools/blast");
