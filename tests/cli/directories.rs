@@ -1,5 +1,5 @@
-//! Root works in another user's directories, and that user places links: nothing is made, replaced, read or
-//! removed where the links lead, however the directories change while a server answers.
+//! Root works in another user's directories, where that user creates links. Nothing is created, replaced, read
+//! or removed where the links lead, even if the directories change while a server responds.
 
 use crate::disk::{behind, chmod, give, names};
 use crate::machine::{can_unshare, is_root, skipped};
@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 const REFERENCE: &str = "library://lab/tools/blast:v1";
 const STRANGER: u32 = 54_322;
-/// What root's file holds.
+/// The content of root's file.
 const OLD: &str = "root's own";
 
-/// A home of an ordinary user, beside it a directory of root's with a file that an image could replace.
-/// `None` where only root could make these.
+/// A home of an ordinary user, and next to it a directory of root with a file that an image could replace.
+/// `None` if only root could create these.
 fn lab() -> Option<(World, Library)> {
     if !is_root() {
         skipped("needs root: directories of two users");
@@ -34,13 +34,13 @@ fn roots(world: &World) -> PathBuf {
     world.path("roots")
 }
 
-/// A link that this user placed.
+/// A link created by this user.
 fn plant(to: &Path, link: &Path, uid: u32) {
     symlink(to, link).unwrap();
     assert!(give(link, uid));
 }
 
-/// Makes a directory of this user's.
+/// Creates a directory of this user.
 fn make(path: &Path, uid: u32) {
     fs::create_dir_all(path).unwrap();
     assert!(give(path, uid));
@@ -148,7 +148,7 @@ fn an_output_does_not_follow_a_strangers_link() {
     plant(&roots(&world), &world.home().join("moved"), 0);
     make(&world.home().join("own"), USER);
     plant(&roots(&world).join("x.sif"), &world.home().join("own/x.sif"), USER);
-    // Everybody can place a link here.
+    // Anybody can create a link here.
     make(&world.path("shared"), 0);
     chmod(&world.path("shared"), 0o1777);
     make(&world.path("theirs"), STRANGER);
@@ -174,7 +174,7 @@ fn an_output_does_not_follow_a_strangers_link() {
         (As::User, "shared/out/x.sif", "is a symlink of uid 54322 in a world-writable directory"),
         (As::User, "shared/home/x.sif", "is a symlink of uid 54322 in a world-writable directory"),
     ] {
-        // To give the link to root would not help where a user could still move it.
+        // Giving the link to root would not help if a user could still move it.
         pull_as(&world, who, &world.path(output))
             .exits(255)
             .says(reason)
@@ -201,7 +201,7 @@ fn no_token_is_sent_while_the_users_directory_is_untrusted() {
         let sent = library.requests().iter().any(|seen| seen.request.header("authorization").is_some());
         assert!(!sent, "{:?}", library.requests());
     };
-    // The directory is somebody else's link, and there is no file in it.
+    // The directory is another user's link, and there is no file in it.
     plant(&roots(&world), &world.user_dir(), USER);
     world
         .run(As::Root, &login)
@@ -212,7 +212,7 @@ fn no_token_is_sent_while_the_users_directory_is_untrusted() {
     world.run(As::Root, &["remote", "status"]).never_shows("canary").says("is not sent: ");
     no_token(&library);
     uncached();
-    // The directory is the user's, and others can write it.
+    // The directory belongs to the user, and others can write it.
     fs::remove_file(world.user_dir()).unwrap();
     make(&world.user_dir(), USER);
     chmod(&world.user_dir(), 0o777);
@@ -221,7 +221,7 @@ fn no_token_is_sent_while_the_users_directory_is_untrusted() {
     assert!(library.requests().is_empty());
     world.run(As::User, &["remote", "status"]).says("is not sent: ");
     no_token(&library);
-    // It is trusted again.
+    // The directory is trusted again.
     chmod(&world.user_dir(), 0o700);
     world.run(As::User, &login).exits(0);
 }
@@ -239,7 +239,7 @@ fn a_relative_cache_directory_is_relative_to_the_working_directory() {
     assert_eq!(names(&world.home().join("scratch/cache/library")).len(), 1);
 }
 
-/// In a user namespace, root's directories outside belong to a uid that nothing can be given to.
+/// In a user namespace, root's directories outside have a uid that no file can be given to.
 #[test]
 fn root_in_a_user_namespace_can_pull_into_a_shared_directory() {
     let (world, library) = pull::lab();

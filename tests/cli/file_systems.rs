@@ -1,5 +1,5 @@
-//! File systems as they are: those that refuse chmod, volumes of Kubernetes, read-only mounts, installations
-//! that a group maintains.
+//! Real filesystems: some refuse chmod, and there are Kubernetes volumes, read-only mounts and installations
+//! maintained by a group.
 
 use crate::disk::{behind, chmod, has, names, with_mounts};
 use crate::pull;
@@ -7,7 +7,7 @@ use crate::world::{As, World, apptainer_alone, finish, is_root, mode, skipped, w
 use std::fs;
 use std::os::unix::fs::chown;
 
-/// The program where every chmod fails, as on AFS and some FUSE mounts.
+/// Runs the program with every chmod failing, as on AFS and some FUSE mounts.
 fn without_chmod(world: &World, line: &str) -> Option<crate::world::Shown> {
     if !has("strace", &["true"]) {
         return None;
@@ -44,7 +44,7 @@ fn everything_works_where_chmod_fails_but_is_not_needed() {
     }
     assert_eq!((mode(&world.user_dir()), mode(&world.user_file())), (0o700, 0o600));
     assert_eq!(names(&world.user_dir().join("cache/library")).len(), 1);
-    // What must change and cannot is named.
+    // A needed change of mode that fails is reported.
     chmod(&world.user_file(), 0o644);
     let shown = without_chmod(&world, "remote use other").unwrap();
     shown.exits(0);
@@ -68,7 +68,7 @@ fn a_group_that_maintains_the_installation_may_write_the_global_file() {
     }
     world.root_remote("add --global site https://site.example.com").exits(0);
     assert_eq!(mode(&world.global_file()), 0o664, "the group keeps it");
-    // The group cannot replace the program: then it may not say what the program believes.
+    // The group cannot replace the program, so it may not change the program's settings either.
     chmod(&bin, 0o755);
     world.root_remote("list").exits(255).says("is writable by others").says("hint:    chmod go-w ");
     world

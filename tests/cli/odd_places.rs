@@ -1,4 +1,4 @@
-//! Filesystems and directories that are not what a home usually is: the same promises there.
+//! Unusual filesystems and directories, where the same promises hold.
 
 use crate::disk::{OLD, changed, chmod, give, lab, names, process, with_mounts};
 use crate::world::{As, Shown, USER, World, finish, is_root, mode, only_root, skipped};
@@ -37,7 +37,7 @@ fn an_exceeded_quota_is_reported_by_name() {
         return;
     }
     let world = lab();
-    // Many a kernel has no quotas of tmpfs; those of btrfs need nothing but btrfs, and a file for its disk.
+    // Many kernels have no quotas for tmpfs. Those of btrfs need only btrfs, and a file as its disk.
     let Some(shown) = with_mounts(
         &world,
         "cp -a $W/home $W/copy
@@ -68,7 +68,7 @@ fn an_exceeded_quota_is_reported_by_name() {
     assert_eq!(left, ["remote.yaml"]);
 }
 
-/// A directory like /tmp: everybody can plant something there, and nobody can remove another's.
+/// A directory like /tmp: anybody can create files there, and nobody can remove those of others.
 fn sticky() -> (World, std::path::PathBuf) {
     let mut world = lab();
     let shared = world.path("shared");
@@ -101,7 +101,7 @@ fn nothing_is_written_into_a_directory_writable_by_others() {
         }
         let shown = process(&world, who, "add --no-login -n new new.example.com").unwrap();
         assert_eq!(fs::read_to_string(&victim).unwrap(), OLD, "{planted}");
-        // Root is anybody in somebody's directory, but not where everybody writes.
+        // In one user's directory root acts as that user, but not in a directory that everybody can write.
         assert_eq!(shown.code, 255, "{planted}: {shown:#?}");
         shown.says("is writable by others").says("mkdir -m 700");
         process(&world, who, "list").unwrap().exits(0);
@@ -121,7 +121,7 @@ fn root_writes_a_users_layer_as_that_user_would() {
         let meta = fs::metadata(world.user_dir().join(&name)).unwrap();
         assert_eq!((meta.uid(), meta.gid(), meta.mode() & 0o777), (USER, USER, 0o600), "{name}");
     }
-    // What root wrote the user can change.
+    // The user can change what root wrote.
     process(&world, As::User, "remove two").unwrap().exits(0);
     assert_eq!(world.user(), changed());
 }
@@ -131,7 +131,7 @@ fn the_global_file_is_trusted_in_a_users_own_namespace() {
     let world = lab();
     world.write_global("Active: company\nRemotes:\n    company:\n        URI: company.example.com\n        System: true\n        Exclusive: false\n");
     let Some(mut command) = world.command(As::User) else { return };
-    // `unshare -Ur`: root in name, over one uid alone.
+    // `unshare -Ur`: root in the namespace, with a single uid.
     let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     if !is_root() {
         command = Command::new("/usr/bin/unshare");
@@ -151,7 +151,8 @@ fn the_global_file_is_trusted_in_a_users_own_namespace() {
     if shown.stderr.contains("unshare") {
         return skipped("needs a user namespace: one made by an ordinary user");
     }
-    // The administrator's file is believed there, where its owner has no name; and what is written stays ours.
+    // The global file is trusted in the namespace although its owner has no name there, and the written file
+    // still belongs to the user.
     shown.exits(0).never_shows("WARNING");
     assert_eq!(
         (world.user(), mode(&world.user_file())),

@@ -1,4 +1,4 @@
-//! A user's file with a secret that others can read, and what every command says where a token is held back.
+//! A user's file with a secret that others can read, and the messages of every command if a token is withheld.
 
 use crate::peers::endpoint::Endpoint;
 use crate::peers::library::{Library, NewImage};
@@ -77,7 +77,7 @@ fn every_command_reports_a_withheld_token_and_how_to_fix_it() {
     chmod(&world.user_file(), 0o666);
     chmod(&world.user_dir(), 0o777);
     let (dir, file) = (world.user_dir().display().to_string(), world.user_file().display().to_string());
-    // The home of this world is root's where root runs the tests.
+    // The home of this world belongs to root if root runs the tests.
     let ask = if is_root() { "ask your administrator to run: " } else { "" };
     let mend = format!("hint:    {ask}chmod go-w {dir} && chmod go-w {file}\n");
     let held =

@@ -1,8 +1,8 @@
-//! A kill, a signal or an error at any call of a write.
+//! A kill, a signal or an error at any system call of a write.
 
 use super::*;
 
-/// Runs `remote use DefaultRemote` under strace, which does `what` at the `nth` call of `call`.
+/// Runs `remote use DefaultRemote` under strace, which injects `what` at the `nth` call of `call`.
 fn interrupted(world: &World, call: &str, nth: usize, what: &str) -> Shown {
     tampered(world, &[format!("{call}:{what}:when={nth}")])
 }
@@ -16,7 +16,7 @@ fn tampered(world: &World, injections: &[String]) -> Shown {
     finish(behind(world, As::User, &strace).unwrap().args(words("remote use DefaultRemote")))
 }
 
-/// Asserts that the file is the old one or the new one.
+/// Asserts that the file is the old one or the new one. Returns whether it is the new one.
 #[track_caller]
 fn is_whole(world: &World, what: &str) -> bool {
     let now = world.user();
@@ -24,7 +24,7 @@ fn is_whole(world: &World, what: &str) -> bool {
     now != OLD
 }
 
-/// What a write asks the kernel for, from the lock to the end.
+/// The system calls of a write, from the lock to the end.
 const CALLS: &[&str] = &["flock", "openat", "write", "fchmod", "fsync", "renameat", "close", "exit_group"];
 
 #[test]
@@ -46,7 +46,7 @@ fn a_kill_at_any_call_leaves_the_old_file_or_the_new_one() {
             assert_eq!(shown.code, 128 + 9, "{call} {nth}: {shown:#?}");
             killed += 1;
             swept += leftovers(&world.user_dir()).len();
-            // The next writer goes on where nothing is held, and cleans up.
+            // The next writer finds no lock held, and cleans up.
             process(&world, As::User, "add --no-login -n next h").unwrap().exits(0);
             assert!(leftovers(&world.user_dir()).is_empty(), "{call} {nth}");
             world.write_user(OLD);
@@ -66,7 +66,8 @@ fn a_signal_at_any_call_removes_the_temporary_file_and_ends_the_program() {
     let world = lab();
     world.give_home_to_user();
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
-        // The second fsync is the directory's: nothing is left to be undone then, and the end is near.
+        // The second fsync is that of the directory: by then nothing needs to be undone, and the program ends
+        // soon.
         for (call, nth) in [("flock", 1), ("fsync", 1), ("renameat", 1), ("fsync", 2)] {
             let shown = interrupted(&world, call, nth, &format!("signal={name}"));
             assert_eq!(shown.code, 128 + number, "{name} at {call}: {shown:#?}");
@@ -79,7 +80,7 @@ fn a_signal_at_any_call_removes_the_temporary_file_and_ends_the_program() {
             process(&world, As::User, "use lab").unwrap().exits(0);
         }
     }
-    // Whoever started it with nohup wants it to go on.
+    // A program started with nohup is expected to continue.
     let strace = ["sh", "-c", "trap '' HUP; exec \"$@\"", "sh", "strace", "-f", "-qq", "-o", "/dev/null"];
     let inject = ["-e", "trace=fsync", "-e", "inject=fsync:signal=HUP:delay_exit=200000:when=1"];
     let wrapper: Vec<&str> = strace.into_iter().chain(inject).collect();
@@ -167,7 +168,7 @@ fn an_unsupported_system_call_is_not_a_failure() {
         .says("VERBOSE: cannot sync the directory");
 }
 
-/// Numbers that nobody chose.
+/// Random numbers.
 fn random() -> impl FnMut() -> u64 {
     let mut state = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
     move || {
@@ -183,7 +184,7 @@ fn writers_killed_at_random_moments_leave_a_complete_file() {
     let world = lab();
     world.give_home_to_user();
     let mut random = random();
-    // How long a writer is let live at most, in microseconds: about as long as it takes on this machine now.
+    // The longest time before a kill, in microseconds. Adapts to the time that a writer takes on this machine.
     let (mut killed, mut longest) = (0, 8000);
     for round in 0..1000 {
         if killed >= 40 {

@@ -1,5 +1,5 @@
-//! One write, whatever the disk is like and whatever comes in between: links, modes, attributes, full and
-//! read-only disks, mounts, signals and failures at every step.
+//! A single write on all kinds of disks and with all kinds of interruptions: links, modes, attributes, full and
+//! read-only disks, mounts, signals, and failures at every step.
 
 mod killed;
 
@@ -117,7 +117,7 @@ fn files_are_created_with_private_modes() {
     let text = fs::read_to_string(&trace).unwrap();
     let made: Vec<&str> =
         text.lines().filter(|line| line.contains("O_CREAT") || line.contains("mkdir")).collect();
-    // The directory, the lock and the temporary, each with its mode in the call that makes it.
+    // The directory, the lock and the temporary file, each with its mode in the call that creates it.
     assert_eq!(made.len(), 3, "{text}");
     for call in made {
         let private =
@@ -135,7 +135,7 @@ fn a_write_removes_access_for_others_from_a_user_layer_and_keeps_the_rest() {
     let path = file.to_str().unwrap();
     let attributes = tools && has("setfattr", &["-n", "user.note", "-v", "kept", path]);
     let acl = tools && has("setfacl", &["-m", "u:1:r", path]);
-    // Reading changes no mode.
+    // Reading does not change the mode.
     world.remote("list").exits(0);
     assert_eq!(mode(&file), 0o644);
     world.remote("use DefaultRemote").exits(0);
@@ -156,7 +156,7 @@ fn a_write_keeps_owner_mode_attributes_and_acl_of_the_global_file() {
     chmod(&file, 0o640);
     let tools = has("setfattr", &["--version"]) && has("setfacl", &["--version"]);
     let attributes = tools && has("setfattr", &["-n", "user.note", "-v", "kept", path]);
-    // Of somebody whom a user namespace knows.
+    // A user with a uid that a user namespace maps.
     let reader = if is_root() { 1 } else { rustix::process::geteuid().as_raw() };
     let acl = tools && has("setfacl", &["-m", &format!("u:{reader}:r"), path]);
     let group_kept = is_root();
@@ -212,7 +212,7 @@ fn a_read_only_home_can_be_read_but_not_written() {
     assert_eq!((world.user().as_str(), names(&world.user_dir())), (OLD, vec!["remote.yaml".to_string()]));
 }
 
-/// How the commands of a script ended.
+/// The exit statuses of the commands in a script.
 fn ends(shown: &Shown) -> Vec<&str> {
     shown.stdout.lines().filter_map(|line| line.strip_prefix("exit ")).collect()
 }
@@ -298,12 +298,12 @@ fn a_writable_file_in_a_directory_that_forbids_creation_is_written_in_place() {
     let shown = process(&world, As::User, "use DefaultRemote").unwrap().exits(0).says("was not crash-safe");
     assert!(shown.stderr.contains("WARNING: "), "{shown:#?}");
     assert_eq!((world.user(), names(&world.user_dir())), (changed(), vec!["remote.yaml".to_string()]));
-    // Neither may be written: that is the file's failure.
+    // Neither the file nor the directory may be written: the error names the file.
     chmod(&world.user_file(), 0o400);
     process(&world, As::User, "use lab").unwrap().exits(255).says("Permission denied").says("remote.yaml");
     chmod(&world.user_dir(), 0o700);
     assert_eq!(world.user(), changed());
-    // A read-only file in one's own directory can be replaced, and stays read-only.
+    // A read-only file in the user's own directory can be replaced, and stays read-only.
     process(&world, As::User, "use lab").unwrap().exits(0);
     assert_eq!((world.user().as_str(), mode(&world.user_file())), (OLD, 0o400));
     if give(&world.user_dir(), 0) {

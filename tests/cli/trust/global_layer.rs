@@ -1,9 +1,9 @@
-//! Whom the global layer must belong to.
+//! Who must own the global layer.
 
 use super::*;
 
-/// A global layer that is not trusted: root is stopped with the command to type, users are warned, and no
-/// token goes to what it defines.
+/// Asserts that with an untrusted global layer root gets an error with the command to run, users get a warning,
+/// and no token is sent to its remotes.
 #[track_caller]
 fn global_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path, reason: &str) {
     let why = format!("{} {reason}", culprit.display());
@@ -35,7 +35,7 @@ fn global_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path
     world.remote("get-login-password").exits(255).never_shows("oci-canary");
     assert!(!sent_a_token(endpoint));
     before.is_still(world, reason);
-    // What is the user's own is none of the administrator's.
+    // The user's own remotes do not depend on the administrator's file.
     world.remote(&format!("add --no-login -i own {}", endpoint.url())).exits(0);
     world.pipe(TOKEN).remote("login own").exits(0);
     assert!(status_sends(world, endpoint));
@@ -162,7 +162,7 @@ fn trusted_links_to_the_global_layer_are_followed() {
             assert_eq!(fs::read_link(&link).unwrap(), target, "the link stays");
             assert!(fs::read_to_string(elsewhere.join("remote.yaml")).unwrap().contains("new.example.com"));
             assert_eq!(names(&elsewhere), [".remote.yaml.lock", "remote.yaml"]);
-            // A directory that others can write, on either side of the link, could be turned elsewhere.
+            // A directory on either side of the link that others can write could be replaced.
             let holder = link.parent().unwrap();
             for shared in [holder, &elsewhere] {
                 chmod(shared, 0o777);
@@ -194,7 +194,7 @@ fn a_global_link_loop_is_an_error_and_a_broken_link_means_no_file() {
         let before = Picture::of(&world);
         let shown = world.remote("list");
         if says.is_empty() {
-            // The administrator's word for "nothing here"; root made that link.
+            // A broken link created by root means that there is no global file.
             shown.exits(0).prints("DefaultRemote");
         } else {
             shown.exits(255).says("FATAL:   reading ");

@@ -1,5 +1,5 @@
-//! Files that somebody else could have made or changed: who is warned, who is stopped, and that no token
-//! goes where such a file says.
+//! Files that another user could have created or changed: who gets a warning, who gets an error, and that no
+//! token is sent to servers named in such a file.
 
 mod global_layer;
 mod root;
@@ -13,7 +13,7 @@ use std::path::Path;
 
 const TOKEN: &str = "canary-7f3a";
 
-/// A world whose user layer holds the endpoint as `lab`, with a token.
+/// A world whose user layer has the endpoint as `lab`, with a token.
 fn user_lab(endpoint: &Endpoint) -> World {
     endpoint.accept_token(TOKEN);
     let world = World::new();
@@ -21,7 +21,7 @@ fn user_lab(endpoint: &Endpoint) -> World {
     world
 }
 
-/// A world whose global layer holds the endpoint as `lab`; the user has a token for it.
+/// A world whose global layer has the endpoint as `lab`; the user has a token for it.
 fn global_lab(endpoint: &Endpoint) -> World {
     endpoint.accept_token(TOKEN);
     let world = World::new();
@@ -43,7 +43,7 @@ fn sent_a_token(endpoint: &Endpoint) -> bool {
     endpoint.requests().iter().any(|request| request.header("authorization").is_some())
 }
 
-/// Asks for the status; returns whether a token was sent for it.
+/// Requests the status; returns whether a token was sent for it.
 #[track_caller]
 fn status_sends(world: &World, endpoint: &Endpoint) -> bool {
     endpoint.forget();
@@ -52,7 +52,7 @@ fn status_sends(world: &World, endpoint: &Endpoint) -> bool {
     sent_a_token(endpoint)
 }
 
-/// The command of the one hint, which has to make everything well.
+/// Runs the command of the only hint, which must fix everything.
 #[track_caller]
 fn type_the_hint(shown: &Shown) {
     let hints: Vec<&str> = shown.stderr.lines().filter_map(|line| line.strip_prefix("hint:    ")).collect();
@@ -60,7 +60,7 @@ fn type_the_hint(shown: &Shown) {
     run("sh", &["-c", hint.trim_start_matches("ask your administrator to run: ")]);
 }
 
-/// What must not be done to a user's layer, with a word of what each says first.
+/// Commands that write a user's layer, which must fail.
 const WRITES: &[&str] = &[
     "use DefaultRemote",
     "add --no-login new new.example.com",
@@ -70,7 +70,8 @@ const WRITES: &[&str] = &[
     "login",
 ];
 
-/// A user's layer that is not trusted: shown with a warning, not written, and no token leaves it.
+/// Asserts that an untrusted user layer is shown with a warning, is not written, and that none of its tokens is
+/// sent.
 #[track_caller]
 fn users_layer_is_shown_only(world: &World, endpoint: &Endpoint, culprit: &Path, reason: &str) {
     let why = format!("{} {reason}", culprit.display());
@@ -131,13 +132,13 @@ fn a_users_file_or_directory_may_belong_to_root_but_not_to_a_stranger() {
     for below in [".apptainer/remote.yaml", ".apptainer"] {
         let world = user_lab(&endpoint);
         let path = world.home().join(below);
-        // All of this is root's where root runs the test.
+        // Everything here belongs to root if root runs the test.
         assert!(status_sends(&world, &endpoint), "{below}");
         if !give(&path, STRANGER) {
             return;
         }
         users_layer_is_shown_only(&world, &endpoint, &path, &format!("is owned by uid {STRANGER}"));
-        // For root it is whoever's home that is.
+        // For root, the file belongs to the owner of the home.
         world.root_remote("use DefaultRemote").exits(0);
         world.root_remote("use lab").exits(0);
         fs::remove_file(world.user_dir().join(".remote.yaml.lock")).unwrap();

@@ -1,8 +1,8 @@
-//! Root in the home of a user.
+//! Root working in the home of a user.
 
 use super::*;
 
-/// A home of the ordinary user in which root works; `None`, and a word, where this is not root.
+/// A home of the ordinary user in which root works; `None`, with a message, if this is not root.
 fn users_home() -> Option<World> {
     let world = World::new();
     world.give_home_to_user();
@@ -41,7 +41,7 @@ fn files_root_creates_in_a_users_home_belong_to_that_user() {
         made.iter().chain(&cached).all(|(_, uid, gid)| (*uid, *gid) == (USER, USER)),
         "{made:?} {cached:?}"
     );
-    // So the user can go on.
+    // The user can continue to use the files.
     process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
     process(&world, As::User, "logout lab").unwrap().exits(0);
 }
