@@ -1,5 +1,5 @@
-//! A small `remote.yaml` that says much: aliases that repeat a long text, and millions of nodes. Whatever the file
-//! holds, reading it takes bounded memory. The figures are printed.
+//! A small `remote.yaml` that describes much data: aliases that repeat a long text, and millions of nodes.
+//! Reading it takes bounded memory in all cases. The figures are printed.
 
 use crate::hostile::MEASURE;
 use crate::real::daemon::installed;
@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 
 const REFUSED: &str = "aliases expand the file by more than 8 times its size plus 1 MiB";
 const TOO_MUCH: &str = "more values than 100,000 remotes need";
-/// Of any file of up to 1.45 MB, in KiB. One of 5.8 MB, the largest number of nodes, then takes less than 100 MiB.
+/// For any file of up to 1.45 MB, in KiB. A file of 5.8 MB, with the largest number of nodes, then takes less
+/// than 100 MiB.
 const MEMORY: u64 = 36 << 10;
 
-/// `remote list` of a user layer that holds `text`: what it shows, its largest size in KiB, its time.
+/// Runs `remote list` with the user layer `text`. Returns the output, the peak size in KiB, and the time.
 fn list(text: &str) -> (Shown, u64, Duration) {
     let world = World::new();
     world.install();
@@ -29,7 +30,7 @@ fn list(text: &str) -> (Shown, u64, Duration) {
     (shown, kib, time)
 }
 
-/// Lists a file for each row: its name, its text, its exit status, and what standard error says.
+/// Lists a file for each row: its name, its text, the exit status, and a part of standard error.
 fn play(rows: &[(&str, String, i32, &str)]) {
     let mut failures = Vec::new();
     for (name, text, code, says) in rows {
@@ -109,7 +110,7 @@ fn unused_aliases_are_accepted() {
     play(&[("laughs", format!("a0: &a0 [x, x, x]\n{laughs}"), 0, "unknown key \"a29\"")]);
 }
 
-/// `before`, `item` again and again up to `size` bytes, `after`.
+/// `before`, then `item` repeated up to `size` bytes, then `after`.
 fn filled(size: usize, before: &str, item: impl Fn(usize) -> String, after: &str) -> String {
     let mut text = before.to_string();
     for number in 0.. {

@@ -1,5 +1,5 @@
-//! Answers of servers that are as long as they may be, one table: whatever is in them, a command ends within
-//! 64 MiB of memory and prints a bounded amount. The figures are printed.
+//! Responses of maximum length, in one table. Whatever they contain, a command ends within 64 MiB of memory and
+//! prints a bounded amount. The figures are printed.
 
 use crate::hostile::{figures, measured};
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, Request, TOKEN_STATUS};
@@ -15,7 +15,7 @@ const PASSWORD: &str = "canary-pass";
 const PATIENCE: &str = "300";
 /// In KiB.
 const MEMORY: u64 = 64 << 10;
-/// More than the longest listing, in bytes.
+/// Above the longest listing, in bytes.
 const OUTPUT: usize = 24 << 20;
 
 /// `begin`, as many `entry` as fit into `size` bytes, `end`.
@@ -34,7 +34,7 @@ fn world(endpoint: &Endpoint) -> World {
     world
 }
 
-/// Runs a command and holds it against what every row promises.
+/// Runs a command and checks it against the limits for all rows.
 fn judge(name: &str, world: &World, args: &[&str]) -> Shown {
     let mut command = measured(world, PATIENCE, args);
     let input = world.path("input");
@@ -59,7 +59,7 @@ fn judge(name: &str, world: &World, args: &[&str]) -> Shown {
     figures.shown
 }
 
-/// Contents of `data` that could take many times their length in memory, of `size` bytes.
+/// Contents of `data` with `size` bytes that could take many times their length in memory.
 fn contents(size: usize) -> Vec<(&'static str, String)> {
     let controls = "\u{202e}".repeat(300);
     let image = format!(
@@ -79,7 +79,7 @@ fn contents(size: usize) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A library whose every answer is small and good, but for that to one request.
+/// A library whose responses are all small and valid, except for that to one request.
 fn library(method: &'static str, place: &'static str, odd: String) -> Endpoint {
     Endpoint::answering(move |request: &Request| {
         let path = request.path.split('?').next().unwrap_or_default();
@@ -110,7 +110,7 @@ fn long_responses_to_a_search_and_a_pull_are_bounded() {
     }
     for (name, content) in contents(LARGEST) {
         let odd = format!(r#"{{"data":{{{content}}}}}"#);
-        // Each answer to the command that reads such a thing, and nonsense to both.
+        // Each response goes to the command that reads such data, and an unexpected one goes to both.
         if !matches!(name, "many tags" | "a long description") {
             let endpoint = library("GET", "/v1/search", odd.clone());
             judge(&format!("search: {name}"), &world(&endpoint), &["search", "blast"]);

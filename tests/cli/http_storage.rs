@@ -1,5 +1,5 @@
-//! A library that is asked over https and keeps its images at an http address: nothing of an image goes there,
-//! unless the user says so; the token never does.
+//! A library over https that keeps its images at an http address: no part of an image is transferred there
+//! unless the user allows it, and the token is never sent there.
 
 use crate::peers::ca::Ca;
 use crate::peers::library::{Fault, Library, NewImage, Port, When};
@@ -19,7 +19,7 @@ fn sif() -> Vec<u8> {
     Sif::new("amd64").filled(300_000).signed(KEY).bytes()
 }
 
-/// A library over https whose storage speaks http.
+/// A library over https with storage over http.
 fn lab() -> (World, Library) {
     let ca = Ca::generate();
     let library = Library::start(Some(ca.identity()), None);
@@ -36,7 +36,7 @@ fn run(world: &World, words: &[&str]) -> Shown {
     world.run(As::User, words).never_shows("canary")
 }
 
-/// Nothing went to the storage.
+/// Asserts that the storage received no request.
 #[track_caller]
 fn storage_untouched(library: &Library) {
     let seen: Vec<_> = library.requests().into_iter().filter(|seen| seen.port == Port::Data).collect();
@@ -48,7 +48,7 @@ fn a_pull_over_http_needs_the_option() {
     let (mut world, library) = lab();
     library.add(NewImage::new("lab/tools/blast:v1", sif()).signed(KEY));
     let file = world.home().join("x.sif").display().to_string();
-    // No variable stands for the option.
+    // No variable sets this option.
     world.set_env("APPTAINER_ALLOW_HTTP_STORAGE", "1");
     run(&world, &["pull", &file, REFERENCE])
         .exits(255)
@@ -62,7 +62,7 @@ fn a_pull_over_http_needs_the_option() {
     assert_eq!(shown.stderr.matches(warning).count(), 1, "{shown:#?}");
     assert_eq!(fs::read(&file).unwrap(), sif());
     assert!(library.violations().is_empty(), "no token at the http address: {:?}", library.violations());
-    // The hash came over https, and decides.
+    // The hash came over https, so it is what the download is checked with.
     library.fault(When::get("/data").nth(2), Fault::Flip(9));
     run(&world, &["pull", "-F", "--disable-cache", "--allow-http-storage", &file, REFERENCE])
         .exits(255)
@@ -86,7 +86,7 @@ fn a_redirect_to_http_on_the_librarys_own_host_gets_no_token() {
     assert!(bearer.is_none() && !plain.requests().is_empty(), "{bearer:?}");
 }
 
-/// A whole image, and one in parts.
+/// An image in one upload, and one in parts.
 #[test]
 fn a_push_over_http_needs_the_option() {
     for (bytes, uploads) in [(300_000, 1), (70 << 20, 1)] {

@@ -1,15 +1,15 @@
-//! Imports point down: the layers are those of the picture in docs/architecture.md, and no file imports one that
-//! imports it.
+//! Modules import only from lower layers: those of the diagram in docs/architecture.md. And no file imports one
+//! that imports it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
-/// A module: `fsio::directory`; the crate itself is the empty name.
+/// A module, such as `fsio::directory`; the crate root is the empty name.
 type Module = String;
 
-/// The files of `src` by their modules, without those of tests.
+/// The files of `src` by module, without those of tests.
 fn files() -> BTreeMap<Module, PathBuf> {
     fn walk(directory: &Path, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
@@ -36,7 +36,7 @@ fn files() -> BTreeMap<Module, PathBuf> {
     found.into_iter().map(|path| (module(&path), path)).collect()
 }
 
-/// The code of a file, without comments and its own tests, which stand at its end.
+/// The code of a file without comments and without its own tests, which are at its end.
 fn code(path: &Path) -> String {
     let text = std::fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
@@ -64,7 +64,7 @@ fn expand(import: &str) -> Vec<String> {
     parts.flat_map(expand).map(|part| format!("{}{part}", before.trim())).collect()
 }
 
-/// Every path that the code of a module names: those of `use`, and those that begin with `crate`, `super` or `self`.
+/// Every path in the code of a module: those of `use`, and those that begin with `crate`, `super` or `self`.
 fn paths(code: &str) -> Vec<String> {
     let mut all = Vec::new();
     let mut rest = String::new();
@@ -91,7 +91,7 @@ fn paths(code: &str) -> Vec<String> {
     all
 }
 
-/// The module that `path`, named in `here`, is or is in.
+/// The module that `path`, used in `here`, is or is in.
 fn resolve(path: &str, here: &str, modules: &BTreeMap<Module, PathBuf>) -> Option<Module> {
     let mut parts: Vec<&str> = path.split("::").map(|part| part.split(' ').next().unwrap()).collect();
     let mut base: Vec<&str> = here.split("::").filter(|part| !part.is_empty()).collect();
@@ -114,11 +114,11 @@ fn resolve(path: &str, here: &str, modules: &BTreeMap<Module, PathBuf>) -> Optio
         .rev()
         .map(|end| (end, base[..end].join("::")))
         .find(|(_, name)| modules.contains_key(name));
-    // What begins with the name of a crate is not ours.
+    // Paths that begin with the name of another crate do not count.
     module.filter(|(end, _)| own || *end > depth).map(|(_, module)| module)
 }
 
-/// What each module imports.
+/// The imports of each module.
 fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     let modules = files();
     let of = |(module, path): (&Module, &PathBuf)| {
@@ -128,8 +128,8 @@ fn imports() -> BTreeMap<Module, BTreeSet<Module>> {
     modules.iter().map(of).collect()
 }
 
-/// The layers of the picture, from the top: the first block of docs/architecture.md, the names of modules before two
-/// blanks, separated by commas.
+/// The layers of the diagram, from the top: the first block of docs/architecture.md, with module names before
+/// two spaces, separated by commas.
 fn layers() -> BTreeMap<String, usize> {
     let text = std::fs::read_to_string(Path::new(ROOT).join("docs/architecture.md")).unwrap();
     let picture = text.split("```").nth(1).unwrap();
@@ -173,7 +173,7 @@ fn modules_import_only_from_lower_layers() {
 #[test]
 fn there_are_no_import_cycles() {
     let mut left = imports();
-    // Whoever imports nothing that is left is in no circle.
+    // A module that imports none of the remaining ones is not in a cycle.
     while let Some(free) =
         left.iter().find(|(_, imported)| imported.iter().all(|one| !left.contains_key(one)))
     {
