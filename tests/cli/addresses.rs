@@ -1,5 +1,5 @@
-//! Addresses that hold a password: whoever wrote them, no command shows it. And what is used over plain http is
-//! not shown as secure.
+//! Addresses that contain a password: no command shows it, whoever wrote the address. And http is not shown as
+//! secure.
 
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint};
 use crate::world::{As, World, apptainer_alone, words};
@@ -170,7 +170,8 @@ fn http_is_not_shown_as_secure() {
             let shown = world.run(As::User, &words("keyserver list")).exits(0);
             shown.stdout.lines().find(|row| row.contains(line)).unwrap().contains('🔒')
         };
-        // In a pipe the lock is Apptainer's: the Insecure flag is not set.
+        // In a pipe the lock symbol is shown as in Apptainer: it depends only on the Insecure flag, which is
+        // not set here.
         assert_eq!(lock("http://own.example"), !terminal);
         assert_eq!(lock("hkp://k.example"), !terminal);
         assert!(lock("https://safe.example") && !lock("https://flagged.example"));

@@ -1,4 +1,4 @@
-//! Completion: the answers to a shell, and the real shells that ask.
+//! Completion: the output for a shell, and real shells that use it.
 
 use crate::peers::wire::PATIENT;
 use crate::pty::Pty;
@@ -18,7 +18,7 @@ fn world() -> World {
     world
 }
 
-/// A program behind ours that answers in the protocol, and does nothing else.
+/// A next program that implements the completion protocol and nothing else.
 const REAL: &str = r#"#!/bin/sh
 [ "$1" = __complete ] || { echo "real: $*"; exit 7; }
 shift
@@ -30,13 +30,13 @@ completion) printf 'bash\npowershell\tthe other one\n:4\n' ;;
 esac
 "#;
 
-/// What a shell is told for this line; the word behind the last blank is the unfinished one.
+/// The output for this line; the last word is the incomplete one.
 fn asked(world: &World, line: &str) -> Shown {
     let words: Vec<&str> = std::iter::once("__complete").chain(line.split(' ')).collect();
     world.run(As::User, &words).exits(0)
 }
 
-/// The candidates alone, and the directive.
+/// The candidates and the directive.
 fn candidates(world: &World, line: &str) -> (Vec<String>, String) {
     let shown = asked(world, line);
     let cobra = shown.stderr.strip_prefix("Completion ended with directive: ShellCompDirective");
@@ -142,7 +142,7 @@ fn broken_and_missing_files_give_no_candidates_and_no_message() {
     assert_eq!(candidates(&world, "remote use ").0, ["SylabsCloud"]);
 }
 
-/// Puts a program behind ours; the world's PATH finds it.
+/// Installs a next program, which the world's PATH finds.
 fn with_real(world: &World, script: &str) -> String {
     let file = world.path("real/apptainer");
     fs::create_dir_all(world.path("real")).unwrap();
@@ -152,7 +152,7 @@ fn with_real(world: &World, script: &str) -> String {
     format!("{}:{}:/usr/bin:/bin", world.path("bin").display(), world.path("real").display())
 }
 
-/// Neither a file nor the program behind can drive or deceive the terminal.
+/// Neither a file nor the next program can control or deceive the terminal.
 #[test]
 fn invisible_characters_are_escaped() {
     let mut world = World::new();
@@ -179,7 +179,7 @@ fn the_next_program_completes_its_own_commands() {
     assert_eq!(candidates(&world, "--").0.iter().filter(|name| *name == "--debug").count(), 1);
     assert!(candidates(&world, "--h").0.contains(&"--humm".to_string()));
     assert_eq!(candidates(&world, "remote use my").0, ["my lab", "mycloud"], "not asked for what is ours");
-    // A shell that only the other one knows.
+    // A shell that only the next program knows.
     let shown = world.run(As::User, &["completion", "powershell"]);
     assert!(shown.stderr.contains("would run"), "{shown:?}");
 }
@@ -214,7 +214,7 @@ fn an_unsupported_shell_is_an_error() {
     assert!(zsh.stdout.starts_with("#compdef singularity\n") && !zsh.stdout.contains("apptainer"));
 }
 
-/// A shell with the script loaded, in the world's home, at a terminal.
+/// A shell on a terminal in the world's home, with the script loaded.
 fn shell(world: &World, program: &str, args: &[&str], setup: &str) -> Pty {
     world.install();
     let path = with_real(world, REAL);
@@ -228,16 +228,16 @@ fn shell(world: &World, program: &str, args: &[&str], setup: &str) -> Pty {
     terminal
 }
 
-/// Types a line, TAB, and Ctrl-G, which shows the line as it is then; at last empties it.
+/// Types a line, TAB, and Ctrl-G, which prints the line as it is then; finally empties the line.
 fn complete(terminal: &mut Pty, line: &str, expected: &str) {
     terminal.type_keys(&format!("{line}\t"));
-    // The shell asks another process meanwhile; it reads the next key when it has the answer.
+    // The shell is running the completion process and reads the next key when that is done.
     terminal.type_keys("\u{7}");
     terminal.expect(&format!("LINE[{expected}]"));
     terminal.type_keys(EMPTY);
 }
 
-/// Empties the line. Not Ctrl-U, which a terminal itself takes while the shell prints.
+/// Empties the line. Not Ctrl-U, which the terminal itself handles while the shell prints.
 const EMPTY: &str = "\u{14}";
 
 const TABLE: &[(&str, &str)] = &[

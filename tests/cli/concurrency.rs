@@ -1,5 +1,5 @@
-//! Several programs at one file: the lock, writers and readers by the hundred, and what somebody else
-//! changed between a question and its answer.
+//! Several processes using one file: the lock, hundreds of writers and readers, and changes by others between a
+//! prompt or request and its answer.
 
 use crate::disk::{OLD, Picture, STRANGER, behind, changed, give, has, lab, leftovers, names, process, run};
 use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
@@ -21,7 +21,7 @@ fn lock_of(world: &World) -> PathBuf {
     world.user_dir().join(".remote.yaml.lock")
 }
 
-/// Takes the lock as another program would, from a process that is not the one under test.
+/// Takes the lock as another program would, from a process other than the one under test.
 fn hold(world: &World) -> File {
     let lock = File::options().create(true).truncate(false).write(true).open(lock_of(world)).unwrap();
     lock.lock().unwrap();
@@ -47,7 +47,7 @@ fn a_held_lock_is_an_error_after_ten_seconds_and_readers_never_wait() {
     let world = lab();
     let held = hold(&world);
     let before = Picture::of(&world);
-    // All of them at once, so that the ten seconds are waited once.
+    // In parallel, so that the test waits the ten seconds only once.
     let writers: Vec<Child> =
         ["use DefaultRemote", "add --no-login new h", "remove lab", "-d remote use DefaultRemote"]
             .map(|line| {
@@ -74,7 +74,7 @@ fn a_held_lock_is_an_error_after_ten_seconds_and_readers_never_wait() {
     }
     before.is_still(&world, "the lock was taken");
     if has("fuser", &["-V"]) {
-        // The command of the hint finds whoever it is: this test.
+        // The command of the hint finds the process that holds the lock: this test.
         let shown = finish(Command::new("fuser").arg(&lock).stdin(Stdio::null()));
         assert!(shown.stdout.contains(&std::process::id().to_string()), "{shown:#?}");
     }
@@ -159,7 +159,7 @@ fn a_planted_lock_file_is_refused_without_waiting() {
     }
 }
 
-/// What everybody can read everybody can lock: the global file, its directory, both at once.
+/// A user can lock every file that they can read: the global file, its directory, and both together.
 #[test]
 fn a_stranger_holding_every_lock_they_can_open_blocks_nobody() {
     if !only_root("a stranger") || !has("/usr/bin/python3", &["-c", "import fcntl"]) {
@@ -195,7 +195,7 @@ time.sleep(600)";
     let mut told = [0; 2];
     std::io::Read::read_exact(stranger.stdout.as_mut().unwrap(), &mut told).unwrap();
     assert!(told[0] >= b'2', "he holds the global file and its directory at least");
-    // Whoever waited for him would give up after ten seconds, and fail.
+    // A program that waited for the stranger would give up after ten seconds and fail.
     process(&world, As::Root, "add --global two two.example.com").unwrap().exits(0);
     process(&world, As::User, "use two").unwrap().exits(0);
     process(&world, As::User, "list").unwrap().exits(0).prints("two");
@@ -226,7 +226,7 @@ fn two_hundred_concurrent_writers_and_fifty_readers_lose_nothing() {
         lines.push(format!("remote login --tokenfile {} in{n}", token.display()));
         lines.push(format!("remote logout out{n}"));
     }
-    // Shuffled by a stride that shares no factor with the count.
+    // Shuffled with a stride that has no common factor with the count.
     let writers: Vec<(&String, Child)> =
         (0..200).map(|n| &lines[n * 77 % 200]).map(|line| (line, start(&world, line))).collect();
     let readers: Vec<Child> = (0..50)
@@ -238,7 +238,7 @@ fn two_hundred_concurrent_writers_and_fifty_readers_lose_nothing() {
     for (line, writer) in writers {
         let mut shown = end(writer);
         if shown.stderr.contains("waiting for the lock") {
-            // On a busy machine the last ones wait in vain. They say so, and change nothing.
+            // On a busy machine the last ones time out. They report that and change nothing.
             shown = end(start(&world, line));
         }
         assert_eq!(shown.code, 0, "{line}: {shown:#?}");
@@ -300,7 +300,7 @@ fn root_and_the_user_can_write_concurrently() {
     }
 }
 
-/// A login that the endpoint keeps waiting for its verdict, while `meanwhile` is done.
+/// Runs a login during which the endpoint delays its answer until `meanwhile` is done.
 fn login_with(world: &World, endpoint: &Endpoint, meanwhile: impl FnOnce()) -> Shown {
     endpoint.accept_token(TOKEN);
     endpoint.forget();
@@ -359,7 +359,7 @@ fn changes_by_others_during_the_check_of_a_token_are_kept() {
     let world = World::new();
     world.give_home_to_user();
     process(&world, As::User, &format!("add --no-login -i lab {}", endpoint.url())).unwrap().exits(0);
-    // No lock is held while the endpoint is asked: the other commands end before it answers.
+    // No lock is held during the request: the other commands end before the endpoint responds.
     let shown = login_with(&world, &endpoint, || {
         process(&world, As::User, "add --no-login -n new new.example.com").unwrap().exits(0);
         process(&world, As::User, "use new").unwrap().exits(0);

@@ -1,4 +1,4 @@
-//! Texts as people see them, in files of their own: `UPDATE=1` writes them anew, every other run compares.
+//! Golden texts in separate files: `UPDATE=1` writes them, all other runs compare.
 
 use std::path::Path;
 

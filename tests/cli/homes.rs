@@ -1,5 +1,4 @@
-//! Where the user's layer is: HOME, CONFIGDIR, the password database, `~/.singularity`, and homes that
-//! cannot be used.
+//! Where the user's layer is: HOME, CONFIGDIR, the password database, `~/.singularity`, and unusable homes.
 
 use crate::world::{As, USER, World, finish, is_root, mode, only_root};
 use apptainer_remote::persona::Persona;
@@ -65,7 +64,7 @@ fn an_unusable_home_is_an_empty_layer_and_a_write_says_what_to_set() {
     let world = World::new();
     world.write_user("Remotes:\n  a: {URI: a.example.com}\n");
     let Some(mut command) = world.command(As::User) else { return };
-    // Where a home is looked for in vain, its name may be empty.
+    // An empty home must not be taken for the root directory.
     let at_the_root = || fs::symlink_metadata("/.apptainer").and_then(|found| found.modified()).ok();
     let before = at_the_root();
     fs::set_permissions(world.home(), fs::Permissions::from_mode(0o0)).unwrap();
@@ -81,7 +80,7 @@ fn an_unusable_home_is_an_empty_layer_and_a_write_says_what_to_set() {
     assert_eq!(at_the_root(), before, "something was written into /.apptainer");
 }
 
-/// As the user, without giving the home away again.
+/// Runs as the user, without changing the owner of the home.
 fn world_command(world: &World, args: &[&str]) -> crate::world::Shown {
     let mut command = if is_root() {
         let mut command = Command::new("setpriv");

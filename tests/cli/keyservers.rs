@@ -150,7 +150,7 @@ fn a_list_queries_unknown_keyservers_concurrently() {
     }
     let (world, slow) = (World::new(), [(); 3].map(|()| Endpoint::http()));
     let document = "/assets/config/config.prod.json";
-    // None is answered before all are asked.
+    // No request is answered until all have arrived.
     let gate = Gate::for_all(slow.len());
     for (at, endpoint) in slow.iter().enumerate() {
         endpoint.set(document, Behaviour::Held(gate.clone()));
@@ -173,7 +173,7 @@ fn a_list_queries_unknown_keyservers_concurrently() {
     let cache = world.user_dir().join("remote-cache");
     fs::create_dir(&cache).unwrap();
     fs::set_permissions(&cache, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
-    // By processes of the user's own, whose cache it is.
+    // In processes of the user, who owns the cache.
     let list = || world.command(As::User).map(|mut command| finish(command.args(["keyserver", "list"])));
     let Some(shown) = list() else { return };
     shown.exits(0);
@@ -326,7 +326,7 @@ fn without_a_name_the_exclusive_remote_is_used() {
     }
     let world = World::new();
     world.root_remote("use --exclusive DefaultRemote").exits(0);
-    // It becomes the layer's choice of default, which nobody can use.
+    // It becomes the layer's default, which nobody can use.
     world.root_remote("add --global company company.example").exits(0);
     root(&world, "add https://k.example").exits(0).says("https://k.example added to DefaultRemote");
     root(&world, "remove https://k.example").exits(0).says("https://k.example removed from DefaultRemote");

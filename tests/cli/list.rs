@@ -1,4 +1,5 @@
-//! `remote list`: the pipe's bytes, the terminal's sections, JSON, and that it never asks or writes.
+//! `remote list`: the output in a pipe, the sections on a terminal, JSON, and that it sends no requests and
+//! writes nothing.
 
 use crate::world::{World, apptainer_alone, ending_in};
 use apptainer_remote::persona::Persona;

@@ -1,4 +1,4 @@
-//! What this machine and this user allow, and a directory that always goes away.
+//! What this machine and this user allow, and a temporary directory that can always be removed.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ pub fn can_unshare() -> bool {
     can_unshare_with(&["-r"])
 }
 
-/// The same; says that the half of root is skipped where it cannot.
+/// The same. If not, prints that the root half of the test is skipped.
 pub fn can_be_root() -> bool {
     let can = is_root() || can_unshare();
     if !can {
@@ -25,7 +25,7 @@ pub fn can_be_root() -> bool {
     can
 }
 
-/// Whether this is root; says that `what` is skipped otherwise.
+/// Whether this is root. Otherwise prints that `what` is skipped.
 pub fn only_root(what: &str) -> bool {
     if !is_root() {
         skipped(&format!("needs root: {what}"));
@@ -33,7 +33,7 @@ pub fn only_root(what: &str) -> bool {
     is_root()
 }
 
-/// The options of `unshare` for root with mounts that nobody else sees; says where there are none.
+/// The options of `unshare` for root with private mounts. Prints a message if that is not possible.
 pub fn private_mounts() -> Option<&'static [&'static str]> {
     let options: &[&str] = if is_root() { &["-m"] } else { &["-r", "-m"] };
     if can_mount(options) {
@@ -43,8 +43,8 @@ pub fn private_mounts() -> Option<&'static [&'static str]> {
     None
 }
 
-/// A temporary directory that is removed at the end whatever tests forbid in it: an ordinary user cannot empty
-/// a directory of mode 0500.
+/// A temporary directory that is removed at the end whatever modes tests set in it: an ordinary user cannot
+/// empty a directory of mode 0500.
 pub struct Tree(pub TempDir);
 
 impl Drop for Tree {

@@ -1,4 +1,4 @@
-//! The whole program, from its command line to the files on disk. One file a command or promise.
+//! Tests of the whole program, from its command line to the files on disk. One file per command or promise.
 #![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(
     clippy::disallowed_methods,

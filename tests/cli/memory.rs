@@ -1,4 +1,4 @@
-//! Memory that holds a secret, or is about to: no other process of the same user may read it.
+//! Memory that holds a secret, or soon will: no other process of the same user may read it.
 
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint};
 use crate::world::{As, World, finish, skipped};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const TOKEN: &str = "canary-7f3a.t0ken";
 
-/// A world with the endpoint as its default remote, to which a token is set.
+/// A world with the endpoint as its default remote, with a stored token.
 fn lab(endpoint: &Endpoint) -> World {
     endpoint.accept_token(TOKEN);
     let world = World::new();
@@ -21,13 +21,13 @@ fn lab(endpoint: &Endpoint) -> World {
     world
 }
 
-/// A shell as the world's user, in which `"$@"` is the program.
+/// A shell that runs as the world's user, in which `"$@"` is the program.
 fn shell(world: &World, script: &str) -> Option<Command> {
     let command = world.command(As::User)?;
     let mut words = vec![command.get_program().to_owned()];
     words.extend(command.get_args().map(ToOwned::to_owned));
     let program = words.pop().unwrap();
-    // The shell is that user's, too: its pipes are.
+    // The shell runs as that user too, because the pipes are its own.
     words.extend(["/usr/bin/bash", "-c", script, "bash"].map(Into::into));
     let mut shell = Command::new(&words[0]);
     shell.args(&words[1..]).arg(program).env_clear().envs(world.environment().iter());
@@ -35,8 +35,8 @@ fn shell(world: &World, script: &str) -> Option<Command> {
     Some(shell)
 }
 
-/// Asserts that a process is of an ordinary user and its memory is not: the kernel gives it to root, so that
-/// there is no core file and no debugger of the user's.
+/// Asserts that a process runs as an ordinary user but its memory belongs to root in /proc, so that there are
+/// no core files and the user cannot attach a debugger.
 #[track_caller]
 fn assert_private(child: &Child, what: &str) {
     let owner = fs::metadata(format!("/proc/{}/mem", child.id())).unwrap().uid();
@@ -45,7 +45,7 @@ fn assert_private(child: &Child, what: &str) {
     assert!(owner == 0 && uid != "0", "{what}: mem of uid {uid} belongs to {owner}");
 }
 
-/// A process that ends with the test, however that ends.
+/// A process that is killed at the end of the test, however the test ends.
 struct Running(Child);
 
 impl Drop for Running {
@@ -68,17 +68,17 @@ fn memory_with_a_secret_is_unreadable_to_other_processes() {
     assert_private(&child.0, "status");
 }
 
-/// Whether the process waits in `openat` or `read`, as far as the kernel tells.
+/// Whether the process is blocked in `openat` or `read`, if the kernel allows to see that.
 fn waits(child: &Child) -> bool {
     let calls = if cfg!(target_arch = "x86_64") { ["257 ", "0 "] } else { ["56 ", "63 "] };
     match fs::read_to_string(format!("/proc/{}/syscall", child.id())) {
         Ok(text) => calls.iter().any(|call| text.starts_with(call)),
-        // Private already, for this user.
+        // This user can no longer see it: the process is already private.
         Err(_) => true,
     }
 }
 
-/// Waits until the process has waited for a while, which only the token file makes it do.
+/// Waits until the process has been blocked for a while, which only the token file causes.
 #[track_caller]
 fn wait_for_the_file(child: &mut Child, what: &str) {
     let mut seen = 0;

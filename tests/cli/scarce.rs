@@ -1,4 +1,4 @@
-//! A machine on which no thread can be created and no memory be had: a clear error, and nothing is left behind.
+//! A machine on which no thread can be created or memory runs out: a clear error, and nothing is left behind.
 
 use crate::disk::{behind, names};
 use crate::peers::library::{Library, NewImage};
@@ -23,7 +23,7 @@ fn lab() -> (World, Library) {
     (world, library)
 }
 
-/// As the user, with this limit of `prlimit`.
+/// Runs as the user, with this limit of `prlimit`.
 fn within(world: &World, limit: &str, words: &[&str]) -> Option<Shown> {
     let words: Vec<String> = words.iter().map(|word| world.in_words(word)).collect();
     Some(finish(behind(world, As::User, &["prlimit", limit])?.args(words)).never_shows("canary"))
@@ -57,7 +57,7 @@ fn failing_to_create_a_thread_is_a_clear_error() {
             &["search", "blast"],
             &["remote", "login", "--tokenfile", &token],
         ];
-        // A name is not looked up without a thread, so no name server is asked for it.
+        // Looking up a name needs a thread, so no name server is queried.
         let most = if by_name { 1 } else { 4 };
         for (threads, command) in (1..=most).flat_map(|threads| commands.map(|command| (threads, command))) {
             let limit = format!("--nproc={threads}");

@@ -1,4 +1,4 @@
-//! `remote status` and `remote get-login-password`, against an endpoint that listens.
+//! `remote status` and `remote get-login-password`, with a running endpoint.
 
 use crate::peers::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS};
 use crate::world::{World, apptainer_alone, ending_in};
@@ -106,7 +106,7 @@ fn output_about_many_services_with_long_names_is_bounded() {
     let rows: Vec<_> = shown.stdout.lines().collect();
     assert!(rows[1].starts_with(&format!("000{name}…  N/A  ")) && rows[1].ends_with(&cut(0)), "{}", rows[1]);
     assert!(rows[256].starts_with(&format!("255{name}…  OK   ")), "{}", rows[256]);
-    // The version names the path: cut as well.
+    // The version contains the path, so it is cut as well.
     assert!(shown.stdout.len() < 257 * 900, "{}", shown.stdout.len());
     let warnings: Vec<_> = shown.stderr.lines().filter(|line| line.starts_with("WARNING: ")).collect();
     assert_eq!(warnings.len(), 21, "{warnings:?}");
@@ -223,7 +223,7 @@ fn reading_commands_create_nothing_and_login_keeps_a_copy() {
     world.remote("status").exits(0);
     world.remote("get-login-password").exits(0);
     assert!(!cache.exists());
-    // As a process of its own: who owns the copy decides whether it is used.
+    // In its own process: the owner of the cached document decides whether it is used.
     let spawn = |line: &str| {
         let mut command = world.command(crate::world::As::User).unwrap();
         crate::world::finish_reading(command.args(crate::world::words(&format!("remote {line}"))), TOKEN)

@@ -1,17 +1,17 @@
-//! What is built into the program: licences that allow it, one source, each crate once, and a reason for each
-//! that is asked for. Advisories are the business of `cargo deny check`, where that is installed.
+//! The dependencies of the program: allowed licences, a single source, no duplicates, and a reason for each
+//! direct dependency. `cargo deny check`, if installed, also checks advisories.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 
-/// Those of `.deny.toml`.
+/// The allowed licences in `.deny.toml`.
 const LICENCES: [&str; 7] =
     ["Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-3-Clause", "ISC", "MIT", "Unicode-3.0", "Zlib"];
 const ARCHITECTURE: &str = include_str!("../../docs/architecture.md");
 const DENY: &str = include_str!("../../.deny.toml");
 
-/// Every crate of this machine's build, by its id, and which of them are in the program itself.
+/// All crates of this machine's build by id, and the ids of those in the program itself.
 fn crates() -> (BTreeMap<String, Value>, BTreeSet<String>) {
     let host = Command::new("rustc").arg("-vV").output().expect("rustc runs");
     let host = String::from_utf8(host.stdout).unwrap();
@@ -44,7 +44,7 @@ fn crates() -> (BTreeMap<String, Value>, BTreeSet<String>) {
     (packages, inside)
 }
 
-/// Whether an expression of licences can be met by those that are allowed. AND binds closer than OR.
+/// Whether the allowed licences satisfy a licence expression. AND binds more tightly than OR.
 fn allowed(expression: &str) -> bool {
     let plain = expression.replace(['(', ')'], "").replace('/', " OR ");
     let either = |part: &str| part.split(" OR ").any(|one| LICENCES.contains(&one.trim()));

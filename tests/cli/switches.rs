@@ -1,5 +1,5 @@
-//! Switches and global options, read as Go's parser reads them: the last one counts, an option counts more
-//! than a variable, and a variable must be true or false.
+//! Switches and global options, parsed as Go's flag parser does: the last one wins, an option overrides its
+//! variable, and a variable must be true or false.
 
 use crate::peers::library::{Library, NewImage};
 use crate::peers::sif::Sif;

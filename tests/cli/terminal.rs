@@ -1,4 +1,4 @@
-//! On a terminal: colours, hidden input, Ctrl-C and Ctrl-D, and the terminal as it was afterwards.
+//! Behaviour on a terminal: colours, hidden input, Ctrl-C and Ctrl-D, and restored terminal settings.
 
 use crate::peers::endpoint::Endpoint;
 use crate::pty::Pty;
@@ -53,7 +53,7 @@ fn ctrl_c_at_a_hidden_prompt_restores_the_terminal_and_ends_by_signal() {
     terminal.expect_hidden();
     terminal.type_keys("half a tok\u{3}");
     let (status, screen) = terminal.end();
-    // setsid passes the signal on as the shell's 128 + 2, or dies of it itself.
+    // setsid either passes the signal on as the shell's status 128 + 2, or dies of it itself.
     assert!(status.code() == Some(130) || status.signal() == Some(2), "{status:?} {screen}");
     assert!(terminal.is_restored());
     assert_eq!(world.user(), before);
