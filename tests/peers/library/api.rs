@@ -10,7 +10,7 @@ use super::{BASE, Download, change, upload};
 use serde_json::{Value, json};
 use std::io;
 
-/// What the query says, by name.
+/// The value of a query parameter.
 pub fn query(request: &Request, name: &str) -> Option<String> {
     let query = request.path.split_once('?')?.1;
     url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value.into())
@@ -34,7 +34,7 @@ fn path(request: &Request) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Whether a request may pass: with a valid token, without one, or not at all.
+/// The token of a request: valid, missing, or invalid.
 #[derive(Clone, Copy, PartialEq)]
 enum Token {
     Valid,
@@ -51,17 +51,17 @@ fn token(server: &Server, request: &Request) -> Token {
     }
 }
 
-/// "Not authorized", as the library says it.
+/// The library's "Not authorized".
 pub fn unauthorized() -> Response {
     Response::error(401, "Not authorized")
 }
 
-/// "Not found", as the library says it.
+/// The library's "Not found".
 pub fn not_found() -> Response {
     Response::error(404, "Not found")
 }
 
-/// Answers one request; `keep` gets a small body for the test to see.
+/// Responds to a request; `keep` gets a small body, so that tests can see it.
 pub fn answer(
     server: &Server,
     request: &Request,
@@ -92,7 +92,7 @@ pub fn answer(
     match (reading, parts.as_slice()) {
         (true, _) => Ok(read(server, request, &parts, token == Token::Valid)),
         (false, ["v1", "imagefile", id]) if request.method == "POST" => upload::v1(server, id, body),
-        // As one real library does for the tags.
+        // One real library responds like this to requests for tags.
         (false, _) if request.header("content-type").is_some() => {
             Ok(Response::error(415, "Unsupported media type in request."))
         }
@@ -141,7 +141,7 @@ fn read(server: &Server, request: &Request, parts: &[&str], known: bool) -> Resp
     }
 }
 
-/// Finds the image that a path and `arch` name, as this version of the interface understands tags.
+/// Finds the image for a path and `arch`, according to the tags of this API version.
 pub fn find(server: &Server, request: &Request, rest: &[&str]) -> Option<Image> {
     let arch = query(request, "arch").filter(|arch| !arch.is_empty() && knows_architectures(server));
     server.model.lock().unwrap().image(&rest.join("/"), arch.as_deref()).cloned()
@@ -156,7 +156,7 @@ fn with_image(
     find(server, request, rest).map_or_else(not_found, answer)
 }
 
-/// Whether the version of the interface that is told has tags by architecture.
+/// Whether the reported API version has tags for each architecture.
 pub fn knows_architectures(server: &Server) -> bool {
     let version = server.settings.lock().unwrap().api_version.clone();
     version.is_some_and(|version| version != "2.0.0-alpha.1" && version.starts_with('2'))
@@ -188,7 +188,7 @@ fn discovery(server: &Server) -> Value {
     json!({
         "libraryAPI": {"uri": format!("{}{BASE}", server.api)},
         "tokenAPI": {"uri": format!("{}/token", server.api)},
-        // A real program pulls nothing where no keyserver is named.
+        // Without a keyserver, a real program refuses to pull.
         "keystoreAPI": {"uri": format!("{}/keys", server.api)},
         "env": {"name": "test"},
     })
@@ -216,7 +216,7 @@ fn search(server: &Server, request: &Request) -> Response {
                 .is_none_or(|arch| arch.split(',').any(|arch| image.arch.as_deref() == Some(arch)))
             && signed.as_deref().is_none_or(|signed| (signed == "true") == image.signed)
     };
-    // The newest first.
+    // Newest first.
     let images: Vec<_> =
         model.images.values().filter(wanted).map(|image| model.image_json(image)).rev().collect();
     Response::data(json!({

@@ -1,4 +1,4 @@
-//! The bytes of images: in memory, or in a file that is never copied into it.
+//! The bytes of images: in memory, or in a file that is never copied into memory.
 
 use super::http::{CHUNK, hex};
 use ring::digest::{Context, SHA256};
@@ -9,17 +9,15 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// The bytes of an image.
 #[derive(Clone, Debug)]
 pub enum Blob {
-    /// Bytes in memory.
     Memory(Arc<Vec<u8>>),
-    /// A file, which must stay as it is.
+    /// A file, which must not change.
     File(PathBuf),
 }
 
 impl Blob {
-    /// How many bytes.
+    /// The number of bytes.
     pub fn size(&self) -> u64 {
         match self {
             Self::Memory(bytes) => bytes.len() as u64,
@@ -27,7 +25,7 @@ impl Blob {
         }
     }
 
-    /// All bytes: for images of a test's size.
+    /// All bytes, for the small images of tests.
     pub fn bytes(&self) -> Vec<u8> {
         match self {
             Self::Memory(bytes) => bytes.to_vec(),
@@ -50,7 +48,7 @@ impl Blob {
         hex(hash.finish().as_ref())
     }
 
-    /// Fills `buffer` from `at` on; how much there was.
+    /// Fills `buffer` from offset `at`; returns the number of bytes read.
     pub fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         match self {
             Self::Memory(bytes) => {
@@ -63,7 +61,7 @@ impl Blob {
         }
     }
 
-    /// Sends a part of a file without a detour through this process; false where it is no file.
+    /// Sends a part of a file directly from the kernel; returns false if this is not a file.
     pub fn send(&self, to: &mut TcpStream, start: u64, length: u64) -> io::Result<bool> {
         let Self::File(path) = self else { return Ok(false) };
         let mut file = File::open(path)?;

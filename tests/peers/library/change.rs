@@ -1,4 +1,4 @@
-//! The writing half of the Library API, uploads apart: what is made, tagged and deleted.
+//! The writing half of the Library API except uploads: creating, tagging and deleting.
 
 use super::super::wire::Request;
 use super::api::{find, not_found};
@@ -7,7 +7,7 @@ use super::model::{Image, Kind, Node};
 use super::server::Server;
 use serde_json::{Value, json};
 
-/// Answers one request that changes something.
+/// Responds to a request that changes something.
 pub fn answer(server: &Server, request: &Request, parts: &[&str], document: &Value) -> Response {
     match (request.method.as_str(), parts) {
         ("POST", ["v1", "entities"]) => create(server, Kind::Entity, "", document),
@@ -26,7 +26,7 @@ pub fn answer(server: &Server, request: &Request, parts: &[&str], document: &Val
     }
 }
 
-/// What the library accepts as a name.
+/// Whether the library accepts the name.
 fn is_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     name.split(['.', '_', '-']).all(|part| !part.is_empty() && part.chars().all(good))
@@ -71,7 +71,7 @@ fn create_image(server: &Server, document: &Value) -> Response {
     if model.images.values().any(|image| image.container == container && image.hash == hash) {
         return Response::error(409, "it exists already");
     }
-    // The library has these bytes already when another container holds them.
+    // If another container has an image with this hash, the library already has the bytes.
     let twin = model.images.values().find(|image| image.uploaded && image.hash == hash).cloned();
     let id = model.id();
     let empty = Image {

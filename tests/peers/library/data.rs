@@ -1,4 +1,4 @@
-//! The second port, another origin: where presigned addresses lead, with ranges and without any token.
+//! The second port, with a separate origin: the target of presigned addresses, with ranges and without tokens.
 
 use super::super::wire::Request;
 use super::blob::Blob;
@@ -7,7 +7,7 @@ use super::server::Server;
 use super::upload::{self, Grant};
 use std::io;
 
-/// Answers one request.
+/// Responds to a request.
 pub fn answer(server: &Server, request: &Request, body: &mut Incoming) -> io::Result<Response> {
     if request.header("authorization").is_some() {
         return Ok(error(400, "InvalidArgument", "Only one auth mechanism allowed"));
@@ -25,14 +25,14 @@ pub fn answer(server: &Server, request: &Request, body: &mut Incoming) -> io::Re
     })
 }
 
-/// An error as object stores say it.
+/// An error in the XML format of object stores.
 pub fn error(status: u16, code: &str, message: &str) -> Response {
     let text =
         format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>{message}</Message></Error>");
     Response::new(status, "application/xml", Body::Bytes(text.into()))
 }
 
-/// A blob, or the part of it that `Range` asks for.
+/// A blob, or the part of it that `Range` requests.
 pub fn ranged(request: &Request, blob: &Blob) -> Response {
     let size = blob.size();
     let etag = format!("\"{size:x}-of-a-blob\"");
@@ -55,8 +55,8 @@ pub fn ranged(request: &Request, blob: &Blob) -> Response {
     }
 }
 
-/// The first and the last byte of a range; the inner none: outside of the blob; the outer none: no range that
-/// one need understand.
+/// The first and the last byte of a range. `Some(None)`: outside of the blob. `None`: not a range that a server
+/// must support.
 fn parse(range: &str, size: u64) -> Option<Option<(u64, u64)>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let (first, last) = match (first, last) {

@@ -1,4 +1,4 @@
-//! What the library does wrong when a test wants it: which requests are hit, and by what.
+//! Faults that a test can request: what goes wrong, and for which requests.
 
 use super::super::gate::Gate;
 use super::super::wire::{Request, pause};
@@ -10,49 +10,49 @@ use std::time::Duration;
 /// What goes wrong.
 #[derive(Clone, Debug)]
 pub enum Fault {
-    /// This answer in place of the usual one: status, headers, body. The request's body is read first.
+    /// This response instead of the usual one: status, headers, body. The request's body is read first.
     Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// The same without reading the request's body, and then the end of the connection.
+    /// The same without reading the request's body, and then closes the connection.
     Early(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// Does this, then answers as usual.
+    /// Runs this, then responds as usual.
     Meanwhile(Hook),
-    /// Waits at the gate, then answers as usual.
+    /// Waits at the gate, then responds as usual.
     Held(Gate),
-    /// Hangs up without a byte.
+    /// Closes the connection without a byte.
     Close,
-    /// Never answers.
+    /// Never responds.
     Mute,
-    /// Reads so many bytes of the request's body, then resets the connection.
+    /// Reads this many bytes of the request's body, then resets the connection.
     BreakUpload(u64),
-    /// Reads so many bytes of the request's body and no more, and never answers.
+    /// Reads this many bytes of the request's body, then stops reading and never responds.
     StallUpload(u64),
-    /// Sends so many bytes of the body, then resets the connection (of what is under way some may be lost).
+    /// Sends this many bytes of the body, then resets the connection (some sent bytes may be lost).
     Reset(u64),
-    /// Sends so many bytes of the body, then ends the connection in good order.
+    /// Sends this many bytes of the body, then closes the connection normally.
     HangUp(u64),
-    /// Sends so many bytes of the body, then nothing more.
+    /// Sends this many bytes of the body, then nothing more.
     Silence(u64),
-    /// Turns all bits of the byte at this place of the body.
+    /// Flips all bits of the byte at this offset of the body.
     Flip(u64),
-    /// Answers as if there were no `Range`.
+    /// Ignores `Range`.
     IgnoreRange,
-    /// Sends this header with this value (`Content-Range` …), once, in place of the right one.
+    /// Sends this header with this value once (`Content-Range` …) instead of the correct one.
     With(&'static str, String),
-    /// Leaves this header out (`ETag` …).
+    /// Omits this header (`ETag` …).
     Without(&'static str),
-    /// So many bytes less than `Content-Length` says, then the end of the connection.
+    /// Sends this many bytes less than `Content-Length` says, then closes the connection.
     Shorter(u64),
-    /// So many bytes more than `Content-Length` says.
+    /// Sends this many bytes more than `Content-Length` says.
     Longer(u64),
-    /// A body without length and end.
+    /// An endless body without a length.
     Endless,
-    /// A JSON document of so many bytes with a very long description.
+    /// A JSON document of this many bytes with a very long description.
     Huge(u64),
-    /// The body in pieces of so many bytes, with a pause after each.
+    /// The body in pieces of this many bytes, with a pause after each.
     Drip(usize, Duration),
 }
 
-/// What a test does while a client waits.
+/// The action of a test while a client waits.
 #[derive(Clone)]
 pub struct Hook(pub Arc<dyn Fn() + Send + Sync>);
 
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Hook {
 }
 
 impl Fault {
-    /// Does this while the client waits, then answers as usual.
+    /// Runs this while the client waits, then responds as usual.
     pub fn meanwhile(action: impl Fn() + Send + Sync + 'static) -> Self {
         Self::Meanwhile(Hook(Arc::new(action)))
     }
@@ -74,17 +74,17 @@ impl Fault {
         Self::json(status, &body.to_string())
     }
 
-    /// A JSON text, right or wrong.
+    /// A JSON text, valid or not.
     pub fn json(status: u16, text: &str) -> Self {
         Self::Answer(status, vec![("Content-Type", "application/json".into())], text.into())
     }
 
-    /// A status without body.
+    /// A status without a body.
     pub fn status(status: u16) -> Self {
         Self::Answer(status, Vec::new(), Vec::new())
     }
 
-    /// "Later, please", with `Retry-After` in seconds.
+    /// "later", with `Retry-After` in seconds.
     pub fn retry_after(status: u16, seconds: u64) -> Self {
         Self::Answer(status, vec![("Retry-After", seconds.to_string())], b"later".to_vec())
     }
@@ -94,7 +94,7 @@ impl Fault {
         Self::Answer(status, vec![("Location", to.into())], Vec::new())
     }
 
-    /// What it changes before the request is looked at.
+    /// Changes the request before it is processed.
     pub(super) fn prepare(&self, request: &mut Request, body: &mut Incoming) {
         match self {
             Self::IgnoreRange => request.headers.retain(|(name, _)| name != "range"),
@@ -103,7 +103,7 @@ impl Fault {
         }
     }
 
-    /// Its own answer, where it has one.
+    /// The response of the fault, if it has one.
     pub(super) fn answer(&self) -> Option<Response> {
         match self {
             Self::Answer(status, headers, body) | Self::Early(status, headers, body) => {
@@ -119,7 +119,7 @@ impl Fault {
         }
     }
 
-    /// What it changes in the usual answer.
+    /// Changes the usual response.
     pub(super) fn change(&self, response: &mut Response) {
         let mut drop = |name: &str| response.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         match self {
@@ -133,7 +133,7 @@ impl Fault {
     }
 }
 
-/// How a connection ends after a body that was cut.
+/// How a connection ends after an incomplete body.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum End {
     Reset,
@@ -147,12 +147,12 @@ pub struct Delivery<'a> {
     cut: Option<u64>,
     flip: Option<u64>,
     pause: Duration,
-    /// The most that is sent at once.
+    /// The maximum number of bytes per write.
     pub piece: Option<usize>,
 }
 
 impl<'a> Delivery<'a> {
-    /// As this fault wants it, for a body of this length.
+    /// The delivery for this fault and a body of this length.
     pub fn new(fault: Option<&Fault>, length: u64, stop: &'a AtomicBool) -> Self {
         let mut delivery = Self { stop, cut: None, flip: None, pause: Duration::ZERO, piece: None };
         match fault {
@@ -167,17 +167,17 @@ impl<'a> Delivery<'a> {
         delivery
     }
 
-    /// Whether the whole body goes out as it is, as fast as it can.
+    /// Whether the whole body is sent unchanged and at full speed.
     pub fn is_usual(&self) -> bool {
         self.cut.is_none() && self.flip.is_none() && self.piece.is_none()
     }
 
-    /// How many bytes of a body of this length go out.
+    /// The number of bytes to send of a body of this length.
     pub fn stop_at(&self, length: u64) -> u64 {
         self.cut.map_or(length, |cut| cut.min(length))
     }
 
-    /// Spoils what is to be spoiled in the piece that begins at `at`.
+    /// Corrupts the byte of the fault if it is in the piece at offset `at`.
     pub fn spoil(&self, piece: &mut [u8], at: u64) {
         let place = self.flip.and_then(|flip| flip.checked_sub(at)).and_then(|at| usize::try_from(at).ok());
         if let Some(byte) = place.and_then(|place| piece.get_mut(place)) {
@@ -193,7 +193,7 @@ impl<'a> Delivery<'a> {
     }
 }
 
-/// Which requests a fault hits.
+/// The requests that a fault affects.
 #[derive(Clone, Debug)]
 pub struct When {
     method: &'static str,
@@ -204,44 +204,44 @@ pub struct When {
 }
 
 impl When {
-    /// All requests with this method (`*`: any) whose path begins so.
+    /// All requests with this method (`*`: any) and this prefix of the path.
     pub fn new(method: &'static str, prefix: &str) -> Self {
         Self { method, prefix: prefix.into(), header: None, skip: 0, times: usize::MAX }
     }
 
-    /// All `GET` of paths that begin so.
+    /// All `GET` requests with this prefix of the path.
     pub fn get(prefix: &str) -> Self {
         Self::new("GET", prefix)
     }
 
-    /// All `PUT` of paths that begin so.
+    /// All `PUT` requests with this prefix of the path.
     pub fn put(prefix: &str) -> Self {
         Self::new("PUT", prefix)
     }
 
-    /// All `POST` to paths that begin so.
+    /// All `POST` requests with this prefix of the path.
     pub fn post(prefix: &str) -> Self {
         Self::new("POST", prefix)
     }
 
-    /// All `DELETE` of paths that begin so.
+    /// All `DELETE` requests with this prefix of the path.
     pub fn delete(prefix: &str) -> Self {
         Self::new("DELETE", prefix)
     }
 
-    /// Only those with a header (in lower case) whose value begins so, as `range`, `bytes=1024-`.
+    /// Only those with a header (in lower case) whose value has this prefix, such as `range`, `bytes=1024-`.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         self.header = Some((name, value.into()));
         self
     }
 
-    /// Only the `n`-th next of them; the next one is the first.
+    /// Only the `n`-th of them; the next one is the first.
     pub fn nth(mut self, n: usize) -> Self {
         (self.skip, self.times) = (n - 1, 1);
         self
     }
 
-    /// Only the next so many (after those that [`When::nth`] leaves out).
+    /// Only this many (after those that [`When::nth`] skips).
     pub fn times(mut self, times: usize) -> Self {
         self.times = times;
         self
@@ -267,27 +267,27 @@ impl When {
     }
 }
 
-/// The faults of a library, and how many requests they have hit.
+/// The faults of a library, and the number of requests that they affected.
 #[derive(Default)]
 pub struct Faults(Mutex<(Vec<(When, Fault)>, usize)>);
 
 impl Faults {
-    /// One more, behind those that are there.
+    /// Adds a fault after the existing ones.
     pub fn add(&self, when: When, fault: Fault) {
         self.0.lock().unwrap().0.push((when, fault));
     }
 
-    /// None any more.
+    /// Removes all faults.
     pub fn clear(&self) {
         self.0.lock().unwrap().0.clear();
     }
 
-    /// How many requests were hit so far.
+    /// The number of affected requests so far.
     pub fn hits(&self) -> usize {
         self.0.lock().unwrap().1
     }
 
-    /// The first that hits this request.
+    /// The first fault that affects this request.
     pub fn take(&self, request: &Request) -> Option<Fault> {
         let mut faults = self.0.lock().unwrap();
         let fault =
@@ -297,7 +297,7 @@ impl Faults {
     }
 }
 
-/// What is left to do for a fault when the body is out, and whether the connection lives on.
+/// How the connection ends after the body, if it does.
 pub fn afterwards(fault: Option<&Fault>, close: bool) -> Option<End> {
     match fault {
         Some(Fault::Reset(_)) => Some(End::Reset),

@@ -1,5 +1,5 @@
-//! HTTP with bodies that stream: a head read, its body taken in pieces, a response written from memory or
-//! from a file.
+//! HTTP with streamed bodies: reads a head and its body in pieces, and writes a response from memory or from a
+//! file.
 
 use super::super::wire::{Request, parse_head};
 use super::blob::Blob;
@@ -9,9 +9,9 @@ use rustls::{ServerConnection, StreamOwned};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
 
-/// How much is read and written at once.
+/// The size of a read or a write.
 pub const CHUNK: usize = 256 * 1024;
-/// The most that a JSON body may have.
+/// The maximum size of a JSON body.
 const KEPT: usize = 4 << 20;
 const HEAD_LIMIT: u64 = 64 * 1024;
 
@@ -22,7 +22,7 @@ pub enum Socket {
 }
 
 impl Socket {
-    /// What lies below TLS.
+    /// The connection below TLS.
     pub fn tcp(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,
@@ -30,12 +30,12 @@ impl Socket {
         }
     }
 
-    /// The end as a good server makes it: TLS says so, and what the peer still sends is read for a while, so
-    /// that it gets the answer before it learns of the end.
+    /// Closes the connection as a good server does: with a TLS close_notify, and reading for a while what the
+    /// client still sends, so that it gets the response before the end.
     pub fn close(mut self) {
         if let Self::Tls(stream) = &mut self {
             stream.conn.send_close_notify();
-            // Not `complete_io`: that waits for the end of a handshake that may never come.
+            // Not `complete_io`, which waits for the end of a handshake that may never come.
             while stream.conn.wants_write() && stream.conn.write_tls(&mut stream.sock).is_ok() {}
         }
         let _ = self.tcp().shutdown(Shutdown::Write);
@@ -48,7 +48,7 @@ impl Socket {
         }
     }
 
-    /// The end of a machine that lost its power: the peer sees a reset.
+    /// Ends the connection like a server that lost power: the client gets a reset.
     pub fn reset(self) {
         let _ = rustix::net::sockopt::set_socket_linger(self.tcp(), Some(std::time::Duration::ZERO));
     }
@@ -79,14 +79,14 @@ impl Write for Socket {
     }
 }
 
-/// What requests are read from.
+/// The reader of requests.
 pub type Reader = BufReader<Socket>;
 
-/// Reads a head; none when the peer hangs up or sends nonsense.
+/// Reads a head; `None` if the client closes the connection or sends garbage.
 pub fn read_head(reader: &mut Reader) -> Option<Request> {
     let first = *reader.fill_buf().ok()?.first()?;
     if !first.is_ascii_alphabetic() {
-        // The greeting of TLS: real servers say this to it.
+        // A TLS handshake: real servers respond with this.
         let _ = Response::text(400, "this is http").write_head(reader.get_mut(), false, None);
         return None;
     }
@@ -100,20 +100,20 @@ pub fn read_head(reader: &mut Reader) -> Option<Request> {
     parse_head(std::str::from_utf8(&head[..head.len() - 4]).ok()?)
 }
 
-/// The body of a request, while it comes.
+/// The body of a request while it arrives.
 pub struct Incoming<'a> {
     reader: &'a mut Reader,
     length: Option<u64>,
     left: u64,
-    /// The client waits for a word before it sends.
+    /// The client waits for a response (100) before it sends the body.
     awaited: bool,
     hash: Option<Context>,
-    /// Breaks the connection after so many bytes.
+    /// Breaks the connection after this many bytes.
     pub break_at: Option<u64>,
 }
 
 impl<'a> Incoming<'a> {
-    /// The body that follows this head; `hashed`: its digest is computed while it comes.
+    /// The body that follows this head. `hashed`: computes its digest while it arrives.
     pub fn new(reader: &'a mut Reader, request: &Request, hashed: bool) -> Self {
         let length = request.header("content-length").and_then(|text| text.parse().ok());
         let expected = |value: &str| value.eq_ignore_ascii_case("100-continue");
@@ -122,17 +122,17 @@ impl<'a> Incoming<'a> {
         Self { reader, length, left: length.unwrap_or(0), awaited, hash, break_at: None }
     }
 
-    /// What `Content-Length` says.
+    /// The value of `Content-Length`.
     pub fn length(&self) -> Option<u64> {
         self.length
     }
 
-    /// How much has come.
+    /// The number of bytes received.
     pub fn received(&self) -> u64 {
         self.length.unwrap_or(0) - self.left
     }
 
-    /// Gives all of it to `sink`, piece by piece.
+    /// Passes all of it to `sink`, piece by piece.
     pub fn pour(&mut self, sink: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         if self.left > 0 && std::mem::take(&mut self.awaited) {
             self.reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
@@ -159,7 +159,7 @@ impl<'a> Incoming<'a> {
         Ok(())
     }
 
-    /// All of a small body; of a big one its beginning.
+    /// A small body, or the beginning of a large one.
     pub fn small(&mut self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.pour(&mut |piece| {
@@ -169,12 +169,12 @@ impl<'a> Incoming<'a> {
         Ok(bytes)
     }
 
-    /// Throws away what nobody took.
+    /// Discards the rest.
     pub fn finish(&mut self) -> io::Result<()> {
         self.pour(&mut |_| Ok(()))
     }
 
-    /// The digest of what came, in hexadecimal; none where it was not wanted.
+    /// The digest of the received bytes, in hexadecimal; `None` if it was not computed.
     pub fn sha256(&self) -> Option<String> {
         self.hash.clone().map(|hash| hex(hash.finish().as_ref()))
     }
@@ -189,14 +189,14 @@ pub fn hex(bytes: &[u8]) -> String {
 #[derive(Clone)]
 pub enum Body {
     Bytes(Vec<u8>),
-    /// A part of a blob: from where, how much.
+    /// A part of a blob: offset and length.
     Blob(Blob, u64, u64),
-    /// A byte so many times between two texts.
+    /// A byte repeated this many times between two texts.
     Filled(&'static str, u8, u64, &'static str),
 }
 
 impl Body {
-    /// How many bytes.
+    /// The number of bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -205,7 +205,7 @@ impl Body {
         }
     }
 
-    /// Fills `buffer` from `at` on; how much there was.
+    /// Fills `buffer` from offset `at`; returns the number of bytes read.
     fn read_at(&self, buffer: &mut [u8], at: u64) -> io::Result<usize> {
         let most = usize::try_from(self.len().saturating_sub(at)).unwrap_or(usize::MAX).min(buffer.len());
         let buffer = &mut buffer[..most];
@@ -227,7 +227,7 @@ impl Body {
     }
 }
 
-/// An answer.
+/// A response.
 pub struct Response {
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -235,7 +235,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// One with a body of this type.
+    /// A response with a body of this type.
     pub fn new(status: u16, content_type: &str, body: Body) -> Self {
         Self { status, headers: vec![("Content-Type".into(), content_type.into())], body }
     }
@@ -250,23 +250,23 @@ impl Response {
         Self::new(status, "application/json", Body::Bytes(document.to_string().into_bytes()))
     }
 
-    /// Data in the envelope of the library.
+    /// Data in the library's envelope.
     pub fn data(document: serde_json::Value) -> Self {
         Self::json(200, &serde_json::json!({ "data": document }))
     }
 
-    /// An error in the envelope of the library.
+    /// An error in the library's envelope.
     pub fn error(status: u16, message: &str) -> Self {
         Self::json(status, &serde_json::json!({"error": {"code": status, "message": message}}))
     }
 
-    /// With one header more.
+    /// Adds a header.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    /// The head; `length` none: the body ends with the connection.
+    /// The head. Without `length`, the body ends with the connection.
     pub fn write_head(&self, to: &mut Socket, keep_alive: bool, length: Option<u64>) -> io::Result<()> {
         let mut head = format!("HTTP/1.1 {} X\r\n", self.status);
         for (name, value) in &self.headers {
@@ -279,7 +279,7 @@ impl Response {
         to.write_all(head.as_bytes())
     }
 
-    /// The body, as `delivery` wants it.
+    /// Sends the body as `delivery` says.
     pub fn write_body(&self, to: &mut Socket, delivery: &Delivery) -> io::Result<()> {
         if let (Body::Blob(blob, start, length), Socket::Plain(stream), true) =
             (&self.body, &mut *to, delivery.is_usual())

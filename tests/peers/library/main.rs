@@ -1,5 +1,5 @@
-//! The library of the tests as a program of its own, for measurements: it serves files on a port of 127.0.0.1,
-//! prints the endpoint's address, and ends when its standard input does.
+//! The library of the tests as a separate program, for measurements. It serves files on a port of 127.0.0.1,
+//! prints the endpoint's address, and ends when its standard input ends.
 #![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
 #![allow(missing_docs, dead_code, unused_imports, reason = "the peers are made for the tests")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it is no part of the program")]
@@ -13,37 +13,37 @@ use peers::library::{Download, Library, NewImage};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Serves images as a library does, until standard input ends.
+/// Serves images like a library, until standard input ends.
 #[derive(Parser)]
 struct Options {
-    /// An image, as entity/collection/container:tag=FILE
+    /// Image to serve, as entity/collection/container:tag=FILE
     #[arg(long = "image", value_name = "REF=FILE")]
     images: Vec<String>,
-    /// A directory whose files NAME.sif are served as local/dir/NAME:latest
+    /// Directory whose files NAME.sif are served as local/dir/NAME:latest
     #[arg(long)]
     dir: Option<PathBuf>,
-    /// The architecture of all images, by Go's name
+    /// Architecture of all images, as Go names it
     #[arg(long, default_value = "amd64")]
     arch: String,
-    /// So many more images without bytes, local/search/result-N, for searches
+    /// Number of additional images without bytes, local/search/result-N, for searches
     #[arg(long, default_value_t = 0)]
     search: usize,
-    /// A token that is valid
+    /// Valid token
     #[arg(long, value_name = "TOKEN")]
     token: Vec<String>,
-    /// What /version tells as apiVersion
+    /// Value of apiVersion in /version
     #[arg(long, default_value = "2.0.0-alpha.2")]
     api_version: String,
-    /// The size of the parts of an upload in bytes; 0: no uploads in parts
+    /// Size of the parts of an upload in bytes; 0 disables uploads in parts
     #[arg(long, default_value_t = 64 << 20)]
     part_size: u64,
-    /// Sends images from the API itself, not by a redirect to the data port
+    /// Send images from the API itself, without a redirect to the data port
     #[arg(long)]
     direct: bool,
-    /// Serves over https, and writes the certificate of its authority to FILE
+    /// Serve over https, and write the certificate of its authority to FILE
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// Neither hashes nor keeps what is uploaded
+    /// Neither hash nor keep uploads
     #[arg(long)]
     trusting: bool,
 }

@@ -1,6 +1,5 @@
-//! A library with state: entities, collections, containers, images, tags, blobs; downloads and uploads go
-//! through a second port, as through an object store. It writes down every request, and can go wrong in many
-//! ways.
+//! A library with state: entities, collections, containers, images, tags, blobs. Downloads and uploads use a
+//! second port, like an object store. It records every request, and can be told to fail in many ways.
 //!
 //! ```ignore
 //! let library = Library::http();
@@ -37,77 +36,74 @@ pub use fault::{Fault, When};
 pub use model::{Image, NewImage};
 pub use upload::{Progress, Upload};
 
-/// Where the services are described.
+/// The path of the discovery document.
 pub const DISCOVERY: &str = super::endpoint::DISCOVERY;
-/// What every path of the Library API begins with.
+/// The prefix of all paths of the Library API.
 pub const BASE: &str = "/library";
 
-/// What every path of the data port begins with.
+/// The prefix of all paths of the data port.
 #[cfg(test)]
 const DATA: &str = "/data";
 
-/// Which of the two ports.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Port {
     /// Discovery, tokens and the Library API.
     Api,
-    /// Where presigned addresses lead.
+    /// The target of presigned addresses.
     Data,
 }
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// Where.
     pub port: Port,
-    /// Its head; its body only where it is a small one to the API.
+    /// The head; the body only if it is a small one to the API.
     pub request: Request,
-    /// How much of its body came.
+    /// The number of bytes of the body that arrived.
     pub length: u64,
-    /// SHA-256 of what came, in hexadecimal.
+    /// SHA-256 of the received body, in hexadecimal.
     pub sha256: Option<String>,
-    /// What was answered, if anything was.
+    /// The status of the response, if there was one.
     pub status: Option<u16>,
 }
 
-/// How the bytes of an image are to be had.
+/// How a library delivers the bytes of an image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Download {
     /// 303 to a presigned address at the data port.
     Redirect,
     /// 200 (or 206) from the API itself.
     Direct,
-    /// 303 to another path of the API, which wants the token as all others.
+    /// 303 to another path of the API, which needs the token like all others.
     SameOrigin,
 }
 
-/// What a test may choose.
+/// The settings that a test may change.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// What `/version` tells as `apiVersion`; none: an old library.
+    /// The `apiVersion` in `/version`; `None`: an old library.
     pub api_version: Option<String>,
-    /// Valid tokens.
     pub tokens: BTreeSet<String>,
     /// Whether reading needs no token.
     pub public: bool,
-    /// How the bytes of an image are to be had.
+    /// How the bytes of an image are delivered.
     pub download: Download,
-    /// How many bytes may be held; none: without limit.
+    /// The maximum number of bytes in the library; `None`: unlimited.
     pub quota: Option<u64>,
-    /// What is answered beyond the quota.
+    /// The status of a response to an upload beyond the quota.
     pub over_quota_status: u16,
-    /// The size of parts; none: no uploads in parts (404).
+    /// The size of parts; `None`: no uploads in parts (404).
     pub part_size: Option<u64>,
-    /// The option `s3compliant` of uploads in parts; none: no options.
+    /// The option `s3compliant` of uploads in parts; `None`: no options.
     pub s3compliant: Option<String>,
-    /// Whether the single presigned `PUT` wants `x-amz-content-sha256`.
+    /// Whether the single presigned `PUT` needs `x-amz-content-sha256`.
     pub sign_hash: bool,
-    /// Whether the end of an upload tells quota and container.
+    /// Whether the response at the end of an upload gives the quota and the container.
     pub tells_details: bool,
-    /// Whose token it is.
+    /// The user of the token.
     pub user: serde_json::Value,
-    /// Parts of uploads arrive, and are kept only when their upload was aborted meanwhile: as in a storage that
-    /// an abort overtakes.
+    /// Parts of uploads are held back, and kept only if their upload is aborted meanwhile, as in a storage in
+    /// which an abort overtakes a part.
     pub late_parts: bool,
     /// For measurements: uploads are neither hashed nor kept.
     pub trusting: bool,
@@ -139,7 +135,7 @@ impl Settings {
     }
 }
 
-/// The library; it ends when dropped.
+/// The library; it stops when dropped.
 pub struct Library(Arc<Server>);
 
 impl Library {
@@ -153,7 +149,7 @@ impl Library {
         Self::start(Some(api), Some(data))
     }
 
-    /// A library whose two ports, both of 127.0.0.1, talk https where there is an identity.
+    /// A library with two ports of 127.0.0.1, each over https if there is an identity for it.
     pub fn start(api: Option<Identity>, data: Option<Identity>) -> Self {
         Self(Server::start(api, data))
     }
@@ -168,7 +164,7 @@ impl Library {
         self.address(Port::Api).to_string()
     }
 
-    /// The library service, as discovery names it.
+    /// The address of the library service in the discovery document.
     pub fn uri(&self) -> String {
         self.url() + BASE
     }
@@ -178,12 +174,11 @@ impl Library {
         self.0.data.clone()
     }
 
-    /// Where a port is.
     pub fn address(&self, port: Port) -> SocketAddr {
         self.0.addresses[port as usize]
     }
 
-    /// Changes what a test may choose.
+    /// Changes the settings.
     pub fn set(&self, change: impl FnOnce(&mut Settings)) {
         change(&mut self.0.settings.lock().unwrap());
     }
@@ -198,32 +193,32 @@ impl Library {
         self.set(|settings| settings.tokens.clear());
     }
 
-    /// Puts an image in; gives its id.
+    /// Adds an image; returns its id.
     pub fn add(&self, image: NewImage) -> String {
         self.0.model.lock().unwrap().add(image)
     }
 
-    /// Makes requests go wrong; of several faults the first that fits wins.
+    /// Adds a fault. If several match a request, the first one counts.
     pub fn fault(&self, when: When, fault: Fault) {
         self.0.faults.add(when, fault);
     }
 
-    /// Lets nothing go wrong any more.
+    /// Removes all faults.
     pub fn clear_faults(&self) {
         self.0.faults.clear();
     }
 
-    /// How many requests went wrong as a test wanted.
+    /// The number of requests that a fault affected.
     pub fn faults_hit(&self) -> usize {
         self.0.faults.hits()
     }
 
-    /// All requests so far, of both ports, in the order in which they came.
+    /// All requests so far to both ports, in order of arrival.
     pub fn requests(&self) -> Vec<Seen> {
         self.0.log.lock().unwrap().seen.clone()
     }
 
-    /// The requests with this method whose path begins so.
+    /// The requests with this method and this prefix of the path.
     pub fn requests_for(&self, method: &str, prefix: &str) -> Vec<Seen> {
         let fits = |seen: &Seen| seen.request.method == method && seen.request.path.starts_with(prefix);
         self.requests().into_iter().filter(fits).collect()
@@ -234,23 +229,23 @@ impl Library {
         self.0.log.lock().unwrap().forget();
     }
 
-    /// What a client did that it must never do: a token at the data port, an address that is not presigned, a
-    /// body of the wrong length, a hash that was signed and lacks.
+    /// What clients did although it is forbidden: a token at the data port, an address that is not presigned, a
+    /// body of the wrong length, a missing hash that was signed.
     pub fn violations(&self) -> Vec<String> {
         self.0.violations.lock().unwrap().clone()
     }
 
-    /// Makes every presigned address invalid that was given so far, as time does.
+    /// Makes all presigned addresses so far invalid, as if they had expired.
     pub fn expire_addresses(&self) {
         self.0.model.lock().unwrap().grants.clear();
     }
 
-    /// How many connections there were, to both ports.
+    /// The number of connections to both ports.
     pub fn connections(&self) -> usize {
         self.0.connections.load(Ordering::SeqCst)
     }
 
-    /// How many requests the data port answered at once at most.
+    /// The maximum number of concurrent requests at the data port.
     pub fn most_at_once(&self) -> usize {
         self.0.busy[1].load(Ordering::SeqCst)
     }
@@ -266,17 +261,16 @@ impl Library {
         tags.iter().map(|(arch, tags)| (arch.clone(), hashes(tags))).collect()
     }
 
-    /// All images.
     pub fn images(&self) -> Vec<Image> {
         self.0.model.lock().unwrap().images.values().cloned().collect()
     }
 
-    /// The image under `entity/collection/container:tag` for this architecture.
+    /// The image with the reference `entity/collection/container:tag` for this architecture.
     pub fn image(&self, reference: &str, arch: &str) -> Option<Image> {
         self.0.model.lock().unwrap().image(reference, Some(arch)).cloned()
     }
 
-    /// The paths of all containers, made by a test or by a client.
+    /// The paths of all containers, created by a test or by a client.
     pub fn containers(&self) -> Vec<String> {
         let model = self.0.model.lock().unwrap();
         model.containers.keys().map(|id| model.names(id).join("/")).collect()

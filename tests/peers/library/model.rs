@@ -1,4 +1,4 @@
-//! What the library holds: entities, collections, containers, images, and the tags of each architecture.
+//! The content of the library: entities, collections, containers, images, and the tags of each architecture.
 
 use super::blob::Blob;
 use super::upload::{Grant, Upload};
@@ -6,31 +6,29 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// An image that a test puts into the library.
+/// An image that a test adds to the library.
 #[derive(Clone, Debug)]
 pub struct NewImage {
     /// `entity/collection/container`.
     pub path: String,
-    /// Its tags, for this architecture.
+    /// The tags for this architecture.
     pub tags: Vec<String>,
     /// Go's name of the architecture.
     pub arch: String,
-    /// Its bytes.
     pub blob: Blob,
-    /// Its description.
     pub description: String,
-    /// Whether the library says that it is signed.
+    /// Whether the library reports the image as signed.
     pub signed: bool,
-    /// By which keys the library says that it is signed.
+    /// The fingerprints that the library reports.
     pub fingerprints: Vec<String>,
-    /// A hash (`sha256.…`) to tell in place of the right one.
+    /// A hash (`sha256.…`) to report instead of the correct one.
     pub wrong_hash: Option<String>,
-    /// A size to tell in place of the right one.
+    /// A size to report instead of the correct one.
     pub wrong_size: Option<u64>,
 }
 
 impl NewImage {
-    /// An unsigned image for amd64 under `entity/collection/container:tag,tag`.
+    /// An unsigned image for amd64 with the reference `entity/collection/container:tag,tag`.
     pub fn new(reference: &str, blob: impl Into<Blob>) -> Self {
         let (path, tags) = reference.split_once(':').unwrap_or((reference, ""));
         Self {
@@ -46,20 +44,20 @@ impl NewImage {
         }
     }
 
-    /// For another architecture.
+    /// Sets the architecture.
     pub fn arch(mut self, arch: &str) -> Self {
         self.arch = arch.into();
         self
     }
 
-    /// Signed by this key.
+    /// Adds a signature by this key.
     pub fn signed(mut self, fingerprint: &str) -> Self {
         self.signed = true;
         self.fingerprints.push(fingerprint.into());
         self
     }
 
-    /// Described so.
+    /// Sets the description.
     pub fn description(mut self, text: &str) -> Self {
         self.description = text.into();
         self
@@ -74,42 +72,38 @@ pub struct Node {
     pub description: String,
 }
 
-/// A container.
 #[derive(Clone)]
 pub struct Container {
     pub node: Node,
-    /// Tag → image, for clients that know no architectures.
+    /// Tag → image, for clients that do not support architectures.
     pub tags: BTreeMap<String, String>,
     /// Architecture → tag → image.
     pub arch_tags: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// An image.
 #[derive(Clone, Debug)]
 pub struct Image {
-    /// Its id.
     pub id: String,
     /// The id of its container.
     pub container: String,
     /// `sha256.<hexadecimal>`.
     pub hash: String,
-    /// What the library says of its size.
+    /// The size that the library reports.
     pub size: u64,
-    /// Its description.
     pub description: String,
-    /// Go's name of the architecture, where it is known.
+    /// Go's name of the architecture, if known.
     pub arch: Option<String>,
-    /// Whether the library says that it is signed.
+    /// Whether the library reports the image as signed.
     pub signed: bool,
-    /// By which keys.
+    /// The fingerprints of the signing keys.
     pub fingerprints: Vec<String>,
-    /// Whether its bytes have come.
+    /// Whether the bytes were uploaded.
     pub uploaded: bool,
-    /// Its bytes, unless they were thrown away.
+    /// The bytes, unless they were discarded.
     pub blob: Option<Blob>,
 }
 
-/// All of it.
+/// The whole content of the library.
 #[derive(Default)]
 pub struct Model {
     pub entities: BTreeMap<String, Node>,
@@ -122,7 +116,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// A new id, of the form that MongoDB gives.
+    /// A new id in MongoDB's format.
     pub fn id(&mut self) -> String {
         self.next += 1;
         format!("5c{:022x}", self.next)
@@ -157,7 +151,7 @@ impl Model {
         }
     }
 
-    /// Makes an entity, collection or container.
+    /// Creates an entity, collection or container.
     pub fn create(&mut self, kind: Kind, node: Node) -> String {
         let id = self.id();
         match kind {
@@ -171,7 +165,7 @@ impl Model {
         id
     }
 
-    /// The container of this path, made with its parents where it lacks.
+    /// The container with this path. Creates it and its parents if they do not exist.
     fn container(&mut self, path: &str) -> String {
         let mut parent = String::new();
         let (mut end, kinds) = (0, [Kind::Entity, Kind::Collection, Kind::Container]);
@@ -183,7 +177,7 @@ impl Model {
         parent
     }
 
-    /// Puts an image with its bytes and tags in; gives its id.
+    /// Adds an image with its bytes and tags. Returns its id.
     pub fn add(&mut self, new: NewImage) -> String {
         let (container, id) = (self.container(&new.path), self.id());
         let image = Image {
@@ -205,15 +199,15 @@ impl Model {
         id
     }
 
-    /// Sets a tag, for this architecture and for clients that know none.
+    /// Sets a tag, for this architecture and for clients that do not support architectures.
     pub fn tag(&mut self, container: &str, arch: &str, tag: &str, image: &str) {
         let container = self.containers.get_mut(container).unwrap();
         container.tags.insert(tag.into(), image.into());
         container.arch_tags.entry(arch.into()).or_default().insert(tag.into(), image.into());
     }
 
-    /// The image that `path:tag` or `path:sha256.<hexadecimal>` means; `arch` none: whatever the tag means to
-    /// clients that know no architectures.
+    /// The image for `path:tag` or `path:sha256.<hexadecimal>`. Without `arch`, the tag is the one for clients
+    /// that do not support architectures.
     pub fn image(&self, reference: &str, arch: Option<&str>) -> Option<&Image> {
         let (path, tag) = reference.rsplit_once(':').unwrap_or((reference, "latest"));
         if let Some(image) = self.images.get(reference) {
@@ -231,7 +225,7 @@ impl Model {
         self.images.get(image)
     }
 
-    /// Removes an image and every tag that means it.
+    /// Removes an image and all its tags.
     pub fn remove(&mut self, image: &str) {
         self.images.remove(image);
         for container in self.containers.values_mut() {
@@ -242,7 +236,7 @@ impl Model {
         }
     }
 
-    /// How many bytes the library holds.
+    /// The number of bytes in the library.
     pub fn usage(&self) -> u64 {
         let blobs = self.images.values().filter(|image| image.uploaded);
         blobs.map(|image| (&image.hash, image.size)).collect::<BTreeMap<_, _>>().into_values().sum()
@@ -255,12 +249,12 @@ impl Model {
         [self.entities[&collection.parent].name.clone(), collection.name.clone(), container.name.clone()]
     }
 
-    /// An image as the library tells it.
+    /// The JSON document of an image.
     pub fn image_json(&self, image: &Image) -> Value {
         let [entity, collection, container] = self.names(&image.container);
         let holder = &self.containers[&image.container];
         let tags = image.arch.as_ref().and_then(|arch| holder.arch_tags.get(arch)).unwrap_or(&holder.tags);
-        // In an order of no meaning, as they may come.
+        // In a different order, because the order of tags has no meaning.
         let tags: Vec<_> = tags.iter().filter(|(_, id)| **id == image.id).map(|(tag, _)| tag).rev().collect();
         let collection_id = &holder.node.parent;
         let mut document = json!({
@@ -293,7 +287,7 @@ impl Model {
         document
     }
 
-    /// An entity, collection or container as the library tells it.
+    /// The JSON document of an entity, collection or container.
     pub fn node_json(&self, kind: Kind, id: &str) -> Value {
         let node = match kind {
             Kind::Entity => &self.entities[id],
@@ -341,7 +335,7 @@ fn or<'a>(text: &'a str, other: &'a str) -> &'a str {
     if text.is_empty() { other } else { text }
 }
 
-/// Where an upload's bytes lie.
+/// The file with the bytes of an upload.
 pub fn upload_path(dir: &Path, id: &str) -> std::path::PathBuf {
     dir.join(format!("upload-{id}"))
 }

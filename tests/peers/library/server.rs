@@ -1,4 +1,4 @@
-//! The two ports: connections taken, requests read and written down, answers sent.
+//! The two ports: accepting connections, reading and recording requests, sending responses.
 
 use super::super::ca::Identity;
 use super::super::wire::{Request, pause};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// What both ports share.
+/// The state that both ports share.
 pub struct Server {
     pub api: String,
     pub data: String,
@@ -26,7 +26,7 @@ pub struct Server {
     pub faults: Faults,
     pub log: Mutex<Log>,
     pub violations: Mutex<Vec<String>>,
-    /// How many requests the data port answers now, and the most that it ever answered at once.
+    /// The number of requests at the data port now, and its maximum so far.
     pub busy: [AtomicUsize; 2],
     pub dir: tempfile::TempDir,
     sockets: Mutex<HashMap<usize, TcpStream>>,
@@ -34,7 +34,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Listens on two ports and starts to answer.
+    /// Listens on two ports and starts the threads.
     pub fn start(api: Option<Identity>, data: Option<Identity>) -> Arc<Self> {
         let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
         let addresses = [0, 1].map(|index| listeners[index].local_addr().unwrap());
@@ -65,7 +65,7 @@ impl Server {
         server
     }
 
-    /// Ends all threads: those that wait for a connection, for bytes, or for time to pass.
+    /// Ends all threads, whether they wait for a connection, for data, or for time to pass.
     pub fn end(&self) {
         self.stop.store(true, Ordering::SeqCst);
         for address in self.addresses {
@@ -74,11 +74,11 @@ impl Server {
         for socket in self.sockets.lock().unwrap().values() {
             let _ = socket.shutdown(Shutdown::Both);
         }
-        // A thread may hold the last reference when the process ends.
+        // Removed here, because a thread may still hold the last reference when the process ends.
         let _ = std::fs::remove_dir_all(self.dir.path());
     }
 
-    /// Writes down that a client did what it must never do.
+    /// Records that a client did something forbidden.
     pub fn violation(&self, what: String) {
         self.violations.lock().unwrap().push(what);
     }
@@ -124,16 +124,16 @@ impl Server {
             match end {
                 Ok(None) => {}
                 Ok(Some(end)) => break end,
-                // The client went, or the server ends.
+                // The client closed the connection, or the server ends.
                 Err(_) => break End::HangUp,
             }
         };
-        // The copy must go first: a reset is sent when the last one is closed.
+        // The copy must be dropped first: a reset is only sent when the last copy is closed.
         self.sockets.lock().unwrap().remove(&number);
         match end {
             End::HangUp => reader.into_inner().close(),
             End::Reset => {
-                // What was written gets a chance to arrive.
+                // Gives the sent bytes time to arrive.
                 pause(Duration::from_millis(30), &self.stop);
                 reader.into_inner().reset();
             }
@@ -145,7 +145,7 @@ impl Server {
         pause(Duration::from_secs(600), &self.stop);
     }
 
-    /// One request and its answer; how the connection ends, if it does.
+    /// Reads the rest of one request and responds; returns how the connection ends, if it does.
     fn exchange(&self, reader: &mut Reader, mut request: Request, port: Port) -> io::Result<Option<End>> {
         let index = self.write_down(&request, port);
         let fault = self.faults.take(&request);
@@ -253,7 +253,7 @@ impl Server {
     }
 }
 
-/// The requests so far, by a number that stays when the first of them are forgotten.
+/// The requests so far, numbered so that the numbers do not change when earlier requests are forgotten.
 #[derive(Default)]
 pub struct Log {
     forgotten: usize,
@@ -261,7 +261,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Forgets all; requests that are under way are not written down again.
+    /// Forgets all requests, including those in progress.
     pub fn forget(&mut self) {
         self.forgotten += self.seen.len();
         self.seen.clear();

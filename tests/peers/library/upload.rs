@@ -15,30 +15,29 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-/// As many parts as object stores take.
+/// The maximum number of parts of object stores.
 const MOST_PARTS: u64 = 10_000;
 
-/// What a presigned address allows.
+/// The operation that a presigned address allows.
 #[derive(Clone, Debug)]
 pub enum Grant {
-    /// To read a blob.
+    /// Reading a blob.
     Download(Blob),
-    /// To send a part of an upload (the only one has number 1).
+    /// Sending a part of an upload (a single part has number 1).
     Put { upload: String, part: usize, hash_signed: bool },
 }
 
-/// How an upload stands.
+/// The state of an upload.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Progress {
-    /// Parts may come.
+    /// Parts are accepted.
     Open,
-    /// An image was made of it.
+    /// The upload became an image.
     Complete,
-    /// The client gave it up.
+    /// The client aborted the upload.
     Aborted,
 }
 
-/// A part of an upload.
 #[derive(Clone, Debug, Default)]
 pub struct Part {
     start: u64,
@@ -50,38 +49,37 @@ pub struct Part {
 /// An upload through presigned addresses.
 #[derive(Clone, Debug)]
 pub struct Upload {
-    /// The image that it is for.
+    /// The id of the image.
     pub image: String,
-    /// Whether it comes in parts.
+    /// Whether the upload is in parts.
     pub multipart: bool,
-    /// How it stands.
     pub progress: Progress,
     size: u64,
     parts: Vec<Part>,
-    /// How many parts have come and wait (see [`super::Settings::late_parts`]).
+    /// The number of parts that arrived and are held back (see [`super::Settings::late_parts`]).
     late: usize,
-    /// How many were kept in spite of an abort.
+    /// The number of parts that were kept in spite of an abort.
     kept: usize,
 }
 
 impl Upload {
-    /// How many parts have come and are not yet kept.
+    /// The number of parts that arrived and are not yet kept.
     pub fn late(&self) -> usize {
         self.late
     }
 
-    /// How many parts are kept although the upload was aborted.
+    /// The number of parts that were kept although the upload was aborted.
     pub fn kept(&self) -> usize {
         self.kept
     }
 
-    /// How many parts have come.
+    /// The number of parts that arrived.
     pub fn received(&self) -> usize {
         self.parts.iter().filter(|part| part.etag.is_some()).count()
     }
 }
 
-/// Makes an address good for `grant`: a path with the query of an object store.
+/// Creates an address that allows `grant`: a path with the query of an object store.
 pub fn presign(server: &Server, path: &str, signed_headers: &str, grant: Grant) -> String {
     let mut model = server.model.lock().unwrap();
     let id = model.id();
@@ -128,7 +126,7 @@ pub fn v1(server: &Server, id: &str, body: &mut Incoming) -> io::Result<Response
     })
 }
 
-/// Takes a body into the file of this upload, at this place.
+/// Writes a body into the file of this upload, from offset `start`.
 fn receive(server: &Server, upload: &str, start: u64, body: &mut Incoming) -> io::Result<()> {
     if server.settings.lock().unwrap().trusting {
         return body.finish();
@@ -143,7 +141,7 @@ fn receive(server: &Server, upload: &str, start: u64, body: &mut Incoming) -> io
     })
 }
 
-/// Makes an image of what has come, if it is what was announced.
+/// Makes the upload an image if its bytes are as announced.
 fn settle(server: &Server, id: &str, size: u64, upload: &str) -> Result<(), Response> {
     let mut done = pending(server, id)?;
     if !server.settings.lock().unwrap().trusting {
@@ -229,7 +227,7 @@ fn put_address(server: &Server, upload: &str, part: usize, hash_signed: bool) ->
     server.data.clone() + &presign(server, &format!("/data/upload/{upload}/{part}"), headers, grant)
 }
 
-/// The open multipart upload that a body names.
+/// The open multipart upload given in a body.
 fn open_upload(server: &Server, id: &str, document: &Value) -> Result<(String, Upload), Response> {
     let number = document["uploadID"].as_str().unwrap_or_default();
     let upload = server.model.lock().unwrap().uploads.get(number).cloned();

@@ -1,4 +1,4 @@
-//! Each fault, as a client sees it.
+//! Every fault, as a client sees it.
 
 use super::*;
 use std::io::ErrorKind;
@@ -7,14 +7,15 @@ use std::time::Instant;
 const FILE: &str = "/library/v1/imagefile/me/things/box:latest";
 const IMAGE: &str = "/library/v1/images/me/things/box:latest";
 
-/// A library that sends images from its first port, and their bytes.
+/// A library that sends images from its first port, and the bytes of its image.
 fn direct() -> (Library, Vec<u8>) {
     let (library, bytes) = with_box();
     library.set(|settings| settings.download = Download::Direct);
     (library, bytes)
 }
 
-/// Asks for the image's bytes once, with this fault: the head, the body as far as it came, how it ended.
+/// Requests the image's bytes once, with this fault. Returns the head, the received body, the error at its end,
+/// and the correct bytes.
 fn fetch(fault: Fault, headers: &[&str]) -> (Answer, Vec<u8>, Option<ErrorKind>, Vec<u8>) {
     let (library, bytes) = direct();
     library.fault(When::get(FILE), fault.clone());
@@ -22,7 +23,7 @@ fn fetch(fault: Fault, headers: &[&str]) -> (Answer, Vec<u8>, Option<ErrorKind>,
     client.send("GET", FILE, headers, b"");
     let head = client.head().unwrap();
     let mut body = Vec::new();
-    // What is sent is waited for; only then is silence.
+    // First waits for the bytes that are sent; only after them is there silence.
     let sent = if let Fault::Silence(length) = fault { length } else { 0 };
     client.0.by_ref().take(sent).read_to_end(&mut body).unwrap();
     if sent > 0 {

@@ -1,4 +1,4 @@
-//! The library itself, asked without any client of ours.
+//! Tests of the library itself, without the program's own client.
 
 mod faults;
 mod reading;
@@ -12,7 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// An answer: status, headers with names in lower case, body.
+/// A response: status, headers with names in lower case, body.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -34,10 +34,10 @@ impl Answer {
     }
 }
 
-/// Enough to see that nothing comes.
+/// Long enough to see that nothing arrives.
 const SHORT: Duration = Duration::from_millis(60);
 
-/// One connection, over which one request after another goes.
+/// A connection for any number of requests.
 struct Client(BufReader<TcpStream>);
 
 impl Client {

@@ -175,7 +175,7 @@ fn a_library_ends_with_all_its_threads_when_dropped() {
     assert!(TcpStream::connect(address).is_err());
 }
 
-/// Asks over TLS, whose server `ca` vouches for; reads to the end of the connection.
+/// Sends a request over TLS to a server with a certificate of `ca`, and reads to the end of the connection.
 fn ask_tls(ca: &Ca, address: SocketAddr, path: &str) -> Answer {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(ca.pem().as_bytes()).unwrap()).unwrap();

@@ -1,11 +1,11 @@
-//! What a push does, step by step, and what it must not do.
+//! The steps of a push, and what a client must not do.
 
 use super::*;
 use serde_json::{Value, json};
 
 const TOKEN: &str = "Authorization: Bearer t1";
 
-/// A client of both ports that may write.
+/// A client of both ports, with a token.
 struct Pusher {
     library: Library,
     api: Client,
@@ -31,7 +31,7 @@ impl Pusher {
         made.data()["id"].as_str().unwrap().into()
     }
 
-    /// Makes the container me/things/box and an image in it: both ids.
+    /// Creates the container me/things/box and an image in it; returns both ids.
     fn prepare(&mut self, bytes: &[u8]) -> (String, String) {
         let entity = self.create("v1/entities", json!({"name": "me"}));
         let collection = self.create("v1/collections", json!({"name": "things", "entity": entity}));
