@@ -1,4 +1,4 @@
-//! A private certificate authority and the certificates of servers, good and bad.
+//! A private certificate authority, and valid and invalid server certificates.
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::crypto::ring;
@@ -8,14 +8,14 @@ use rustls::{RootCertStore, ServerConfig};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Names of this machine that a certificate is good for, and one that only a proxy can reach.
+/// The names of this machine in a certificate, and one that only a proxy can reach.
 const NAMES: [&str; 4] = ["127.0.0.1", "::1", "localhost", "endpoint.test"];
 
-/// A certificate authority of its own.
+/// A private certificate authority.
 pub struct Ca(CertifiedIssuer<'static, KeyPair>);
 
 impl Ca {
-    /// Makes a new one, which nobody trusts yet.
+    /// Creates a new authority, which nobody trusts yet.
     pub fn generate() -> Self {
         let mut params = params(&[]);
         params.distinguished_name.push(DnType::CommonName, "Private test authority");
@@ -23,17 +23,17 @@ impl Ca {
         Self(CertifiedIssuer::self_signed(params, key()).unwrap())
     }
 
-    /// Its own certificate, for `--ca-file`.
+    /// The certificate of the authority, for `--ca-file`.
     pub fn pem(&self) -> String {
         self.0.pem()
     }
 
-    /// Writes its own certificate to a file.
+    /// Writes the certificate of the authority to a file.
     pub fn write(&self, path: &Path) {
         std::fs::write(path, self.pem()).unwrap();
     }
 
-    /// A good certificate for `127.0.0.1`, `::1`, `localhost` and `endpoint.test`.
+    /// A valid certificate for `127.0.0.1`, `::1`, `localhost` and `endpoint.test`.
     pub fn identity(&self) -> Identity {
         self.sign(params(&NAMES))
     }
@@ -43,7 +43,7 @@ impl Ca {
         self.sign(params(&[name]))
     }
 
-    /// A certificate whose time is over.
+    /// An expired certificate.
     pub fn expired(&self) -> Identity {
         let mut params = params(&NAMES);
         params.not_before = date_time_ymd(2001, 1, 1);
@@ -51,7 +51,7 @@ impl Ca {
         self.sign(params)
     }
 
-    /// A certificate whose time has not begun.
+    /// A certificate that is not valid yet.
     pub fn not_yet_valid(&self) -> Identity {
         let mut params = params(&NAMES);
         params.not_before = date_time_ymd(3001, 1, 1);
@@ -66,17 +66,17 @@ impl Ca {
     }
 }
 
-/// A server's certificate with its key.
+/// A server certificate with its key.
 pub struct Identity {
     certificate: CertificateDer<'static>,
     pem: String,
     key: KeyPair,
-    /// Whose certificates its clients must show.
+    /// The authority whose certificates the clients must present.
     clients: Option<CertificateDer<'static>>,
 }
 
 impl Identity {
-    /// Signed by itself; `authority`: marked as one, as `openssl req -x509` does.
+    /// A self-signed certificate; `authority`: marked as an authority, as `openssl req -x509` does.
     pub fn self_signed(authority: bool) -> Self {
         let (mut params, key) = (params(&NAMES), key());
         if authority {
@@ -85,7 +85,7 @@ impl Identity {
         Self::signed_by_itself(&params, key)
     }
 
-    /// Signed by itself, marked as an authority, and out of date.
+    /// An expired self-signed certificate that is marked as an authority.
     pub fn expired_authority() -> Self {
         let (mut params, key) = (params(&NAMES), key());
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -99,7 +99,7 @@ impl Identity {
         Self { pem: certificate.pem(), certificate: certificate.into(), key, clients: None }
     }
 
-    /// Takes only clients with a certificate of this authority.
+    /// Accepts only clients with a certificate of this authority.
     pub fn for_clients_of(self, ca: &Ca) -> Self {
         Self { clients: Some(ca.0.der().clone()), ..self }
     }
@@ -109,13 +109,13 @@ impl Identity {
         std::fs::write(path, &self.pem).unwrap();
     }
 
-    /// Certificate and key, for a server of another program.
+    /// Certificate and key, for a server in another program.
     pub fn write_with_key(&self, certificate: &Path, key: &Path) {
         self.write(certificate);
         std::fs::write(key, self.key.serialize_pem()).unwrap();
     }
 
-    /// What a server needs to talk TLS as this identity.
+    /// The TLS settings of a server with this identity.
     pub(super) fn server_config(self) -> Arc<ServerConfig> {
         let key = PrivateKeyDer::Pkcs8(self.key.serialize_der().into());
         let provider = Arc::new(ring::default_provider());

@@ -1,5 +1,5 @@
-//! A fake endpoint: discovery, token check, identity, `/version` of five services; any path can be made to
-//! misbehave. It writes down every request.
+//! A fake endpoint: discovery, token check, identity, `/version` of five services. Any path can be made to
+//! misbehave. It records every request.
 
 use super::ca::Identity;
 use super::gate::Gate;
@@ -13,19 +13,19 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Where the services are described.
+/// The path of the discovery document.
 pub const DISCOVERY: &str = "/assets/config/config.prod.json";
-/// Where the token service tells whether a token is valid.
+/// The path at which the token service verifies a token.
 pub const TOKEN_STATUS: &str = "/token/v1/token-status";
-/// Where the library tells whose token it is.
+/// The path at which the library returns the user of a token.
 pub const IDENTITY: &str = "/library/v1/rbac/users/current";
-/// The user that [`IDENTITY`] tells, with the OCI secret `oci-canary`.
+/// The response of [`IDENTITY`], with the OCI secret `oci-canary`.
 pub const USER: &str = r#"{"username":"ada","email":"ada@example.com","realname":"Ada Lovelace","oidc_user_meta":{"secret":"oci-canary"}}"#;
 
-/// What a path does in place of its usual answer.
+/// What a path does instead of its usual response.
 #[derive(Clone, Debug)]
 pub enum Behaviour {
-    /// These bytes, then the end of the connection.
+    /// These bytes, then closes the connection.
     Raw(Vec<u8>),
     /// A JSON body with this status.
     Json(u16, String),
@@ -33,26 +33,26 @@ pub enum Behaviour {
     Body(u16, &'static str, String),
     /// A redirect with this status to this address.
     Redirect(u16, String),
-    /// Waits at the gate, then answers as usual.
+    /// Waits at the gate, then responds as usual.
     Held(Gate),
-    /// Never answers.
+    /// Never responds.
     Silent,
-    /// A good head, then one byte at each interval.
+    /// A valid head, then one byte per interval.
     Drip(Duration),
-    /// A body without end.
+    /// An endless body.
     Endless,
-    /// Hangs up.
+    /// Closes the connection.
     Close,
 }
 
-/// The endpoint; it ends when dropped.
+/// The endpoint; it stops when dropped.
 pub struct Endpoint {
     scheme: &'static str,
     address: SocketAddr,
     state: Arc<State>,
 }
 
-/// What every request without a behaviour of its own gets: a status and a JSON body.
+/// The response to every request without its own behaviour: a status and a JSON body.
 type Answer = Box<dyn Fn(&Request) -> (u16, String) + Send + Sync>;
 
 struct State {
@@ -67,23 +67,23 @@ struct State {
 }
 
 impl Endpoint {
-    /// An endpoint over http on a port of its own of 127.0.0.1.
+    /// An endpoint over http on its own port of 127.0.0.1.
     pub fn http() -> Self {
         Self::start("127.0.0.1", None)
     }
 
-    /// An endpoint over https as `identity`, on a port of its own of 127.0.0.1.
+    /// An endpoint over https as `identity`, on its own port of 127.0.0.1.
     pub fn https(identity: Identity) -> Self {
         Self::start("127.0.0.1", Some(identity))
     }
 
-    /// A server of another kind, over http on a port of its own of 127.0.0.1.
+    /// A server of another kind, over http on its own port of 127.0.0.1.
     pub fn answering(answer: impl Fn(&Request) -> (u16, String) + Send + Sync + 'static) -> Self {
         Self::listen("127.0.0.1", None, Some(Box::new(answer)))
     }
 
-    /// An endpoint on a port of its own of this address, over https if there is an identity. Panics where
-    /// the machine lacks the address: see [`Endpoint::has_ipv6`].
+    /// An endpoint on its own port of this address, over https if there is an identity. Panics if the machine
+    /// lacks the address: see [`Endpoint::has_ipv6`].
     pub fn start(ip: &str, identity: Option<Identity>) -> Self {
         Self::listen(ip, identity, None)
     }
@@ -123,7 +123,7 @@ impl Endpoint {
         self.address.to_string()
     }
 
-    /// Where it listens.
+    /// The listening address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -138,17 +138,17 @@ impl Endpoint {
         self.state.tokens.lock().unwrap().clear();
     }
 
-    /// Gives a path (without query) another behaviour.
+    /// Sets the behaviour of a path (without query).
     pub fn set(&self, path: &str, behaviour: Behaviour) {
         self.state.behaviours.lock().unwrap().insert(path.to_string(), behaviour);
     }
 
-    /// Gives a path its usual answer again.
+    /// Restores the usual response of a path.
     pub fn reset(&self, path: &str) {
         self.state.behaviours.lock().unwrap().remove(path);
     }
 
-    /// Describes these services (key, address) in place of the usual five.
+    /// Lists these services (key, address) instead of the usual five.
     pub fn set_services(&self, services: &[(&str, &str)]) {
         let document: BTreeMap<_, _> =
             services.iter().map(|(key, uri)| (*key, BTreeMap::from([("uri", *uri)]))).collect();
@@ -160,7 +160,7 @@ impl Endpoint {
         self.state.keep_alive.store(true, Ordering::Relaxed);
     }
 
-    /// How many connections there were.
+    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)
     }
@@ -184,7 +184,7 @@ impl Endpoint {
 impl Drop for Endpoint {
     fn drop(&mut self) {
         self.state.stop.store(true, Ordering::Relaxed);
-        // Wakes the thread that accepts.
+        // Wakes the accepting thread.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -299,7 +299,7 @@ impl State {
         format!("{{{},\"env\":{{\"name\":\"test\"}}}}", names.map(entry).join(","))
     }
 
-    /// A body of a length that never comes, `piece` by `piece`.
+    /// A body that never reaches its announced length, sent `piece` by `piece`.
     fn trickle(&self, stream: &mut dyn Stream, piece: &[u8], interval: Duration) -> std::io::Result<()> {
         stream.write_all(b"HTTP/1.1 200 X\r\nContent-Type: application/json\r\n\r\n{")?;
         while !self.stop.load(Ordering::Relaxed) {

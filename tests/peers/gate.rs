@@ -1,10 +1,11 @@
-//! A gate that answers wait at until a test opens it: an order of events that no busy machine can change.
+//! A gate at which responses wait until a test opens it. This fixes the order of events, even on a busy
+//! machine.
 
 use super::wire::TICK;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-/// All clones are one gate.
+/// All clones are the same gate.
 #[derive(Clone, Debug)]
 pub struct Gate(Arc<State>);
 
@@ -16,17 +17,17 @@ struct State {
 }
 
 impl Gate {
-    /// One that [`Gate::open`] opens.
+    /// A gate that [`Gate::open`] opens.
     pub fn closed() -> Self {
         Self::for_all(usize::MAX)
     }
 
-    /// One that opens when so many wait at it.
+    /// A gate that opens when this many threads wait at it.
     pub fn for_all(enough: usize) -> Self {
         Self(Arc::new(State { open: AtomicBool::new(false), waiting: AtomicUsize::new(0), enough }))
     }
 
-    /// Lets all pass who wait and who come.
+    /// Lets all waiting and later threads pass.
     pub fn open(&self) {
         self.0.open.store(true, Ordering::SeqCst);
     }

@@ -1,6 +1,7 @@
-//! Peers that really listen: a fake endpoint over http and https, a library with state, a private certificate
-//! authority, and a proxy that writes down what it is asked; and a writer of SIF files. Used by the unit tests of the library and by the tests of the
-//! whole program; each has its own ports, and nothing leaves the loopback interface.
+//! Servers that listen on loopback ports: a fake endpoint over http and https, a library with state, and a
+//! proxy that records its requests; also a private certificate authority and a writer of SIF files. Used by the
+//! unit tests of the library and by the tests of the whole program. Every test has its own ports, and nothing
+//! leaves the loopback interface.
 
 pub mod ca;
 pub mod endpoint;

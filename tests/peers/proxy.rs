@@ -1,4 +1,4 @@
-//! An HTTP proxy that writes down what it is asked, and goes to one server whatever the name.
+//! An HTTP proxy that records its requests and connects to one server, whatever the requested name.
 
 use super::wire::{Request, TICK, read_request, response, set_up};
 use std::io::{ErrorKind, Read, Write};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// The proxy; it ends when dropped.
+/// The proxy; it stops when dropped.
 pub struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -15,15 +15,15 @@ pub struct Proxy {
 
 struct State {
     target: SocketAddr,
-    /// The value of `Proxy-Authorization` that it wants.
+    /// The required value of `Proxy-Authorization`.
     authorization: Option<String>,
     stop: AtomicBool,
     requests: Mutex<Vec<Request>>,
 }
 
 impl Proxy {
-    /// A proxy in front of `target`; with `authorization` it answers 407 to everybody who does not send
-    /// this in `Proxy-Authorization`.
+    /// A proxy for `target`. With `authorization` it responds with 407 unless `Proxy-Authorization` has this
+    /// value.
     pub fn start(target: SocketAddr, authorization: Option<&str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -90,7 +90,7 @@ impl State {
     }
 }
 
-/// The request as the server itself gets it.
+/// The request as the server itself receives it.
 fn origin_form(request: &Request) -> Vec<u8> {
     let path = request.path.splitn(4, '/').nth(3).unwrap_or_default();
     let headers = request.headers.iter().filter(|(name, _)| !name.starts_with("proxy-"));

@@ -1,14 +1,14 @@
-//! A small writer of SIF files, good ones, and a reader of as much of them as a library looks at.
+//! A small writer of valid SIF files, and a reader for the parts that a library looks at.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Where the descriptors begin, how many there can be, how long each is.
+/// The offset of the descriptors, their maximum number, and the size of each.
 const TABLE: u64 = 4096;
 const ENTRIES: usize = 48;
 const ENTRY: usize = 585;
 const DATA: u64 = TABLE + (ENTRIES * ENTRY) as u64;
-/// Objects begin at whole pages.
+/// Objects are aligned to pages.
 const PAGE: u64 = 4096;
 /// 2024-02-29 12:00 UTC.
 const TIME: i64 = 1_709_208_000;
@@ -22,7 +22,7 @@ const SIGNATURE: i32 = 0x4005;
 pub const DEFINITION: i32 = 0x4001;
 /// JSON as an object.
 pub const JSON: i32 = 0x4006;
-/// Bytes of any kind as an object.
+/// Arbitrary bytes as an object.
 pub const GENERIC: i32 = 0x4007;
 
 /// Go's names of the architectures, by their number in the file.
@@ -31,17 +31,17 @@ const ARCHITECTURES: [&str; 14] = [
     "s390x", "riscv64", "loong64",
 ];
 
-/// An object of the file, without its place in it.
+/// An object of the file, without its offset.
 #[derive(Clone, Debug)]
 struct Object {
     kind: i32,
     name: String,
-    /// The group or object that it is about.
+    /// The group or object that it refers to.
     link: u32,
     group: u32,
     extra: Vec<u8>,
     data: Vec<u8>,
-    /// How many bytes of filler follow `data`.
+    /// The number of filler bytes after `data`.
     filler: u64,
 }
 
@@ -51,7 +51,7 @@ impl Object {
     }
 }
 
-/// A SIF file to be.
+/// A SIF file under construction.
 #[derive(Clone, Debug)]
 pub struct Sif {
     arch: String,
@@ -59,7 +59,7 @@ pub struct Sif {
 }
 
 impl Sif {
-    /// An image for this architecture (Go's name) whose primary partition is a squashfs of these bytes.
+    /// An image for this architecture (Go's name) whose primary partition is a squashfs with these bytes.
     pub fn with_partition(arch: &str, squashfs: &[u8]) -> Self {
         let mut extra = 1i32.to_le_bytes().to_vec();
         extra.extend(2i32.to_le_bytes());
@@ -81,14 +81,14 @@ impl Sif {
         Self::with_partition(arch, &squashfs())
     }
 
-    /// With so many bytes of filler at the end of the partition, which differ from page to page.
+    /// Adds filler bytes, which differ from page to page, to the end of the partition.
     pub fn filled(mut self, bytes: u64) -> Self {
         self.objects[0].filler = bytes;
         self
     }
 
-    /// With a signature object over the group of the partition, by the key with this fingerprint (40
-    /// hexadecimal digits). What it holds is no good signature.
+    /// Adds a signature object for the group of the partition, by the key with this fingerprint (40 hexadecimal
+    /// digits). Its content is not a valid signature.
     pub fn signed(mut self, fingerprint: &str) -> Self {
         let digits = |at| u8::from_str_radix(&fingerprint[at..at + 2], 16).unwrap();
         let mut extra = 1i32.to_le_bytes().to_vec();
@@ -97,7 +97,7 @@ impl Sif {
             -----END PGP SIGNATURE-----\n";
         let name = "part-signature".into();
         let data = text.to_vec();
-        // It belongs to no group itself.
+        // The signature itself belongs to no group.
         self.objects.push(Object {
             kind: SIGNATURE,
             name,
@@ -110,7 +110,7 @@ impl Sif {
         self
     }
 
-    /// With one object more.
+    /// Adds an object.
     pub fn object(mut self, kind: i32, name: &str, data: &[u8]) -> Self {
         let data = data.to_vec();
         self.objects.push(Object {
@@ -125,14 +125,14 @@ impl Sif {
         self
     }
 
-    /// The file.
+    /// The bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         self.write_to(&mut bytes).unwrap();
         bytes
     }
 
-    /// Writes the file, piece by piece.
+    /// Writes the file piece by piece.
     pub fn write(&self, path: &Path) {
         let mut file = io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path).unwrap());
         self.write_to(&mut file).unwrap();
@@ -198,7 +198,7 @@ fn fill(out: &mut dyn Write, bytes: u64) -> io::Result<()> {
     let (mut state, mut page, mut left) = (0x9e37_79b9_7f4a_7c15u64, [0u8; 4096], bytes);
     while left > 0 {
         for word in page.chunks_exact_mut(8) {
-            // xorshift: it need not be good, only different.
+            // xorshift: the numbers only need to differ.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -211,7 +211,7 @@ fn fill(out: &mut dyn Write, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// The superblock of a squashfs 4.0 with gzip, and nothing behind it.
+/// The superblock of a squashfs 4.0 with gzip, and nothing after it.
 fn squashfs() -> Vec<u8> {
     let mut bytes = b"hsqs".to_vec();
     for number in [1u32, TIME as u32, 131_072, 0] {
@@ -232,15 +232,15 @@ fn code(arch: &str) -> [u8; 3] {
 /// What a library learns from the beginning of a SIF file.
 #[derive(Debug, PartialEq)]
 pub struct Look {
-    /// Go's name of the architecture, unless it is unknown.
+    /// Go's name of the architecture, if it is known.
     pub arch: Option<&'static str>,
     /// Whether there is a signature object.
     pub signed: bool,
-    /// By which keys, in capital letters.
+    /// The fingerprints of the signing keys, in upper case.
     pub fingerprints: Vec<String>,
 }
 
-/// Looks at the beginning of a file; none where it is no SIF.
+/// Reads the beginning of a file; `None` if it is not a SIF file.
 pub fn look(head: &[u8]) -> Option<Look> {
     if head.get(32..42)? != MAGIC {
         return None;

@@ -1,4 +1,4 @@
-//! The peers themselves, asked without any client of ours.
+//! Tests of the peers themselves, without the program's own client.
 
 use super::ca::{Ca, Identity};
 use super::endpoint::{Behaviour, DISCOVERY, Endpoint, IDENTITY, TOKEN_STATUS, USER};
@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::Duration;
 
-/// Sends the lines of a request's head, reads to the end.
+/// Sends the lines of a request head and reads to the end.
 fn ask(address: SocketAddr, head: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -128,7 +128,7 @@ fn a_proxy_records_its_requests() {
     assert_eq!(endpoint.requests()[0].path, "/library/version");
 }
 
-/// The key of a signature that is none.
+/// The key of an invalid signature.
 const FINGERPRINT: &str = "0123456789ABCDEF0123456789ABCDEF01234567";
 
 #[test]

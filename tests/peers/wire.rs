@@ -1,28 +1,28 @@
-//! HTTP as far as the peers need it: a request read, a response written.
+//! The parts of HTTP that the peers need: reading a request, writing a response.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How often a waiting thread looks whether it should end.
+/// How often a waiting thread checks whether it should stop.
 pub const TICK: Duration = Duration::from_millis(20);
 
-/// More than the busiest machine takes: whatever takes longer hangs.
+/// Longer than anything takes on a busy machine: whatever takes longer hangs.
 pub const PATIENT: Duration = Duration::from_secs(120);
 
 /// A connection, with or without TLS.
 pub trait Stream: Read + Write + Send {}
 impl<S: Read + Write + Send> Stream for S {}
 
-/// A request as it came.
+/// A request as received.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// `GET`, `CONNECT` …
     pub method: String,
-    /// As in the first line: with its query, and absolute where a proxy was asked.
+    /// As in the first line: with its query, and absolute in a request to a proxy.
     pub path: String,
-    /// Names in lower case, in their order.
+    /// Names in lower case, in the original order.
     pub headers: Vec<(String, String)>,
     /// As long as `Content-Length` says.
     pub body: Vec<u8>,
@@ -35,7 +35,7 @@ impl Request {
     }
 }
 
-/// Reads one request; none when the peer hangs up, sends nonsense, or `stop` is set.
+/// Reads one request; `None` if the client closes the connection, sends garbage, or `stop` is set.
 pub fn read_request(stream: &mut dyn Stream, stop: &AtomicBool) -> Option<Request> {
     let mut bytes = Vec::new();
     let end = loop {
@@ -44,7 +44,7 @@ pub fn read_request(stream: &mut dyn Stream, stop: &AtomicBool) -> Option<Reques
         }
         read_some(stream, &mut bytes, stop)?;
         if !bytes[0].is_ascii_alphabetic() {
-            // The greeting of TLS: real servers say this to it.
+            // A TLS handshake: real servers respond with this.
             let _ = stream.write_all(&response(400, "text/plain", "this is http", false));
             return None;
         }
@@ -59,7 +59,7 @@ pub fn read_request(stream: &mut dyn Stream, stop: &AtomicBool) -> Option<Reques
     Some(request)
 }
 
-/// The lines of a request's head, without the empty one at its end.
+/// The lines of a request head, without the empty line at its end.
 pub fn parse_head(head: &str) -> Option<Request> {
     let mut lines = head.split("\r\n");
     let mut first = lines.next()?.split(' ');
@@ -93,7 +93,7 @@ pub fn pause(time: Duration, stop: &AtomicBool) {
     }
 }
 
-/// A response of the usual form.
+/// A complete response with a content type and a length.
 pub fn response(status: u16, content_type: &str, body: &str, keep_alive: bool) -> Vec<u8> {
     let connection = if keep_alive { "keep-alive" } else { "close" };
     format!(
@@ -103,7 +103,7 @@ pub fn response(status: u16, content_type: &str, body: &str, keep_alive: bool) -
     .into_bytes()
 }
 
-/// Reads in ticks, so that a thread sees when it should end.
+/// Sets short timeouts, so that a thread notices when it should stop.
 pub fn set_up(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(TICK))?;

@@ -1,4 +1,4 @@
-//! A server process: started, waited for until it listens, and killed with all its children at the end.
+//! A server process: starts it, waits until it listens, and kills it with all its children at the end.
 
 use crate::peers::wire::PATIENT;
 use crate::world::skipped;
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where Debian puts programs; some are outside an ordinary user's PATH.
+/// The directories in which Debian installs programs; some are not in an ordinary user's PATH.
 const DIRECTORIES: [&str; 2] = ["/usr/bin", "/usr/sbin"];
 
-/// The program, wherever Debian put it.
+/// The path of a program in these directories.
 pub fn program(name: &str) -> Option<PathBuf> {
     DIRECTORIES.iter().map(|directory| Path::new(directory).join(name)).find(|path| path.exists())
 }
 
-/// Whether all of these are installed; says so where they are not.
+/// Whether all of these programs are installed. Otherwise prints that the test is skipped.
 pub fn installed(names: &[&str]) -> bool {
     let missing: Vec<_> = names.iter().filter(|name| program(name).is_none()).copied().collect();
     if !missing.is_empty() {
@@ -36,7 +36,7 @@ pub fn free_port() -> u16 {
 pub struct Daemon(Child);
 
 impl Daemon {
-    /// Starts it with its output in `log`, and waits until it listens. `None` where it ended before: another
+    /// Starts a server with its output in `log`, and waits until it listens. `None` if it ended before: another
     /// process may have taken its port.
     pub fn start(mut command: Command, port: u16, log: &Path) -> Option<Self> {
         let output = File::options().create(true).append(true).open(log).unwrap();
@@ -63,7 +63,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Runs a program to its end, which must be a good one.
+/// Runs a program, which must succeed.
 pub fn run(command: &mut Command) -> String {
     let output = command.stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -1,11 +1,11 @@
-//! Debian's `sks`, a real keyserver, and `nginx` in front of it where it is to ask for a password.
+//! Debian's `sks`, a real keyserver, and `nginx` before it for password authentication.
 
 use super::daemon::{Daemon, free_port, installed, program, run};
 use std::fs;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// The keyserver; it ends when dropped.
+/// The keyserver; it stops when dropped.
 pub struct Sks {
     port: u16,
     _daemon: Daemon,
@@ -13,7 +13,7 @@ pub struct Sks {
 }
 
 impl Sks {
-    /// One without a key.
+    /// A keyserver without keys.
     pub fn start() -> Option<Self> {
         if !installed(&["sks"]) {
             return None;
@@ -48,7 +48,7 @@ impl Sks {
     }
 }
 
-/// Nginx in front of another server; it ends when dropped.
+/// Nginx as a reverse proxy; it stops when dropped.
 pub struct Nginx {
     port: u16,
     _daemon: Daemon,
@@ -56,7 +56,7 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Asks everybody for this user and password, for every path.
+    /// Requires this user and password for every path.
     pub fn asking(upstream: &str, username: &str, password: &str) -> Option<Self> {
         if !installed(&["nginx", "openssl"]) {
             return None;

@@ -1,5 +1,5 @@
-//! Real servers and programs from Debian's packages, each started by a test on a loopback port of its own
-//! and stopped with it. Where one is not installed the test says that it is skipped.
+//! Real servers and programs from Debian's packages. Each test starts them on its own loopback port and stops
+//! them at its end. If a program is not installed, the test prints that it is skipped.
 
 pub mod daemon;
 pub mod keyserver;

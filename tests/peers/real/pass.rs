@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// A store of its own, with a key that has no passphrase.
+/// A separate store, with a key that has no passphrase.
 pub struct Pass(TempDir);
 
 impl Pass {
-    /// Makes the key and the store.
+    /// Creates the key and the store.
     pub fn new() -> Option<Self> {
         if !installed(&["docker-credential-pass", "pass", "gpg", "gpgconf"]) {
             return None;
         }
-        // Short, since gpg's agent has a socket in it.
+        // A short path, because gpg's agent has a socket in it.
         let store = Self(tempfile::Builder::new().prefix("pass-").tempdir().unwrap());
         let gnupg = store.0.path().join("gnupg");
         std::fs::create_dir(&gnupg).unwrap();
@@ -26,13 +26,13 @@ impl Pass {
         Some(store)
     }
 
-    /// What a program needs to find the store.
+    /// The environment variables that a program needs to find the store.
     pub fn env(&self) -> [(&'static str, PathBuf); 3] {
         let below = |name: &str| self.0.path().join(name);
         [("GNUPGHOME", below("gnupg")), ("PASSWORD_STORE_DIR", below("store")), ("HOME", below(""))]
     }
 
-    /// The logins in it, as the helper itself lists them: JSON of server and user.
+    /// The logins in the store, as listed by the helper itself: JSON of server and user.
     pub fn list(&self) -> String {
         run(self.command("docker-credential-pass").arg("list")).trim().to_string()
     }

@@ -1,4 +1,4 @@
-//! Debian's `docker-registry`: open, with passwords, with passwords over https, behind a token server.
+//! Debian's `docker-registry`: open, with passwords, with passwords over https, with a token server.
 
 use super::daemon::{Daemon, free_port, installed, program, run};
 use super::token_server::TokenServer;
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// The registry; it ends when dropped.
+/// The registry; it stops when dropped.
 pub struct Registry {
     port: u16,
     log: PathBuf,
@@ -19,17 +19,17 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// One that asks nobody.
+    /// A registry without authentication.
     pub fn open() -> Option<Self> {
         Self::start(|_| String::new(), None)
     }
 
-    /// One with Basic authentication for these users and passwords.
+    /// A registry with Basic authentication for these users and passwords.
     pub fn basic(users: &[(&str, &str)]) -> Option<Self> {
         Self::with_passwords(users, None)
     }
 
-    /// The same over https, as a server that `ca` vouches for.
+    /// The same over https, with a certificate of `ca`.
     pub fn basic_tls(users: &[(&str, &str)], ca: &Ca) -> Option<Self> {
         Self::with_passwords(users, Some(ca))
     }
@@ -52,7 +52,7 @@ impl Registry {
         )
     }
 
-    /// One with Bearer authentication, which verifies the tokens of this server.
+    /// A registry with Bearer authentication, which verifies the tokens of this server.
     pub fn token(server: &TokenServer) -> Option<Self> {
         let (realm, bundle) = (server.realm(), server.certificate());
         Self::start(
@@ -103,9 +103,9 @@ impl Registry {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The requests so far, as it logged them itself: `GET /v2/ 401`.
+    /// The requests so far from its own log, such as `GET /v2/ 401`.
     pub fn requests(&self) -> Vec<String> {
-        // It logs when the answer is on its way.
+        // It writes the log line after it started to respond.
         std::thread::sleep(Duration::from_millis(100));
         let log = fs::read_to_string(&self.log).unwrap();
         let request = |line: &str| {

@@ -1,5 +1,5 @@
-//! A token server as docker-registry wants one: users with passwords, and tokens signed with RS256 that the
-//! registry itself verifies.
+//! A token server for docker-registry: users with passwords, and tokens signed with RS256 that the registry
+//! itself verifies.
 
 use super::daemon::{installed, run};
 use crate::peers::endpoint::{Behaviour, Endpoint, Request};
@@ -14,17 +14,17 @@ use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
-/// Where it listens.
+/// The path of the token service.
 pub const PATH: &str = "/token";
 
-/// The server; it ends when dropped.
+/// The server; it stops when dropped.
 pub struct TokenServer {
     endpoint: Endpoint,
     dir: TempDir,
 }
 
 impl TokenServer {
-    /// For one user.
+    /// A server for one user.
     pub fn start(username: &str, password: &str) -> Option<Self> {
         if !installed(&["openssl"]) {
             return None;
@@ -43,17 +43,17 @@ impl TokenServer {
         Some(Self { endpoint, dir })
     }
 
-    /// Its address, which a registry names as its realm.
+    /// The address, which a registry gives as its realm.
     pub fn realm(&self) -> String {
         format!("http://localhost:{}{PATH}", self.endpoint.address().port())
     }
 
-    /// The certificate that verifies its tokens.
+    /// The certificate that verifies the tokens.
     pub fn certificate(&self) -> PathBuf {
         self.dir.path().join("crt")
     }
 
-    /// Makes it misbehave.
+    /// Makes the server misbehave.
     pub fn set(&self, behaviour: Behaviour) {
         self.endpoint.set(PATH, behaviour);
     }
@@ -63,7 +63,7 @@ impl TokenServer {
         self.endpoint.requests()
     }
 
-    /// A token for somebody, as this server would give it: for a registry that trusts another one.
+    /// A token as this server issues it, for a registry that trusts another server.
     pub fn token(&self, subject: &str) -> String {
         Signer::of(&self.dir).token(subject)
     }
@@ -75,7 +75,7 @@ struct Signer {
 }
 
 impl Signer {
-    /// Makes a key and a certificate in `dir`; RSA keys are made by a program of their own.
+    /// Creates an RSA key and a certificate in `dir`, with openssl.
     fn new(dir: &TempDir) -> Self {
         let mut command = Command::new("/usr/bin/openssl");
         command.args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=token"]);
