@@ -1,9 +1,9 @@
-//! Random sequences of commands by root and two users over generated layers, against a small model of the
-//! two layers that is written apart from the program: from its specification, not from its code.
+//! Runs random sequences of commands by root and two users on generated layers, and compares the program with
+//! a small model of the two layers. The model is based on the program's specification, not on its code.
 //!
-//! `MODEL_SEQUENCES=20000 MODEL_SEED=1001 cargo test --test cli model::` plays more, or others: each sequence
-//! has a seed of its own, and they count on from the first. A failure is shown with its seed and as the
-//! shortest list of commands that still fails.
+//! `MODEL_SEQUENCES=20000 MODEL_SEED=1001 cargo test --test cli model::` runs more, or other, sequences. Each
+//! sequence has its own seed; seeds are consecutive. A failure is shown with its seed and as the shortest list
+//! of commands that still fails.
 
 mod check;
 mod commands;
@@ -22,7 +22,7 @@ use check::Rig;
 use generate::Case;
 use std::time::Instant;
 
-/// Sequences of each persona: 2,000 in all.
+/// The number of sequences for each persona.
 const SEQUENCES: u64 = 200;
 
 fn number(name: &str, usual: u64) -> u64 {
@@ -50,7 +50,7 @@ fn play(persona: Persona) {
     println!("{}", codes.collect::<Vec<_>>().join(", "));
 }
 
-/// Leaves out steps and what was there before, as long as the case still fails.
+/// Removes steps and parts of the initial layers as long as the case still fails.
 fn shortest(mut case: Case, mut error: String, rig: &mut Rig) -> (Case, String) {
     loop {
         let Some((smaller, its)) = smaller(&case).into_iter().find_map(|smaller| {
@@ -63,7 +63,7 @@ fn shortest(mut case: Case, mut error: String, rig: &mut Rig) -> (Case, String) 
     }
 }
 
-/// The cases that are smaller by one thing, or by many steps.
+/// Smaller cases: each lacks one part of a layer, or one or more steps.
 fn smaller(case: &Case) -> Vec<Case> {
     let mut all = Vec::new();
     let mut size = case.steps.len();

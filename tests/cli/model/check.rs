@@ -1,4 +1,4 @@
-//! A case run by the program beside the model, and compared after every step.
+//! Runs a case with the program and with the model, and compares both after every step.
 
 use super::commands::{Model, Outcome};
 use super::generate::Case;
@@ -13,13 +13,14 @@ use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What all cases share.
+/// Shared by all cases.
 pub struct Rig {
     pub net: Net,
     secrets: Secrets,
-    /// What somebody sees of these two files. A view is made of nothing else, and layers meet again.
+    /// The view of a user for these two files. A view depends on nothing else, and the same layers occur
+    /// repeatedly.
     views: HashMap<(Bytes, Bytes), Vec<Row>>,
-    /// Exit statuses by command, for the figures.
+    /// Exit statuses by command, for statistics.
     pub codes: BTreeMap<(&'static str, i32), usize>,
     pub left_out: usize,
     pub changes: usize,
@@ -37,9 +38,9 @@ impl Rig {
         }
     }
 
-    /// Runs a case; the first disagreement is the error.
+    /// Runs a case; the first difference is the error.
     pub fn run(&mut self, case: &Case) -> Result<(), String> {
-        // Requests of a case that ended early are not this one's.
+        // Discards the requests of a case that ended early.
         self.net.heard();
         let table = Table::new(case, &self.secrets);
         let mut model = case.start.clone();
@@ -69,11 +70,11 @@ impl Rig {
             }
             before = files;
         }
-        // Also what was asked, or failed, left nothing.
+        // Commands that only read, or fail, must not leave files either.
         table.in_order()
     }
 
-    /// Exit status, documents and requests.
+    /// Compares exit status, documents and requests.
     fn outcome(
         &self,
         step: &Step,
@@ -108,7 +109,7 @@ impl Rig {
         self.answer(step, expected, shown, model)
     }
 
-    /// What the commands show that only ask.
+    /// Compares the output of commands that only read.
     fn answer(&self, step: &Step, expected: &Outcome, shown: &Shown, model: &Model) -> Result<(), String> {
         let document: Value = serde_json::from_str(&shown.stdout).unwrap_or_default();
         match &step.command {
@@ -147,7 +148,7 @@ impl Rig {
         Ok(())
     }
 
-    /// What everybody sees.
+    /// Compares the views of all users.
     fn views(&mut self, table: &Table, model: &Model, files: &[Bytes; 4]) -> Result<(), String> {
         for who in 0..PEOPLE.len() {
             let key = (files[0].clone(), files[who + 1].clone());
@@ -165,7 +166,7 @@ impl Rig {
     }
 }
 
-/// That the files say what the model says. Where it changed nothing since `before`, neither did one byte.
+/// Compares the files with the model. A layer that did not change since `before` must have the same bytes.
 fn compare(files: &[Bytes; 4], model: &Model, before: Option<(&[Bytes; 4], &Model)>) -> Result<(), String> {
     for part in 0..files.len() {
         let layer = layer(model, part);

@@ -1,4 +1,4 @@
-//! What each command does to the layers, by the specification.
+//! The effect of each command on the layers, according to the specification.
 
 use super::keyservers;
 use super::layers::{Entry, Layer, Seen, built_in_remote, default, exclusive, seen, server, typed};
@@ -8,7 +8,7 @@ use super::step::{Add, Command, Login, ROOT, Secret, Step};
 use apptainer_remote::persona::Persona;
 use std::collections::BTreeSet;
 
-/// All that the commands change. A layer without a file is none.
+/// Everything that commands change. `None` is a layer without a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
     pub persona: Persona,
@@ -16,21 +16,21 @@ pub struct Model {
     pub users: [Option<Layer>; 3],
 }
 
-/// What a step shows, beside the layers.
+/// The result of a step, other than the changed layers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
     pub code: i32,
-    /// Logins that reach servers, exactly.
+    /// The logins that reach servers, exactly.
     pub sent: BTreeSet<Sent>,
-    /// The servers that may be asked.
+    /// The servers that may get requests.
     pub asks: BTreeSet<usize>,
-    /// What is said of the layers, as far as `notes::known` sees it.
+    /// The messages about the layers, as far as `notes::known` covers them.
     pub lines: Vec<String>,
     /// `token.status` of `status --json`.
     pub status: Option<&'static str>,
-    /// What `keyserver list --json` shows.
+    /// The output of `keyserver list --json`.
     pub keyservers: Vec<keyservers::Row>,
-    /// Whether the secret of the user is printed.
+    /// Whether the user's secret is printed.
     pub password: bool,
 }
 
@@ -45,7 +45,7 @@ impl From<i32> for Outcome {
 }
 
 impl Model {
-    /// The global layer in force: the file, or what is built in.
+    /// The effective global layer: the file, or the built-in one.
     pub fn global(&self) -> Layer {
         self.global.clone().unwrap_or_else(|| Layer::built_in(self.persona))
     }
@@ -58,14 +58,14 @@ impl Model {
         seen(&self.global(), &self.user(who), name)
     }
 
-    /// The remote that is named, else the default.
+    /// The named remote, or else the default.
     pub fn named(&self, who: usize, name: Option<&String>) -> Option<(String, Seen)> {
         let name = name.cloned().or_else(|| default(&self.global(), &self.user(who)))?;
         self.seen(who, &name).map(|seen| (name, seen))
     }
 
-    /// Every write of a user's layer drops the copies of global remotes that hold no token; no change is no
-    /// write.
+    /// Every write of a user's layer drops the copies of global remotes without a token. Without a change there
+    /// is no write.
     pub fn write_user(&mut self, who: usize, change: impl FnOnce(&mut Layer)) {
         let mut layer = self.user(who);
         change(&mut layer);
@@ -78,7 +78,7 @@ impl Model {
         }
     }
 
-    /// Every write of the global layer begins with what is built in where there is no file.
+    /// Without a file, a write of the global layer starts with the built-in one.
     pub fn write_global(&mut self, change: impl FnOnce(&mut Layer)) {
         let mut layer = self.global();
         change(&mut layer);
@@ -87,7 +87,7 @@ impl Model {
         }
     }
 
-    /// Takes a step; none where it would ask a server that no test may ask.
+    /// Applies a step; `None` if it would send a request to a server that tests must not use.
     pub fn step(&mut self, step: &Step, net: &Net) -> Option<Outcome> {
         let who = step.who;
         match &step.command {
@@ -135,7 +135,7 @@ impl Model {
             return Some(FAILED.into());
         }
         let Some((uri, insecure)) = typed(&add.uri, add.insecure) else { return Some(FAILED.into()) };
-        // What is no token is found out before anything is added.
+        // Invalid tokens are found before anything is added.
         let read = !add.global && (named || !add.if_absent);
         if read && matches!(&add.login, Login::With(secret) if secret.text.contains(' ')) {
             return Some(FAILED.into());
@@ -145,7 +145,7 @@ impl Model {
             return Some(FAILED.into());
         }
         let layer = if add.global { self.global() } else { self.user(who) };
-        // A copy of a global remote is no own remote.
+        // A copy of a global remote does not count as the user's own.
         let there = layer.remotes.get(name).filter(|entry| add.global || !(entry.system && in_global));
         let new = Entry { uri, insecure, system: add.global, ..Entry::default() };
         let same = there.map(|old| old.same_server(&new));
@@ -170,7 +170,7 @@ impl Model {
         }
         let kept = add.if_absent && same == Some(true);
         let mut outcome = match &add.login {
-            // What is there is there: nobody looks at what is piped.
+            // If the remote already exists, standard input is not read.
             Login::With(secret) if !add.global && (named || !kept) => {
                 self.login_after_add(who, name, secret, net)?
             }
@@ -183,7 +183,7 @@ impl Model {
 
     fn login_after_add(&mut self, who: usize, name: &String, secret: &Secret, net: &Net) -> Option<Outcome> {
         if self.seen(who, name).is_some_and(|seen| seen.global) {
-            // It stands behind the exclusive one of its name, to which nobody asked to log in.
+            // It is hidden by the exclusive remote of its name, to which no login was requested.
             return Some(FAILED.into());
         }
         self.login(who, Some(name), secret, net)
@@ -216,7 +216,7 @@ impl Model {
         let Some((name, seen)) = self.named(who, name) else { return Some(FAILED.into()) };
         let place = self.user(who).remotes.get(&name).cloned();
         if seen.global && place.is_some_and(|place| !place.system) {
-            // The user's own remote behind the exclusive one holds the place of the token.
+            // The user's own remote, hidden by the exclusive one, blocks the token.
             return Some(FAILED.into());
         }
         if !self.may_ask(&seen.entry) {
@@ -224,7 +224,7 @@ impl Model {
         }
         let Some(site) = self.site(&seen.entry, net) else { return Some(FAILED.into()) };
         if !secret.piped && token.contains(' ') {
-            // A file that is named is read before any request.
+            // A named token file is read before any request.
             return Some(FAILED.into());
         }
         let mut outcome = Outcome { asks: [site.endpoint].into(), code: FAILED, ..Outcome::default() };
@@ -271,7 +271,7 @@ impl Model {
         });
     }
 
-    /// Whether a test may let a command ask this remote. Apptainer's built-in one is never asked.
+    /// Whether a test may let a command send requests to this remote. Never to Apptainer's built-in one.
     fn may_ask(&self, entry: &Entry) -> bool {
         self.fixed(entry) || !out_of_bounds(self.persona, &entry.uri)
     }
@@ -295,7 +295,7 @@ impl Model {
         let token = seen.entry.token;
         let status = match &token {
             None => "none",
-            // Without a token service nobody can say.
+            // Without a token service, the token cannot be verified.
             Some(_) if !site.token => "unchecked",
             Some(token) if net.takes(&site, token) => "valid",
             Some(_) => "invalid",
@@ -322,7 +322,7 @@ impl Model {
         Some(Outcome { code, sent: [sent(&site, &token)].into(), asks, password, ..Outcome::default() })
     }
 
-    /// SingularityCE fails where both layers have a name; everything else here is a good file.
+    /// SingularityCE fails if both layers have a name; everything else here is a valid file.
     fn check(&self, who: usize, global: bool) -> i32 {
         let shared = self.global();
         let both = |(name, entry): (&String, &Entry)| !entry.system && shared.remotes.contains_key(name);
@@ -331,8 +331,8 @@ impl Model {
     }
 }
 
-/// What `add --replace` makes of what was there. The same address in other words is no change, and what
-/// belongs to it stays. Exclusive is what an administrator made so.
+/// The result of `add --replace`. An equivalent address is no change, and everything else about the remote is
+/// kept. Exclusivity is kept if an administrator set it.
 fn replaced(old: &Entry, new: Entry) -> Entry {
     let exclusive = new.system && old.exclusive;
     if old.same_server(&new) {

@@ -1,4 +1,4 @@
-//! Starting layers and steps from one number.
+//! Generates initial layers and steps from a number.
 
 use super::commands::Model;
 use super::layers::{Credential, Entry, Keyserver, Layer, built_in_remote, exclusive, shown};
@@ -7,18 +7,18 @@ use super::random::Random;
 use super::step::{Add, Command, Login, Secret, Step};
 use apptainer_remote::persona::Persona;
 
-/// One whole case: what was there, and what is typed.
+/// A whole case: the initial layers and the commands.
 #[derive(Clone)]
 pub struct Case {
     pub start: Model,
     pub steps: Vec<Step>,
 }
 
-/// Few names, so that layers meet; the built-in remote's comes to them.
+/// Only a few names, so that layers overlap. The name of the built-in remote is added.
 const NAMES: [&str; 6] = ["a", "b", "lab", "r2", "r10", "company"];
 const BAD_NAMES: [&str; 5] = ["", "  ", "x://y", "a\tb", "-x"];
 
-/// What is typed at `add`. Those of http need `--insecure`.
+/// Addresses for `add`. Those with http need `--insecure`.
 const TYPED: [&str; 18] = [
     "https://a.example",
     "a.example/",
@@ -39,14 +39,14 @@ const TYPED: [&str; 18] = [
     "http://a.example:80/",
     "http://NOBODY",
 ];
-/// The endpoints as they are typed, more often than the others.
+/// The endpoints as they are typed; these occur more often than the others.
 const TYPED_LIVE: [&str; 7] =
     ["http://E0", "http://E0/", "http://E0//sub/.", "http://E1", "http://E2", "http://E3", "E0/sub"];
 const BAD_TYPED: [&str; 6] =
     ["ftp://a.example", "https://a.example:0", "a.example:99999", "a b.example", "", "https://"];
 
-/// Addresses as files have them, and whether they are insecure. An empty one is what the real programs' `add`
-/// leaves for `host:port`.
+/// Addresses as they are stored, and whether they are insecure. An empty one is what the real programs' `add`
+/// stores for `host:port`.
 const STORED: [(&str, bool); 15] = [
     ("a.example", false),
     ("a.example", true),
@@ -80,7 +80,7 @@ const KEYSERVERS: [&str; 12] = [
     "http://E4",
 ];
 
-/// The case of this seed.
+/// The case for this seed.
 pub fn case(seed: u64, persona: Persona, net: &Net) -> Case {
     let mut source = Source::new(seed, persona, net);
     let global = (!source.random.once_in(6)).then(|| source.global());
@@ -88,7 +88,7 @@ pub fn case(seed: u64, persona: Persona, net: &Net) -> Case {
         let shared = global.clone().unwrap_or_else(|| Layer::built_in(persona));
         (!source.random.once_in(3)).then(|| source.user(&shared))
     });
-    // Rather short than long: at most 28.
+    // At most 28 steps, and mostly few.
     let length = 8 + (0..4).map(|_| source.random.below(21)).min().unwrap_or_default();
     let start = Model { persona, global, users };
     let mut model = start.clone();
@@ -98,15 +98,15 @@ pub fn case(seed: u64, persona: Persona, net: &Net) -> Case {
 
 struct Source<'a> {
     random: Random,
-    /// The names that are there now: most commands are about one of them.
+    /// The existing names, which most commands use.
     names: Vec<String>,
-    /// Those of global remotes.
+    /// The names of global remotes.
     global_names: Vec<String>,
-    /// The one that is exclusive.
+    /// The name of the exclusive remote.
     exclusive: Option<String>,
-    /// The keyservers that are configured.
+    /// The configured keyservers.
     keyservers: Vec<String>,
-    /// The addresses that are there under a name, and whether they are insecure.
+    /// The existing names and addresses, and whether they are insecure.
     addresses: Vec<(String, String, bool)>,
     persona: Persona,
     net: &'a Net,
@@ -133,7 +133,7 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Looks what is there.
+    /// Reads the existing names and addresses.
     fn look(&mut self, model: &Model) {
         let global = model.global();
         self.global_names = global.remotes.keys().cloned().collect();
@@ -149,7 +149,7 @@ impl<'a> Source<'a> {
         self.keyservers = keyservers.map(|keyserver| keyserver.uri.clone()).collect();
     }
 
-    /// A name that is there, mostly.
+    /// Mostly an existing name.
     fn old_name(&mut self) -> String {
         if self.names.is_empty() || self.random.once_in(6) {
             return self.name();
@@ -209,7 +209,7 @@ impl<'a> Source<'a> {
         layer
     }
 
-    /// The endpoint's own and others; those out of use stand last.
+    /// The endpoint's own keyserver and another one; a disabled one comes last.
     fn some_keyservers(&mut self) -> Vec<Keyserver> {
         let skip = self.random.once_in(3);
         let own = Keyserver { uri: KEYSERVERS[0].into(), skip, external: false, insecure: false };
@@ -219,8 +219,8 @@ impl<'a> Source<'a> {
         if skip { vec![other, own] } else { vec![own, other] }
     }
 
-    /// Own remotes, copies of global ones as the real programs make them, tokens given to this address or
-    /// another, and copies of what is no longer global.
+    /// The user's own remotes, copies of global ones as the real programs make them, tokens for this address or
+    /// another, and copies of removed global remotes.
     fn user(&mut self, global: &Layer) -> Layer {
         let mut layer = Layer { active: self.active(), ..Layer::default() };
         for (name, shared) in &global.remotes {
@@ -253,13 +253,13 @@ impl<'a> Source<'a> {
         layer
     }
 
-    /// A token as a file has it: one that a request can carry.
+    /// A token in a file: one that can be sent in a request.
     fn kept_token(&mut self) -> Option<String> {
         Some(self.token()).filter(|token| !token.contains(' '))
     }
 
-    /// A step, which the model takes. One that fails or would be left out is thought over twice: most steps
-    /// of a sequence should do something.
+    /// A step, which is applied to the model. If it fails or would be left out, up to two others are tried,
+    /// because most steps of a sequence should have an effect.
     fn likely_step(&mut self, model: &mut Model) -> Step {
         self.look(model);
         for last in [false, false, true] {
@@ -279,7 +279,7 @@ impl<'a> Source<'a> {
 
     fn step(&mut self) -> Step {
         let who = self.random.below(3);
-        // Root mostly does what is root's; users try it now and then.
+        // Root mostly runs the commands for root; users try them occasionally.
         let global = if who == 0 { !self.random.once_in(3) } else { self.random.once_in(16) };
         let command = match self.random.below(50) {
             0..=11 => Command::Add(self.add(global)),
@@ -321,7 +321,7 @@ impl<'a> Source<'a> {
             }
             _ => Command::ServiceLogout { uri: self.keyserver(1) },
         };
-        // Keyservers are root's alone: once in a while somebody else tries.
+        // Only root may configure keyservers, but occasionally another user tries.
         let keyserver = matches!(command, Command::AddKeyserver { .. } | Command::RemoveKeyserver { .. });
         let who = if keyserver && !self.random.once_in(6) { 0 } else { who };
         let mut step = Step { who, json: false, odd: self.random.once_in(2), command };
@@ -329,7 +329,7 @@ impl<'a> Source<'a> {
         step
     }
 
-    /// A global remote's name, mostly; now and then none.
+    /// Mostly the name of a global remote; occasionally none.
     fn maybe_global_name(&mut self) -> Option<String> {
         if self.global_names.is_empty() || self.random.once_in(8) {
             return self.maybe_name();
@@ -338,7 +338,7 @@ impl<'a> Source<'a> {
         (!self.random.once_in(4)).then(|| self.global_names[at].clone())
     }
 
-    /// A keyserver: one of a global remote once in so many times, if there is any; else any.
+    /// A keyserver: once in this many times one of a global remote, if there is any; otherwise any.
     fn keyserver(&mut self, times: usize) -> String {
         if !self.keyservers.is_empty() && self.random.once_in(times) {
             let at = self.random.below(self.keyservers.len());
@@ -376,7 +376,7 @@ impl<'a> Source<'a> {
         let no_default = self.random.once_in(3);
         let uri = self.net.addresses(uri);
         if (if_absent || replace) && !self.addresses.is_empty() && self.random.once_in(2) {
-            // What is there already, often in the same words.
+            // Often an existing remote with the same address.
             let at = self.random.below(self.addresses.len());
             let (name, uri, insecure) = self.addresses[at].clone();
             return Add { global, insecure, no_default, if_absent, replace, login, name, uri };

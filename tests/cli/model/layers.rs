@@ -1,5 +1,5 @@
-//! What the model knows: the layers as values, addresses, and how two layers look when they are merged.
-//! Written from the specification alone; nothing here calls the program.
+//! The values of the model: layers, addresses, and the merged view of two layers. Written from the
+//! specification alone; nothing here calls the program.
 
 use apptainer_remote::persona::Persona;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ pub struct Keyserver {
     pub insecure: bool,
 }
 
-/// One entry of `Remotes`.
+/// An entry of `Remotes`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Entry {
     pub uri: String,
@@ -25,7 +25,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Whether both name the same scheme, host, port and path. An entry without an address names none.
+    /// Whether both have the same scheme, host, port and path. Never true for an entry without an address.
     pub fn same_server(&self, other: &Self) -> bool {
         let server = server(&self.uri, self.insecure);
         server.is_some() && server == server_of(other)
@@ -44,7 +44,7 @@ pub struct Credential {
     pub insecure: bool,
 }
 
-/// One `remote.yaml`. Keyservers out of use come last: their place among the others means nothing.
+/// The content of a `remote.yaml`. Disabled keyservers come last, because their order has no meaning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Layer {
     pub active: String,
@@ -53,14 +53,14 @@ pub struct Layer {
 }
 
 impl Layer {
-    /// What the program has built in for a machine without a global file.
+    /// The built-in layer for a machine without a global file.
     pub fn built_in(persona: Persona) -> Self {
         let (name, uri) = built_in_remote(persona);
         let entry = Entry { uri: uri.into(), system: true, ..Entry::default() };
         Self { active: name.into(), remotes: [(name.to_string(), entry)].into(), credentials: vec![] }
     }
 
-    /// As a file that no program has written: the comment is lost when somebody does.
+    /// The layer as a file that no program wrote: a write by a program loses the comment.
     pub fn text(&self) -> String {
         use std::fmt::Write;
         let mut text = String::from("# as it was\n");
@@ -105,7 +105,7 @@ pub fn built_in_remote(persona: Persona) -> (&'static str, &'static str) {
 /// Scheme (whether it is http), host, port, path.
 pub type Server = (bool, String, u16, String);
 
-/// The server that a stored address names; none for an empty one.
+/// The server of a stored address; `None` for an empty address.
 pub fn server(stored: &str, insecure: bool) -> Option<Server> {
     let shown = shown(stored);
     let (authority, path) = shown.split_at(shown.find('/').unwrap_or(shown.len()));
@@ -115,7 +115,7 @@ pub fn server(stored: &str, insecure: bool) -> Option<Server> {
     (!host.is_empty()).then(|| (insecure, host.to_ascii_lowercase(), port, path.to_string()))
 }
 
-/// What `list` shows of a stored address: no scheme, no slashes before it.
+/// A stored address as `list` shows it: without a scheme and leading slashes.
 pub fn shown(stored: &str) -> &str {
     let rest = stored.split_once("://").map_or(stored, |(_, rest)| rest);
     rest.trim_start_matches("//")
@@ -129,7 +129,7 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// What `add` stores for a typed address, and whether the remote is insecure; none where it refuses.
+/// The address that `add` stores, and whether the remote is insecure; `None` if it refuses the address.
 pub fn typed(text: &str, insecure: bool) -> Option<(String, bool)> {
     let (insecure, rest) = match text.split_once("://") {
         Some(("https", rest)) => (false, rest),
@@ -151,7 +151,7 @@ pub fn typed(text: &str, insecure: bool) -> Option<(String, bool)> {
     Some((format!("{slashes}{authority}{}", clean(path)), insecure))
 }
 
-/// A path without empty parts, `.`, `..` and the slash at its end.
+/// A path without empty components, `.`, `..` and a trailing slash.
 fn clean(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {
@@ -164,7 +164,7 @@ fn clean(path: &str) -> String {
     parts.iter().map(|part| format!("/{part}")).collect()
 }
 
-/// One row of `list --json`.
+/// A row of `list --json`.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
 pub struct Row {
     pub name: String,
@@ -176,16 +176,16 @@ pub struct Row {
     pub token: bool,
 }
 
-/// What a user sees of one remote, and with which token.
+/// A remote as a user sees it, with the token for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// The global layer's, as against the user's own.
+    /// Whether it comes from the global layer and not from the user's own.
     pub global: bool,
-    /// Of the layer that it comes from, with the token that counts.
+    /// The entry of its layer, with the effective token.
     pub entry: Entry,
 }
 
-/// The name of the remote that is exclusive.
+/// The name of the exclusive remote.
 pub fn exclusive(global: &Layer) -> Option<&String> {
     global.remotes.iter().find(|(_, entry)| entry.exclusive).map(|(name, _)| name)
 }
@@ -194,7 +194,7 @@ pub fn exclusive(global: &Layer) -> Option<&String> {
 pub fn seen(global: &Layer, user: &Layer, name: &str) -> Option<Seen> {
     let own = user.remotes.get(name);
     let Some(shared) = global.remotes.get(name) else {
-        // Nobody but an administrator makes a remote exclusive.
+        // Only an administrator can make a remote exclusive.
         let own = Entry { exclusive: false, ..own?.clone() };
         return Some(Seen { global: false, entry: own });
     };
@@ -210,13 +210,13 @@ pub fn seen(global: &Layer, user: &Layer, name: &str) -> Option<Seen> {
     }
 }
 
-/// The name of the remote that a user's commands use when none is named.
+/// The name of the default remote of a user with this layer.
 pub fn default(global: &Layer, user: &Layer) -> Option<String> {
     let there = |name: &&String| seen(global, user, name).is_some();
     exclusive(global).or(Some(&user.active).filter(there)).or(Some(&global.active).filter(there)).cloned()
 }
 
-/// All that a user with this layer sees.
+/// All rows that a user with this layer sees.
 pub fn view(global: &Layer, user: &Layer) -> Vec<Row> {
     let default = default(global, user);
     let mut names: Vec<&String> = global.remotes.keys().chain(user.remotes.keys()).collect();

@@ -1,4 +1,4 @@
-//! Remotes that go, or get another name.
+//! Removing and renaming remotes.
 
 use super::commands::{DONE, FAILED, Model};
 use super::layers::{Entry, Layer};

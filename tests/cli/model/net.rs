@@ -1,4 +1,4 @@
-//! The servers of the test and what the model knows of them: a few endpoints for all sequences.
+//! The servers of the test and the model's knowledge of them: a few endpoints for all sequences.
 
 use super::layers::{built_in_remote, server};
 use super::step::NAMED;
@@ -8,38 +8,38 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
 
-/// Where nobody listens, for remotes and as the proxy of every name that is not loopback: a wrong guess of
-/// the model never leaves this machine.
+/// Nothing listens at this address. It is used for remotes, and as the proxy for every name other than
+/// loopback, so that a wrong prediction of the model never leaves this machine.
 pub const NOBODY: &str = "127.0.0.1:1";
 
-/// Tokens, and the endpoints that take them. What has a blank in it cannot be a token at all; all others can
-/// be told by `tok-`.
+/// Tokens, and the endpoints that accept them. The one with a space is not a valid token; all others start with
+/// `tok-`.
 pub const TOKENS: [(&str, &[usize]); 5] =
     [("tok-zero", &[0]), ("tok-one", &[1]), ("tok-all", &[0, 1, 2, 3]), ("tok-none", &[]), ("no token", &[])];
 
 /// The secret of the keyserver.
 const KEY: &str = "tok-all";
-/// Where it is among the servers.
+/// The index of the keyserver among the servers.
 const LOCKED: usize = 4;
 
-/// What an address leads to.
+/// The server at an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Site {
-    /// Which endpoint of the test.
+    /// The index of the endpoint.
     pub endpoint: usize,
-    /// The one below `/sub`, which takes every token.
+    /// Whether it is the one below `/sub`, which accepts every token.
     pub sub: bool,
-    /// Whether it names a token service.
+    /// Whether it has a token service.
     pub token: bool,
-    /// The keyserver that it names.
+    /// Its keyserver.
     pub keyserver: Option<String>,
 }
 
-/// A login that reached a server: which one, below `/sub` or not, the header that carried it.
+/// A login that reached a server: its index, whether below `/sub`, and the header with the login.
 pub type Sent = (usize, bool, String);
 
-/// 0 and 1 are complete (0 has another one below `/sub`), 2 has no token service, 3 no keyserver; 4 is a
-/// keyserver that lets nobody in without [`KEY`], as a token or as a password.
+/// 0 and 1 are complete (0 has another endpoint below `/sub`), 2 has no token service, 3 no keyserver. 4 is a
+/// keyserver that requires [`KEY`] as a token or a password.
 pub struct Net {
     endpoints: Vec<Endpoint>,
 }
@@ -83,21 +83,21 @@ impl Net {
         Self { endpoints }
     }
 
-    /// `E0` … `E4` and `NOBODY` in a text become addresses.
+    /// Replaces `E0` … `E4` and `NOBODY` in a text with addresses.
     pub fn addresses(&self, text: &str) -> String {
         let text = text.replace("NOBODY", NOBODY);
         let each = self.endpoints.iter().enumerate();
         each.fold(text, |text, (at, endpoint)| text.replace(&format!("E{at}"), &endpoint.host()))
     }
 
-    /// The other way round, for people.
+    /// The reverse, for people.
     pub fn names(&self, text: &str) -> String {
         let text = text.replace(NOBODY, "NOBODY");
         let each = self.endpoints.iter().enumerate();
         each.fold(text, |text, (at, endpoint)| text.replace(&endpoint.host(), &format!("E{at}")))
     }
 
-    /// What answers at a stored address; none where a request fails.
+    /// The server at a stored address; `None` if a request fails.
     pub fn site(&self, stored: &str, insecure: bool) -> Option<Site> {
         let (http, host, port, path) = server(stored, insecure)?;
         let endpoint =
@@ -111,20 +111,20 @@ impl Net {
         Some(Site { endpoint, sub, token: endpoint != 2, keyserver: (endpoint != 3).then_some(keyserver) })
     }
 
-    /// Whether this site takes this token.
+    /// Whether this server accepts this token.
     pub fn takes(&self, site: &Site, token: &str) -> bool {
         site.sub || TOKENS.iter().any(|(name, at)| *name == token && at.contains(&site.endpoint))
     }
 
-    /// The server that a login to the keyserver at this address reaches, if any does, and whether it takes the
-    /// secret: those that ask nobody take all.
+    /// The server that a login to the keyserver at this address reaches, if any, and whether it accepts the
+    /// secret. Keyservers without authentication accept all.
     pub fn lets_in(&self, uri: &str, secret: &str) -> Option<(usize, bool)> {
         let host = uri.strip_prefix("http://")?.split('/').next()?;
         let at = self.endpoints.iter().position(|endpoint| endpoint.host() == host)?;
         Some((at, at != LOCKED || secret == KEY))
     }
 
-    /// The tokens that were sent since the last time, and the endpoints that were asked anything.
+    /// The tokens that were sent since the last call, and the endpoints that got any request.
     pub fn heard(&self) -> (BTreeSet<Sent>, BTreeSet<usize>) {
         let (mut sent, mut asked) = (BTreeSet::new(), BTreeSet::new());
         for (at, endpoint) in self.endpoints.iter().enumerate() {
@@ -144,7 +144,7 @@ impl Net {
     }
 }
 
-/// The header that carries a login.
+/// The header with a login.
 pub fn authorization(name: Option<&str>, secret: &str) -> String {
     match name {
         None => format!("Bearer {secret}"),
@@ -152,8 +152,8 @@ pub fn authorization(name: Option<&str>, secret: &str) -> String {
     }
 }
 
-/// The address that nobody may ask in a test: a built-in remote's. Apptainer's has no services but a fixed
-/// keyserver, and only `status` would ask that one.
+/// Whether this is the address of a built-in remote, to which tests must not send requests. Apptainer's has no
+/// services except a fixed keyserver, and only `status` would send a request to that.
 pub fn out_of_bounds(persona: Persona, stored: &str) -> bool {
     let host = server(stored, false).map(|(_, host, ..)| host);
     let other = match persona {

@@ -1,9 +1,9 @@
-//! What is said of layers that do not fit together. `…` stands for any words.
+//! Messages about layers that do not fit together. `…` stands for any text.
 
 use super::layers::{Layer, exclusive, seen};
 use apptainer_remote::persona::Persona;
 
-/// The lines that `list` says of these layers, each once, in no order.
+/// The lines that `list` prints about these layers, each once, in any order.
 pub fn notes(global: &Layer, user: &Layer, persona: Persona) -> Vec<String> {
     let mut lines = Vec::new();
     for (name, own) in &user.remotes {
@@ -44,27 +44,26 @@ pub fn notes(global: &Layer, user: &Layer, persona: Persona) -> Vec<String> {
     lines
 }
 
-/// What `add` says where another remote, or a global one of this name, is exclusive.
+/// The warning of `add` if another remote, or a global one of this name, is exclusive.
 pub fn unusable(layer: &Layer, name: &str) -> Vec<String> {
     let line = |only| format!("WARNING: {name} cannot be used: remote {only} has been set exclusive…");
     exclusive(layer).map(line).into_iter().collect()
 }
 
-/// What `use --global` says of the remotes that it releases.
+/// The warnings of `use --global` about the remotes that are no longer exclusive.
 pub fn released(before: &Layer, after: &Layer) -> Vec<String> {
     let was = before.remotes.iter().filter(|(_, entry)| entry.exclusive);
     let gone = was.filter(|(name, _)| after.remotes.get(*name).is_some_and(|entry| !entry.exclusive));
     gone.map(|(name, _)| format!("WARNING: remote {name} is no longer exclusive")).collect()
 }
 
-/// The lines of standard error of which the model knows whether they are there: all of `list`, and those of
-/// exclusive remotes.
+/// The lines of standard error that the model predicts: all of `list`, and those about exclusive remotes.
 pub fn known(stderr: &str, all: bool) -> Vec<&str> {
     let words = ["cannot be used: remote", "is no longer exclusive"];
     stderr.lines().filter(|line| all || words.iter().any(|words| line.contains(words))).collect()
 }
 
-/// Whether each line is expected, and each that is expected is there once.
+/// Whether the lines are exactly the expected ones, each once.
 pub fn agree(lines: &[&str], expected: &[String]) -> bool {
     let is = |line: &str, expected: &str| match expected.split_once('…') {
         Some((start, end)) => line.starts_with(start) && line[start.len()..].ends_with(end),

@@ -1,27 +1,27 @@
-//! One step: who types what.
+//! One step: a user and a command.
 
 use std::fmt;
 
-/// Whoever types: root, or one of two users.
+/// The users: root, and two ordinary ones.
 pub const PEOPLE: [&str; 3] = ["root", "ada", "bob"];
 pub const ROOT: usize = 0;
-/// The name that logs in to keyservers.
+/// The username for keyserver logins.
 pub const NAMED: &str = "ada";
 
-/// A token, or a password, for a command.
+/// A token or a password for a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret {
     pub text: String,
-    /// On standard input; else in a file that is named.
+    /// On standard input; otherwise in a file.
     pub piped: bool,
 }
 
-/// How `add` is asked to log in.
+/// How `add` logs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Login {
     /// `--no-login`.
     No,
-    /// Nothing is said, and nothing piped.
+    /// Without an option and without input.
     Unasked,
     With(Secret),
 }
@@ -63,7 +63,7 @@ pub enum Command {
         name: Option<String>,
     },
     LogoutAll,
-    /// To a keyserver; as `ada`, or as nobody.
+    /// To a keyserver, as `ada` or with a token.
     ServiceLogin {
         uri: String,
         named: bool,
@@ -99,15 +99,15 @@ pub enum Command {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Step {
     pub who: usize,
-    /// Asks for `changed`; nothing where the command has no `--json` of this kind.
+    /// Requests `changed`; no effect if the command has no `--json` of this kind.
     pub json: bool,
-    /// The other of two spellings, or options behind the words.
+    /// Uses the other spelling, or options after the arguments.
     pub odd: bool,
     pub command: Command,
 }
 
 impl Step {
-    /// The kind of command, for figures.
+    /// The kind of command, for statistics.
     pub fn verb(&self) -> &'static str {
         match self.command {
             Command::Add(_) => "add",
@@ -129,7 +129,7 @@ impl Step {
         }
     }
 
-    /// Whether it only asks.
+    /// Whether the command only reads.
     pub fn reads(&self) -> bool {
         use Command::{Check, Keyservers, List, Password, Status};
         matches!(self.command, List | Keyservers { .. } | Status { .. } | Password | Check { .. })
@@ -144,12 +144,12 @@ impl Step {
         }
     }
 
-    /// What is piped in.
+    /// The standard input.
     pub fn input(&self) -> Option<&str> {
         self.secret().filter(|secret| secret.piped).map(|secret| secret.text.as_str())
     }
 
-    /// The command line; `file` names the file that holds a secret.
+    /// The command line; `file` returns the path of the file with a secret.
     pub fn args(&self, file: impl Fn(&str) -> String) -> Vec<String> {
         let mut line = self.line();
         if let Some(secret) = self.secret().filter(|secret| !secret.piped) {
@@ -219,7 +219,7 @@ impl Step {
     }
 }
 
-/// A command line in the making.
+/// A command line under construction.
 struct Line {
     words: Vec<String>,
     options: Vec<String>,
@@ -247,7 +247,7 @@ impl Line {
     }
 }
 
-/// For a shell.
+/// Formatted for a shell.
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let args = self.args(|text| format!("<(echo '{text}')"));

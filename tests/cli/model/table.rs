@@ -1,4 +1,4 @@
-//! A case's world: three homes over one global file, and what is in them.
+//! The world of a case: three homes with the same global file, and their contents.
 
 use super::generate::Case;
 use super::layers::{Credential, Entry, Keyserver, Layer, Row};
@@ -12,10 +12,10 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// The content of a file; none where there is no file.
+/// The content of a file; `None` if there is no file.
 pub type Bytes = Option<Vec<u8>>;
 
-/// Files that commands are pointed to: one for each token, and the certificates that are believed.
+/// Files given to commands: one for each token, and the trusted certificates.
 pub struct Secrets(tempfile::TempDir);
 
 impl Secrets {
@@ -29,7 +29,7 @@ impl Secrets {
         own
     }
 
-    /// Its name does not tell what is in it: messages name files, and never secrets.
+    /// The name does not reveal the content, because messages may contain file names but never secrets.
     fn file(&self, token: &str) -> PathBuf {
         let number = TOKENS.iter().position(|(own, _)| *own == token).unwrap();
         self.0.path().join(format!("secret-{number}"))
@@ -44,7 +44,7 @@ impl Secrets {
     }
 }
 
-/// One case's world with its three homes.
+/// The world of a case with its three homes.
 pub struct Table {
     world: World,
     homes: [PathBuf; 3],
@@ -58,7 +58,7 @@ impl Table {
         let world = World::bare_in(directory, case.start.persona)
             .with_env("http_proxy", format!("http://{NOBODY}"))
             .with_env("https_proxy", format!("http://{NOBODY}"))
-            // One certificate is read faster than the machine's hundred.
+            // One certificate is read faster than the hundred of the machine.
             .with_env("SSL_CERT_FILE", secrets.certificates())
             .with_env("SSL_CERT_DIR", secrets.no_certificates());
         let homes = PEOPLE.map(|name| world.path(name));
@@ -68,7 +68,7 @@ impl Table {
         for (home, layer) in homes.iter().zip(&case.start.users) {
             fs::create_dir(home).unwrap();
             if let Some(layer) = layer {
-                // The world's writer of a user's file knows the modes; it is moved to whose it is.
+                // `write_user` sets the modes; then the directory is moved to its home.
                 world.write_user(layer.text());
                 let name = world.user_dir().file_name().unwrap().to_owned();
                 fs::rename(world.user_dir(), home.join(name)).unwrap();
@@ -87,7 +87,7 @@ impl Table {
         if who == ROOT { As::Root } else { As::User }
     }
 
-    /// What everybody's commands go by. `list --json` has the same, and is one of the steps.
+    /// The merged view that a user's commands use. `list --json` shows the same, and is one of the steps.
     pub fn sees(&self, who: usize) -> Vec<Row> {
         let Ok(layers) = self.world.layers_at(&self.homes[who], self.uid(who)) else { return vec![] };
         let effective = layers.effective;
@@ -107,14 +107,14 @@ impl Table {
         self.homes[who].join(self.world.user_dir().file_name().unwrap())
     }
 
-    /// The global file and everybody's.
+    /// The global file and the files of all users.
     pub fn files(&self) -> [Bytes; 4] {
         let user = |who| fs::read(self.user_dir(who).join("remote.yaml")).ok();
         [fs::read(self.world.global_file()).ok(), user(0), user(1), user(2)]
     }
 
-    /// The homes and the directory of the global file hold nothing but layers, their locks and the cache, and
-    /// the layers have their modes.
+    /// Checks that the homes and the directory of the global file contain only layers, their locks and the
+    /// cache, and that the layers have the correct modes.
     pub fn in_order(&self) -> Result<(), String> {
         let names = |directory: &Path| -> Vec<String> {
             let entries = fs::read_dir(directory).into_iter().flatten();
@@ -149,7 +149,7 @@ impl Table {
     }
 }
 
-/// What a file says.
+/// The content of a file.
 pub fn read(bytes: &[u8]) -> Result<Layer, String> {
     let config = yaml::read(bytes).map_err(|error| format!("a broken file: {error:?}"))?.config;
     let text = |secret: &apptainer_remote::secret::Secret| secret.expose().to_string();
