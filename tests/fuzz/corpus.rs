@@ -1,19 +1,19 @@
-//! The inputs of each target: `corpus/TARGET/`, in which files with a name were made by hand, or mark what
-//! was found and mended, and files named by 16 hex digits were found by a long run and reach new code.
+//! The inputs of each target, in `corpus/TARGET/`. Files with a name were written by hand, or reproduce a fixed
+//! bug. Files named by 16 hexadecimal digits were found by a long run and reach new code.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
-/// By name.
+/// Contents by file name.
 pub type Inputs = BTreeMap<String, Vec<u8>>;
 
 pub fn directory(target: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(target)
 }
 
-/// The files of a directory, in the order of their names, so that a run is the same everywhere.
+/// The files of a directory in the order of their names, so that all runs are the same.
 pub fn load(directory: &Path) -> Inputs {
     let Ok(entries) = fs::read_dir(directory) else { return Inputs::new() };
     entries
@@ -22,7 +22,7 @@ pub fn load(directory: &Path) -> Inputs {
         .collect()
 }
 
-/// The name of an input that was found.
+/// The file name of an input that was found.
 pub fn name_of(input: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     hasher.write(input);
@@ -33,7 +33,7 @@ pub fn was_found(name: &str) -> bool {
     name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Every target has seeds, every directory a target, and all of it stays small.
+/// Checks that every target has seeds, that every directory has a target, and that the corpus stays small.
 pub fn check(targets: &[&str]) {
     let root = directory("");
     let mut names: Vec<_> =

@@ -1,5 +1,5 @@
-//! Which code an input reached, on a stable compiler and without unsafe code: `-C instrument-coverage` with
-//! LLVM's continuous mode (`%c`) maps its counters into a file, and that file can be read like any other.
+//! The code that an input reached, without a nightly compiler or unsafe code. With `-C instrument-coverage`,
+//! LLVM's continuous mode (`%c`) maps its counters into a file, which can be read like any other file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -7,16 +7,16 @@ use std::os::unix::fs::FileExt;
 /// The counters of this process, if it was built with them; see `tests/fuzz/run`.
 pub struct Coverage {
     file: File,
-    /// Where in the file the counters begin.
+    /// The offset of the counters in the file.
     offset: u64,
     before: Vec<u8>,
     now: Vec<u8>,
-    /// For each counter a bit for each order of magnitude that a run has raised it by.
+    /// For each counter, a bit for each order of magnitude by which a run has increased it.
     seen: Vec<u8>,
 }
 
 impl Coverage {
-    /// `FUZZ_COUNTERS` names the file.
+    /// Opens the file in `FUZZ_COUNTERS`.
     pub fn open() -> Option<Self> {
         let file = File::open(std::env::var_os("FUZZ_COUNTERS")?).ok()?;
         let (offset, length) = counters(&file)?;
@@ -30,7 +30,7 @@ impl Coverage {
         let _ = self.file.read_exact_at(&mut self.before, self.offset);
     }
 
-    /// Called after a run: whether it reached what none before it had.
+    /// Called after a run: whether it reached something new.
     pub fn is_new(&mut self) -> bool {
         let mut new = false;
         let seen = &mut self.seen;
@@ -76,8 +76,8 @@ fn magnitude(times: u64) -> u8 {
     }
 }
 
-/// The place and length of the counters in a raw profile: behind the header, the ids of the binary and a
-/// record for each function. Everything behind the header where this is a format of another compiler.
+/// The offset and length of the counters in a raw profile. They follow the header, the ids of the binary and a
+/// record for each function. If another compiler's format is found: everything after the header.
 fn counters(file: &File) -> Option<(u64, u64)> {
     const HEADER: u64 = 16 * 8;
     const RECORD: u64 = 64;

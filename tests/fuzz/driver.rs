@@ -1,8 +1,8 @@
-//! Runs one target: its corpus, then mutations for a number of runs or of seconds.
+//! Runs one target: first its corpus, then mutations for a number of runs or seconds.
 //!
-//! `FUZZ_INPUT=FILE` runs that input alone. `FUZZ_SEED` is another seed than 1. `FUZZ_SECONDS` is how long to
-//! run instead of a fixed number of runs, `FUZZ_WORK` where new inputs and findings go to and come from.
-//! `FUZZ_KEEP` chooses from all of them the few that belong into the corpus.
+//! `FUZZ_INPUT=FILE` runs only that input. `FUZZ_SEED` sets the seed (1). `FUZZ_SECONDS` limits the time instead
+//! of the number of runs. `FUZZ_WORK` is the directory of new inputs and findings. `FUZZ_KEEP` selects from all
+//! inputs the few that belong in the corpus.
 
 use crate::corpus::{self, Inputs};
 use crate::coverage::Coverage;
@@ -15,15 +15,15 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// One in so many inputs is large.
+/// One in this many inputs is large.
 const LARGE_EVERY: u64 = 400;
-/// After so many different findings there is enough to do.
+/// Stops after this many different findings.
 const MOST_FINDINGS: usize = 8;
-/// Begins the kinds of findings that are no panics.
+/// The prefix of findings that are not panics.
 const TOO_MUCH: &str = "it takes too much";
-/// How many inputs that were found a corpus may hold.
+/// The maximum number of found inputs in a corpus.
 const MOST_KEPT: usize = 12;
-/// Larger ones are no reading for anybody.
+/// In bytes. Larger inputs are not readable.
 const LONGEST_KEPT: usize = 1024;
 
 pub fn run(name: &'static str, target: &Target) {
@@ -51,15 +51,15 @@ struct Runner<'a> {
     name: &'static str,
     target: &'a Target,
     work: PathBuf,
-    /// As against the fixed number of runs of a plain test.
+    /// Whether this is a timed run, not a plain test with a fixed number of runs.
     long: bool,
     watch: Watch,
-    /// Holds the input of the run, for a death that cannot be caught.
+    /// The file with the input of the run, for crashes that cannot be caught.
     current: Option<File>,
     coverage: Option<Coverage>,
     seen: HashSet<u64>,
     pool: Vec<Vec<u8>>,
-    /// What happened, without its numbers → the message.
+    /// Kind of finding, without its numbers → message.
     findings: BTreeMap<String, String>,
     begun: Instant,
     runs: u64,
@@ -85,7 +85,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Where the inputs of long runs are collected.
+    /// The directory that collects the inputs of long runs.
     fn inputs(&self) -> PathBuf {
         self.work.join("inputs")
     }
@@ -131,14 +131,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Half of the time one of the newest.
+    /// A random input; half of the time one of the newest.
     fn choose(&self, random: &mut Random) -> usize {
         let all = self.pool.len();
         let newest = if random.below(2) == 0 { all } else { all.min(64) };
         all - 1 - random.below(newest)
     }
 
-    /// Writes a new input down, for the next long run.
+    /// Saves a new input for the next long run.
     fn collect(&mut self, input: &[u8]) {
         self.new += 1;
         if self.long {
@@ -148,7 +148,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Runs the target on an input; says whether that did something new.
+    /// Runs the target on an input; returns whether that did something new.
     fn feed(&mut self, input: &[u8]) -> bool {
         self.runs += 1;
         if let Some(current) = &self.current {
@@ -169,8 +169,8 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Where the run is the only one of the process, its memory is looked at too: 256 bytes for each of the
-    /// input, and 64 MiB for the program.
+    /// In a long run, this is the only run in the process, so its memory is checked too: at most 256 bytes per
+    /// byte of input, and 64 MiB for the program.
     fn feed_large(&mut self, input: &[u8]) {
         if !self.long {
             self.feed(input);
@@ -191,7 +191,7 @@ impl<'a> Runner<'a> {
     fn check(&self, input: &[u8]) -> Result<Outcome, String> {
         let patience = findings::patience(input.len(), self.long);
         let mut took = Duration::MAX;
-        // A machine may be busy: what is slow by the clock is looked at again by its time on a processor.
+        // The machine may be busy: a slow run is repeated and measured by its processor time.
         for again in [false, true, true] {
             let before = if again { findings::processor_time() } else { None };
             self.watch.begin(input);
@@ -206,7 +206,7 @@ impl<'a> Runner<'a> {
         Err(format!("{TOO_MUCH} time\n{took:?} for {} bytes", input.len()))
     }
 
-    /// Each kind is told once; the first line of `what` is the kind: the place of a panic.
+    /// Reports each kind only once. The first line of `what` is the kind: the location of a panic.
     fn found(&mut self, input: &[u8], what: String) {
         let kind = what.lines().next().unwrap_or_default().to_string();
         if self.findings.contains_key(&kind) {
@@ -241,7 +241,7 @@ impl<'a> Runner<'a> {
         best
     }
 
-    /// The smallest inputs that together reach everything that any of them does.
+    /// Keeps the fewest and smallest inputs that together reach everything that all inputs reach.
     fn keep(&mut self) {
         let directory = corpus::directory(self.name);
         let (mut found, named): (Vec<_>, Vec<_>) =
@@ -278,7 +278,7 @@ impl<'a> Runner<'a> {
         }
         let outcome = self.check(input);
         match (&mut self.coverage, outcome) {
-            // Where a counter was raised counts here, and not how often.
+            // Only which counter increased matters here, not how much.
             (Some(coverage), Ok(_)) => coverage.reached().into_iter().map(|one| one >> 8).collect(),
             (None, Ok(outcome)) => outcome.0,
             (_, Err(_)) => Vec::new(),

@@ -1,5 +1,5 @@
-//! What a run may not do, and what is told about one that did it: a panic is caught, a run that takes too
-//! long is measured, one that never ends is ended with the whole process, and the input is in a file each time.
+//! Detects forbidden behaviour of a run and reports it. Panics are caught, slow runs are measured, and a run
+//! that never ends is ended with the whole process. Each time the input is saved in a file.
 
 use std::cell::RefCell;
 use std::fs;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
 
-/// Longer than anything is borne, in any build and on any machine.
+/// Longer than any run may take, in any build and on any machine.
 const HANGS: Duration = Duration::from_secs(60);
 
 thread_local! {
-    /// The panic of this thread that is being caught; `None` while panics are nobody's business.
+    /// The caught panic of this thread; `None` while panics are not caught.
     static CAUGHT: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Runs `action`, and gives its panic as text: where and what.
+/// Runs `action`; a panic is returned as text with its location and message.
 pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
@@ -34,19 +34,19 @@ pub fn catch<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     result.map_err(|_| text)
 }
 
-/// How long one run may take: 2 s for 1 MiB in an optimised build, and the pauses of a busy machine.
+/// The time limit of a run: 2 s for 1 MiB in an optimised build, plus a margin for a busy machine.
 pub fn patience(length: usize, optimised: bool) -> Duration {
     Duration::from_millis((500 + length as u64 / 524) * if optimised { 1 } else { 10 })
 }
 
-/// Puts an input where it can be found, and says how to run it alone.
+/// Saves an input in a file, and returns the command that replays it.
 pub fn keep(directory: &Path, target: &str, input: &[u8]) -> String {
     let file = directory.join(format!("{target}-{}", crate::corpus::name_of(input)));
     fs::create_dir_all(directory).and_then(|()| fs::write(&file, input)).unwrap();
     format!("replay: FUZZ_INPUT={} cargo test --test fuzz -- --exact {target} --nocapture", file.display())
 }
 
-/// Looks from another thread at how long a run takes, and ends the process over one that has no end.
+/// Measures the time of a run in another thread, and ends the process if a run never ends.
 pub struct Watch(Arc<Mutex<Running>>);
 
 #[derive(Default)]
@@ -86,13 +86,13 @@ impl Watch {
     }
 }
 
-/// For how long this thread has been on a processor, where the system tells.
+/// The processor time of this thread, if the system reports it.
 pub fn processor_time() -> Option<Duration> {
     let times = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     times.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// How much more memory than before the process held while `action` ran, where the system tells.
+/// The peak memory during `action` compared to before, if the system reports it.
 pub fn growth(action: impl FnOnce()) -> Option<usize> {
     let kilobytes = |key: &str| {
         let status = fs::read_to_string("/proc/self/status").ok()?;

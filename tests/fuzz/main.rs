@@ -1,10 +1,14 @@
-//! Fuzz targets: each parser of text from outside, and what must hold for whatever it is given.
+//! Fuzz targets: each parser of external text, with the rules that must hold for any input.
 //!
-//! As a plain test every target replays its corpus and tries a fixed number of mutations; `tests/fuzz/run`
-//! does the same for minutes, guided by coverage. To add a target: a file in `targets/`, a line in the list
+//! As a plain test, every target replays its corpus and tries a fixed number of mutations; `tests/fuzz/run`
+//! does the same for minutes, guided by coverage. To add a target, add a file in `targets/`, a line in the list
 //! below, and some small seeds in `corpus/NAME/`.
-#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
+#![allow(unreachable_pub, reason = "a test binary has no public API")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests use files and processes directly"
+)]
 
 mod corpus;
 mod coverage;
@@ -14,7 +18,7 @@ mod mutate;
 mod target;
 mod targets;
 
-/// One test for each target, of its name: the directory of its corpus.
+/// One test per target, with the target's name, which is also the directory of its corpus.
 macro_rules! targets {
     ($($name:ident: $target:expr,)*) => {
         $(

@@ -1,5 +1,5 @@
-//! Makes new inputs of old ones: bytes, tokens, lines, brackets, numbers, and the characters that text from
-//! outside is not expected to hold. All of it follows from the seed.
+//! Makes new inputs from old ones: bytes, tokens, lines, brackets, numbers, and unexpected characters.
+//! Everything depends only on the seed.
 
 use std::ops::Range;
 
@@ -21,7 +21,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 
-    /// Below `end`; 0 where that is 0.
+    /// A number below `end`; 0 if that is 0.
     pub fn below(&mut self, end: usize) -> usize {
         if end == 0 { 0 } else { (self.next() >> 11) as usize % end }
     }
@@ -30,7 +30,7 @@ impl Random {
         from.get(self.below(from.len())).copied()
     }
 
-    /// A range of at most `longest` inside of `0..end`.
+    /// A range of at most `longest` within `0..end`.
     fn range(&mut self, end: usize, longest: usize) -> Range<usize> {
         let from = self.below(end + 1);
         let length = self.below(longest.min(end - from) + 1);
@@ -38,7 +38,7 @@ impl Random {
     }
 }
 
-/// Numbers at the edges of types and of rules.
+/// Numbers at the limits of types and rules.
 const NUMBERS: &[&str] = &[
     "0",
     "-1",
@@ -77,8 +77,8 @@ const NUMBERS: &[&str] = &[
     "12:30",
 ];
 
-/// Controls, direction overrides, blanks of other kinds, letters that change with their case, characters
-/// beyond the basic plane, and bytes that are no UTF-8.
+/// Control characters, direction overrides, unusual spaces, letters that change with their case, characters
+/// outside the basic plane, and bytes that are not UTF-8.
 const ODD: &[&[u8]] = &[
     b"\0",
     b"\x1b",
@@ -125,7 +125,7 @@ const ODD: &[&[u8]] = &[
     b"\xf0\x9f",
 ];
 
-/// What opens and closes a level.
+/// Pairs that open and close a level.
 const LEVELS: &[(&str, &str)] = &[
     ("[", "]"),
     ("{", "}"),
@@ -144,7 +144,7 @@ const LEVELS: &[(&str, &str)] = &[
     ("a:\n ", ""),
 ];
 
-/// Longer inputs find the same, later. Those of [`Mutator::large`] are about time and memory.
+/// Longer inputs find the same bugs, only later. Those of [`Mutator::large`] are for time and memory.
 const LONGEST: usize = 4096;
 
 pub struct Mutator<'a> {
@@ -157,7 +157,7 @@ impl<'a> Mutator<'a> {
         Self { random, words }
     }
 
-    /// A new input of `base`, and of pieces of `other`.
+    /// A new input from `base` and pieces of `other`.
     pub fn mutate(&mut self, base: &[u8], other: &[u8]) -> Vec<u8> {
         let mut input = base.to_vec();
         let steps =
@@ -173,8 +173,8 @@ impl<'a> Mutator<'a> {
         input
     }
 
-    /// An input of `length` that says the same over and over: in the same words, or each time with another
-    /// number in it, so that no two are equal.
+    /// An input of `length` that repeats itself, either exactly or each time with another number, so that no
+    /// two parts are equal.
     pub fn large(&mut self, base: &[u8], length: usize) -> Vec<u8> {
         if base.is_empty() {
             return b"a ".repeat(length / 2);
@@ -313,7 +313,7 @@ impl<'a> Mutator<'a> {
         }
     }
 
-    /// Puts a token some levels deeper, or leaves the levels open.
+    /// Nests a token some levels deeper, or leaves the levels open.
     fn nest(&mut self, input: &mut Vec<u8>, token: Range<usize>) {
         let (open, close) = LEVELS[self.random.below(LEVELS.len())];
         let depth = [1, 2, 31, 33, 140, 400][self.random.below(6)];
@@ -340,7 +340,7 @@ fn swap(input: &mut Vec<u8>, a: Range<usize>, b: Range<usize>) {
     }
 }
 
-/// The bracketed group that begins at the first bracket behind `from`, or the rest.
+/// The bracketed group that begins at the first bracket after `from`, or the rest.
 fn group(input: &[u8], from: usize) -> Range<usize> {
     let Some(start) = input[from..].iter().position(|byte| b"[{(".contains(byte)).map(|at| from + at) else {
         return from..input.len();
@@ -357,7 +357,7 @@ fn group(input: &[u8], from: usize) -> Range<usize> {
     start..input.len()
 }
 
-/// Words, runs of blanks, and every other byte.
+/// Words, runs of spaces, and every other byte.
 fn tokens(input: &[u8]) -> Vec<Range<usize>> {
     let kind = |byte: u8| match byte {
         b' ' | b'\t' => 1,
@@ -374,7 +374,7 @@ fn tokens(input: &[u8]) -> Vec<Range<usize>> {
     all
 }
 
-/// With their line feeds.
+/// Lines with their line feeds.
 fn lines(input: &[u8]) -> Vec<Range<usize>> {
     let mut from = 0;
     let whole = input.split_inclusive(|byte| *byte == b'\n').map(|line| {

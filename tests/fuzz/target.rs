@@ -1,18 +1,18 @@
-//! What a target is, and what one of its runs says about the input.
+//! A fuzz target, and the result of running it on an input.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// A parser of text from outside.
+/// A parser of external text.
 pub struct Target {
-    /// Gives the input to the parser and panics where a promise is broken.
+    /// Parses the input, and panics if a promise is broken.
     pub check: fn(&[u8]) -> Outcome,
-    /// What the parser's texts are made of: the mutator puts these in.
+    /// Pieces of typical texts, which the mutator inserts.
     pub words: &'static [&'static str],
-    /// Inputs besides those of the corpus.
+    /// Inputs in addition to those of the corpus.
     pub seeds: fn() -> Vec<Vec<u8>>,
-    /// How many mutations a plain test tries.
+    /// The number of mutations in a plain test.
     pub runs: u32,
-    /// The length of a large input, in a long run; smaller where one run means many of the parser.
+    /// The length of a large input in a long run; smaller if one run parses many times.
     pub large: usize,
 }
 
@@ -22,8 +22,8 @@ impl Target {
     }
 }
 
-/// Fingerprints of what the parser made of an input. An input with a new one is worth to be mutated on, so
-/// they are of kinds and shapes, not of lengths and texts.
+/// Fingerprints of the parser's result. An input with a new fingerprint is worth mutating further, so
+/// fingerprints depend on kinds and shapes, not on lengths and texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome(pub Vec<u64>);
 
@@ -34,35 +34,35 @@ impl Outcome {
         Self(vec![hasher.finish()])
     }
 
-    /// Of a refusal: its words, without numbers and what it quotes.
+    /// The fingerprint of a refusal: its message without numbers and quoted text.
     pub fn refused(words: &str) -> Self {
         let (before, rest) = words.split_once('"').unwrap_or((words, ""));
         let after = rest.rsplit_once('"').map_or(rest, |(_, after)| after);
         Self::of(before.chars().chain(after.chars()).filter(|c| !c.is_ascii_digit()).collect::<String>())
     }
 
-    /// Of an input whose lines are texts of their own; of the first four.
+    /// Fingerprints of an input whose lines are separate texts, up to four.
     pub fn of_lines(input: &[u8], one: impl Fn(&str) -> Self) -> Self {
         Self::all(String::from_utf8_lossy(input).split('\n').take(4).map(one))
     }
 
-    /// Of an input that holds several texts.
+    /// Fingerprints of an input with several texts.
     pub fn all(outcomes: impl Iterator<Item = Self>) -> Self {
         Self(outcomes.flat_map(|outcome| outcome.0).collect())
     }
 
-    /// As one fingerprint with something more.
+    /// Combines everything into one fingerprint.
     pub fn and(self, shape: impl Hash) -> Self {
         Self::of((self.0, Self::of(shape).0))
     }
 }
 
-/// A count as its order of magnitude, for shapes.
+/// The order of magnitude of a count, for shapes.
 pub fn some(count: usize) -> u32 {
     count.checked_ilog2().map_or(0, |log| log + 1).min(5)
 }
 
-/// What no text may hold that is shown as it is.
+/// Whether the character must never be printed unescaped.
 pub fn drives_a_terminal(c: char) -> bool {
     matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') || is_ignorable(c)
 }
