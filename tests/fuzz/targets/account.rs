@@ -1,5 +1,5 @@
-//! What servers say of a user: the library of who is logged in, a token of when it ends, a token server of the
-//! token that it gives, a service of its version.
+//! Information from servers about a user: the library's user, the expiry of a token, the token of a token
+//! server, and the version of a service.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::message::LONGEST;
@@ -75,7 +75,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::of((account, version.map(|text| some(text.len())), token.is_some(), ends))
 }
 
-/// The secret of an account is not among what may be shown of it.
+/// The secret of an account is never shown.
 fn shows(account: &Account) -> bool {
     [&account.username, &account.email, &account.realname].iter().any(|text| text.contains("canary"))
 }
@@ -84,16 +84,16 @@ fn shows(account: &Account) -> bool {
 fn expiry(token: &[u8]) -> Option<bool> {
     let token = Secret::new(String::from_utf8_lossy(token).into_owned());
     let seconds = jwt_expiry(&token)?;
-    // It has to be a day that can be written.
+    // The expiry must be a date that can be formatted.
     let shown = humantime::format_rfc3339_seconds(UNIX_EPOCH + Duration::from_secs(seconds)).to_string();
     assert_eq!(shown.len(), "2026-12-24T18:00:00Z".len(), "{shown}");
     Some(seconds == 0)
 }
 
-/// The input as what a token says.
+/// The input as the payload of a token.
 fn payload(input: &[u8]) -> Option<bool> {
     let end = expiry(format!("e30.{}.x", URL_SAFE_NO_PAD.encode(input)).as_bytes());
-    // Nothing is looked at but the end, so that other texts may be of any bytes.
+    // Only the expiry is read, so other texts may have any bytes.
     let claims = String::from_utf8_lossy(input);
     assert!(end.is_none() || serde_json::from_str::<serde::de::IgnoredAny>(&claims).is_ok());
     end

@@ -1,4 +1,4 @@
-//! The auth file: what a login and a logout change in it, and that all the rest stays.
+//! The auth file: the changes by a login and a logout, and that everything else is kept.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::auth_file::{Document, Entry, key_of};
@@ -8,10 +8,10 @@ use serde_json::{Map, Value};
 
 pub const TARGET: Target = Target { large: 1 << 11, ..Target::new(check, WORDS) };
 
-/// Stands where a value does.
+/// Used in the place of values.
 const CANARY: &str = "canary";
 
-/// `ada:pw`, the login that is put in.
+/// `ada:pw`, the login that is added.
 const LOGIN: &str = "YWRhOnB3";
 
 const REGISTRIES: &[&str] = &["docker://docker.io", "docker://h.example", "docker://[::1]:5000"];
@@ -90,7 +90,7 @@ fn check(input: &[u8]) -> Outcome {
 }
 
 fn refused(input: &[u8], error: &str) -> Outcome {
-    // Keys are named, values are not.
+    // Messages contain keys, but no values.
     let names_a_key = error.starts_with("auths.")
         || error.starts_with("credHelpers.")
         || error.contains(": duplicate key \"");
@@ -99,7 +99,7 @@ fn refused(input: &[u8], error: &str) -> Outcome {
         let lines = input.iter().filter(|byte| **byte == b'\n').count() + 1;
         assert!((1..=lines + 1).contains(&line) && column <= input.len() + 1, "{error}");
     }
-    // A key may hold anything.
+    // A key may contain anything.
     let twice = error.contains(": duplicate key \"");
     Outcome::refused(if twice { "twice" } else { error.rsplit(": ").next().unwrap_or_default() })
 }
@@ -141,7 +141,7 @@ fn logout(document: &Document, before: &Value, registry: &ServiceUri) {
     same_besides(before, &value(&after.to_bytes()), &gone);
 }
 
-/// All keys and values of both are the same and in the same order, besides those of `auths` that are named.
+/// Whether both have the same keys and values in the same order, except the given entries of `auths`.
 fn same_besides(before: &Value, after: &Value, keys: &[&str]) {
     let rest = |document: &Value| -> Vec<(String, Value)> {
         let all = document.as_object().expect("an object").iter();

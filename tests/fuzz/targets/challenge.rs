@@ -1,4 +1,4 @@
-//! `WWW-Authenticate`, and the address that a password goes to because of it.
+//! `WWW-Authenticate`, and the address to which a password is sent because of it.
 
 use crate::target::{Outcome, Target};
 use apptainer_remote::services::registry::challenge::{Challenge, parse};
@@ -66,7 +66,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::all(challenges.iter().take(4).map(realms))
 }
 
-/// Written again by the header's rules, with the parameters that are looked for, it means the same.
+/// Formatted again according to the header's rules, with only the known parameters, it means the same.
 fn read_back(challenges: &[Challenge]) {
     let quoted = |value: &str| value.replace('\\', r"\\").replace('"', "\\\"");
     let written = |challenge: &Challenge| {
@@ -82,7 +82,7 @@ fn read_back(challenges: &[Challenge]) {
     }
 }
 
-/// Where a password would go, from registries elsewhere, in the private network, and on this machine.
+/// Where a password would be sent, for registries on the internet, in a private network, and on this machine.
 fn realms(challenge: &Challenge) -> Outcome {
     let registries = ["https://r.example/v2/", "https://10.0.0.2:5000/v2/", "http://127.0.0.1:5000/v2/"];
     let mut kinds = Vec::new();
@@ -92,7 +92,7 @@ fn realms(challenge: &Challenge) -> Outcome {
                 Ok(url) => url,
                 Err(why) => {
                     let realm = why.strip_prefix("its realm ").and_then(|rest| rest.split(' ').next());
-                    // A long one is cut, and then it need not be one any more.
+                    // A long address is cut, and then it need not be valid any more.
                     let realm = realm.filter(|text| !text.ends_with('…'));
                     let realm = realm.map(|text| Url::parse(text).expect("an address is shown as one"));
                     assert!(realm.is_none_or(|url| url.username().is_empty() && url.password().is_none()));

@@ -1,4 +1,4 @@
-//! The service document of an endpoint, and its copy in the cache.
+//! The discovery document of an endpoint, and its copy in the cache.
 
 use super::endpoint_uri::{CANARY, hides_password};
 use crate::target::{Outcome, Target, some};
@@ -51,7 +51,7 @@ const NOW: u64 = 1_700_000_000;
 fn check(input: &[u8]) -> Outcome {
     let endpoint = Url::parse("https://h.example/p/").unwrap();
     assert!(file_name(&endpoint).ends_with(".services.json"));
-    // Whatever lies in the cache is read as something that could have been written there.
+    // Anything in the cache is read as if this program could have written it.
     let cached = decode(input, &Address::new(endpoint.clone(), false), NOW);
     if let Some((services, _)) = &cached {
         stored(&endpoint, services);
@@ -63,7 +63,7 @@ fn check(input: &[u8]) -> Outcome {
             return Outcome::refused(&what).and(cached.is_some());
         }
     };
-    // Texts that are not used are not decoded: half of a surrogate pair may be in one.
+    // Unused texts are not decoded, so they may contain half of a surrogate pair.
     let Ok(document) = serde_json::from_slice::<Value>(input) else {
         return Outcome::of((some(services.len()), cached.is_some()));
     };
@@ -83,7 +83,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::all(kinds.chain([whole]))
 }
 
-/// Below a service lies what is asked for; one without a usable address is named without a password.
+/// Requests go to paths below the service's address; an unusable address is shown without its password.
 fn address(uri: &str) -> bool {
     match service_url(uri, "v1/token-status") {
         Ok(url) => {
@@ -93,7 +93,7 @@ fn address(uri: &str) -> bool {
             true
         }
         Err(error) => {
-            // What stands behind the last `@` is shown; behind a host that can be told, one is a part of the path.
+            // The text after the last `@` is shown. If the host is known, an `@` after it belongs to the path.
             let behind = uri.rsplit_once('@').is_some_and(|(_, behind)| behind.contains(CANARY));
             let told = behind || Url::parse(uri).is_ok_and(|url| url.has_host());
             assert!(told || hides_password(uri, &error.to_string()), "{error}");
@@ -104,7 +104,7 @@ fn address(uri: &str) -> bool {
     }
 }
 
-/// What is stored is read for this endpoint alone, asked in this way, and as old as it is.
+/// A cached copy is only used for the same endpoint with the same security, and with its age.
 fn stored(endpoint: &Url, services: &Services) {
     let verified = Address::new(endpoint.clone(), false);
     let bytes = encode(&verified, services, NOW);

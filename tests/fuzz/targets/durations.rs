@@ -1,4 +1,4 @@
-//! `--min-ttl`: a duration as it is typed. Each line of an input is one of its own.
+//! `--min-ttl`: a duration as typed. Each line of an input is a separate duration.
 
 use crate::target::{Outcome, Target, drives_a_terminal};
 use apptainer_remote::message::escape;

@@ -1,12 +1,12 @@
-//! Addresses of endpoints: what is taken can be stored, shown and asked, and means the same each time. Each
-//! line of an input is an address of its own.
+//! Addresses of endpoints: an accepted address can be stored, shown and used, and always means the same. Each
+//! line of an input is a separate address.
 
 use crate::target::{Outcome, Target};
 use apptainer_remote::uri::{EndpointUri, shown};
 
 pub const TARGET: Target = Target { large: 1 << 15, ..Target::new(check, WORDS) };
 
-/// Stands where a password would.
+/// Used in the place of a password.
 pub const CANARY: &str = "canary";
 
 const WORDS: &[&str] = &[
@@ -66,7 +66,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::all(lines.iter().map(|line| shape(line)))
 }
 
-/// What holds for each address that is taken, and for the words about each that is not.
+/// The rules for each accepted address, and for the message about each refused one.
 fn one(text: &str) -> Option<EndpointUri> {
     let typed = match EndpointUri::parse_typed(text) {
         Ok(typed) => typed,
@@ -96,12 +96,12 @@ fn one(text: &str) -> Option<EndpointUri> {
     Some(uri)
 }
 
-/// Nothing of what stands before an `@` is in a message.
+/// No message contains anything before an `@`.
 pub fn hides_password(text: &str, message: &str) -> bool {
     text.rsplit_once('@').is_none_or(|(before, _)| !before.contains(CANARY)) || !message.contains(CANARY)
 }
 
-/// Reflexive, symmetric, transitive.
+/// Equality is reflexive, symmetric and transitive.
 pub fn equivalence<T: std::fmt::Debug>(all: &[T], same: impl Fn(&T, &T) -> bool) {
     for a in all {
         assert!(same(a, a), "{a:?} is not itself");
@@ -126,9 +126,9 @@ fn shape(text: &str) -> Outcome {
     }
 }
 
-/// The part of a message that says why, without the address.
+/// The reason in a message, without the address.
 pub fn reason(message: &str) -> &str {
     let why = message.rsplit_once(": ").map_or(message, |(_, why)| why);
-    // What stands before it is the scheme as it was typed.
+    // The text before it is the scheme as typed.
     why.split_once(" transport").map_or(why, |(_, rest)| rest)
 }

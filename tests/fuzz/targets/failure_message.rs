@@ -1,4 +1,5 @@
-//! The server's own message in the body of a failure: one bounded line, without the secrets that were sent.
+//! The server's own message in the body of a failure: one line of bounded length, without the secrets that were
+//! sent.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::http::message::from_body;
@@ -6,7 +7,7 @@ use apptainer_remote::secret::Secret;
 
 pub const TARGET: Target = Target::new(check, WORDS);
 
-/// Was sent with the request.
+/// Sent with the request.
 const SECRET: &str = "canary-token";
 
 const WORDS: &[&str] = &[

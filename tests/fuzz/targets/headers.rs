@@ -1,4 +1,4 @@
-//! `Content-Range` and `Retry-After`. Each line of an input is the value of one.
+//! `Content-Range` and `Retry-After`. Each line of an input is a separate value.
 
 use crate::target::{Outcome, Target};
 use apptainer_remote::http::parse_retry_after;

@@ -1,5 +1,5 @@
-//! What a credential helper prints: a login, a list, or why it failed; and, in the first line of an input, what it
-//! is called by.
+//! The output of a credential helper: a login, a list, or an error message. The first line of an input is the
+//! name of the helper.
 
 use crate::target::{Outcome, Target, drives_a_terminal, some};
 use apptainer_remote::auth_file::helper::{first_line, is_login, is_suffix, user_in};
@@ -51,7 +51,7 @@ fn check(input: &[u8]) -> Outcome {
     }
     if let Some(line) = &words {
         assert!(!line.trim().is_empty() && !line.contains(drives_a_terminal), "{line:?}");
-        // An escape is at most ten characters for one.
+        // An escape has at most ten characters.
         assert!(line.chars().count() <= 2000, "{} characters", line.chars().count());
     }
     let name = String::from_utf8_lossy(input.split(|byte| *byte == b'\n').next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! What a library answers: images, ids, its version, and where bytes may go.
+//! Responses of a library: images, ids, its version, and addresses for uploads.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::http::{HttpError, Response};
@@ -8,10 +8,10 @@ use url::Url;
 
 pub const TARGET: Target = Target { large: 1 << 18, ..Target::new(check, WORDS) };
 
-/// Signs an address, so that it is a secret.
+/// The signature of an address, which is a secret.
 const CANARY: &str = "canary";
 
-/// Of the image that is to be sent.
+/// The size of the image to upload.
 const SIZE: u64 = 100 << 20;
 
 const WORDS: &[&str] = &[
@@ -61,7 +61,7 @@ fn check(input: &[u8]) -> Outcome {
     });
     let id = told(id(&answer));
     if let Some(id) = &id {
-        // As a part of a path it is nothing else.
+        // The id is exactly one path component.
         let url = Url::parse(&format!("https://h/v1/imagefile/{id}")).expect("an address");
         assert!(!id.is_empty() && url.path() == format!("/v1/imagefile/{id}"), "{id:?}");
     }
@@ -72,7 +72,7 @@ fn check(input: &[u8]) -> Outcome {
     let parts = told(begun_parts(&answer, SIZE));
     if let Some(parts) = &parts {
         assert!(parts.size > 0 && (1..=10_000).contains(&parts.total), "{parts:?}");
-        // The last part has something in it, and nothing is left behind it.
+        // The last part is not empty, and ends at the end of the image.
         let before = (parts.total - 1).checked_mul(parts.size).expect("no more than the image");
         assert!(before < SIZE && SIZE - before <= parts.size, "{parts:?}");
     }
@@ -83,7 +83,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::of((images, image, kinds, abilities.v2_upload, abilities.arch_tags, quota))
 }
 
-/// Nothing of the answer is in the words about it.
+/// No message about the response contains its content.
 fn told<T>(result: Result<T, HttpError>) -> Option<T> {
     result.map_err(|error| assert!(!error.to_string().contains(CANARY), "{error}")).ok()
 }

@@ -1,4 +1,4 @@
-//! References to images of a library. Each line of an input is one of its own.
+//! References to library images. Each line of an input is a separate reference.
 
 use super::endpoint_uri::{hides_password, reason};
 use crate::target::{Outcome, Target};
@@ -65,7 +65,7 @@ fn one(text: &str) -> Outcome {
     let names: Vec<String> = reference.path().split('/').map(String::from).collect();
     assert!((1..=3).contains(&names.len()) && names.iter().all(|name| plain(name)), "{shown}");
     assert!(names.iter().all(|name| !name.is_empty() && !name.starts_with('.')), "{shown}");
-    // The file lies in the directory where it was meant to, and the request goes where it was meant to.
+    // The file is in the intended directory, and the request goes to the intended path.
     let file = reference.file_name();
     assert!(plain(&file) && !file.starts_with(['.', '-']) && file.ends_with(".sif"), "{file:?}");
     let url = Url::parse(&format!("https://h/v1/images/{}", reference.image())).expect("an address");

@@ -1,4 +1,4 @@
-//! One file a parser: how an input is given to it, and what must hold afterwards.
+//! One file per parser: how it gets an input, and what must hold afterwards.
 
 pub mod account;
 pub mod auth_file;

@@ -1,4 +1,4 @@
-//! Names of remotes, and text from outside as it is shown: in a message, a command to type, and JSON.
+//! Names of remotes, and external text in messages, in suggested commands and in JSON.
 
 use super::endpoint_uri::hides_password;
 use crate::target::{Outcome, Target, drives_a_terminal};
@@ -52,7 +52,7 @@ fn check(input: &[u8]) -> Outcome {
     match RemoteName::parse(&text) {
         Ok(name) => {
             assert_eq!((name.as_str(), name.to_string().as_str()), (&*text, &*text));
-            // It is neither an address nor an option, and nobody overlooks it.
+            // A name is not an address or an option, and not invisible.
             assert!(!is_service(&text) && !text.starts_with('-') && !text.trim().is_empty());
             assert!(!text.contains(char::is_control), "{text:?}");
             Outcome::of((safe == text, word == text, EndpointUri::from_stored(&text).is_some()))
@@ -67,7 +67,7 @@ fn check(input: &[u8]) -> Outcome {
     }
 }
 
-/// What a shell makes of a word: only quotes, escaped quotes, and what needs neither may stand in it.
+/// Parses a word as a shell does: only quotes, escaped quotes and characters that need neither may occur.
 fn unquoted(word: &str) -> String {
     let (mut text, mut inside, mut chars) = (String::new(), false, word.chars());
     while let Some(c) = chars.next() {

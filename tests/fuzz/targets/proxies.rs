@@ -1,5 +1,5 @@
-//! Proxies of the environment: the lines of an input are `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and addresses
-//! that are asked.
+//! Proxies from the environment: the lines of an input are `HTTP_PROXY`, `HTTPS_PROXY`, `NO_PROXY` and
+//! requested addresses.
 
 use super::endpoint_uri::CANARY;
 use crate::target::{Outcome, Target};
@@ -45,7 +45,7 @@ fn check(input: &[u8]) -> Outcome {
     let value =
         |name: &str| values.iter().find(|(own, _)| *own == name).map(|(_, value)| OsString::from(value));
     let settings = Settings::from_env(value);
-    // The password of a proxy stands in its address alone.
+    // The password of a proxy occurs only in its address.
     let secret = !values[2].1.contains(CANARY);
     assert!(!(secret && format!("{settings:?}").contains(CANARY)), "{settings:?}");
     let proxies = match Proxies::new(&settings) {
@@ -55,7 +55,7 @@ fn check(input: &[u8]) -> Outcome {
             return Outcome::refused(&error);
         }
     };
-    // Neither is its user.
+    // So does its user.
     assert!(!format!("{proxies:?}").contains('@'), "{proxies:?}");
     let asked: Vec<Url> = lines.take(4).filter_map(|line| Url::parse(line).ok()).collect();
     let ways = asked.iter().map(|url| {
@@ -75,7 +75,7 @@ fn check(input: &[u8]) -> Outcome {
     Outcome::all(ways.chain([whole]))
 }
 
-/// This machine is asked directly.
+/// Requests to this machine use no proxy.
 fn is_here(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Ipv4(ip)) => ip.is_loopback(),

@@ -1,4 +1,5 @@
-//! `remote.yaml`: what is read is written so that it is read as the same, and no message holds a value.
+//! `remote.yaml`: the parsed settings are written so that they are parsed as the same, and no message contains
+//! a value.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::config::Config;
@@ -66,7 +67,7 @@ const WORDS: &[&str] = &[
     "2020-01-01",
 ];
 
-/// The texts whose reading by the real programs is recorded.
+/// The texts for which the results of the real programs are recorded.
 fn recorded() -> Vec<Vec<u8>> {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/conformance/reading.json");
     let cases: serde_json::Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
@@ -105,7 +106,7 @@ fn accepted(text: &Text, parsed: &Parsed) -> Outcome {
     Outcome::all([shape(&parsed.config), Outcome::of(words)].into_iter())
 }
 
-/// The place is one of the text, and the words hold nothing that may be a token.
+/// The position is within the text, and the message contains nothing that may be a token.
 fn check_place(text: &Text, error: &YamlError) {
     if let Some(place) = error.place {
         assert!(text.has(place), "{error:?}");
@@ -114,7 +115,7 @@ fn check_place(text: &Text, error: &YamlError) {
     assert!(error.key.as_deref().is_none_or(may_show), "{error:?}");
 }
 
-/// How large a text is.
+/// The size of a text.
 struct Text {
     lines: usize,
     bytes: usize,
@@ -122,18 +123,18 @@ struct Text {
 
 impl Text {
     fn new(input: &[u8]) -> Self {
-        // The parser knows more line ends than a line feed, but a text has no more lines than these.
+        // The parser knows more line ends than the line feed, but a text has at most this many lines.
         let ends = input.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
         Self { lines: ends + 1, bytes: input.len() }
     }
 
-    /// Lines and columns are counted from 1, and an error may be that the text ends.
+    /// Lines and columns are counted from 1; an error may also be at the end of the text.
     fn has(&self, place: Place) -> bool {
         (1..=self.lines + 1).contains(&place.line) && (1..=self.bytes + 2).contains(&place.column)
     }
 }
 
-/// A long key is cut, but for the name of a remote.
+/// A long key is cut, except for the name of a remote.
 fn may_show(key: &str) -> bool {
     !key.contains(CANARY) || key.starts_with("Remotes.")
 }

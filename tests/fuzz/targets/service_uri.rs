@@ -1,4 +1,4 @@
-//! Addresses of registries and keyservers. Each line of an input is an address of its own.
+//! Addresses of registries and keyservers. Each line of an input is a separate address.
 
 use super::endpoint_uri::{equivalence, hides_password, reason};
 use crate::target::{Outcome, Target};
@@ -85,7 +85,7 @@ fn one(text: &str) -> Option<ServiceUri> {
     Some(uri)
 }
 
-/// A registry is one server under its key in the auth file, with either scheme.
+/// A registry's key in the auth file means the same server, with either scheme.
 fn registry(uri: &ServiceUri) {
     assert_eq!(uri.url(false).path(), "/");
     let key = key_of(uri);

@@ -1,4 +1,4 @@
-//! SIF images: the numbers in them are believed only as far as the file goes.
+//! SIF images: numbers in them must not lead beyond the end of the file.
 
 use crate::target::{Outcome, Target, some};
 use apptainer_remote::image::sif::{Sif, SifError, read};
@@ -8,7 +8,7 @@ pub const TARGET: Target = Target { seeds: images, runs: 8000, ..Target::new(che
 
 const HEADER: usize = 128;
 const DESCRIPTOR: usize = 585;
-/// As many descriptors as a file may have.
+/// The maximum number of descriptors in a file.
 const MOST: usize = 4096;
 
 const WORDS: &[&str] = &[
@@ -28,7 +28,7 @@ const WORDS: &[&str] = &[
     "\0\x10\0\0\0\0\0\0",
 ];
 
-/// Images whose descriptors stand right behind the header: those of real ones would be too long.
+/// Images whose descriptors directly follow the header: in real ones the gap would be too long.
 fn images() -> Vec<Vec<u8>> {
     let primary = descriptor(0x4004, &[1, 0, 0, 0, 2, 0, 0, 0, b'0', b'2', 0]);
     let nameless = descriptor(0x4005, &[]);
@@ -97,7 +97,7 @@ fn accepted(input: &[u8], sif: &Sif) -> Outcome {
     Outcome::of((sif.arch, some(sif.signatures.len()), groups))
 }
 
-/// Counts what is read.
+/// Counts the bytes read.
 struct Counted<'a> {
     inner: Cursor<&'a [u8]>,
     read: usize,
