@@ -1,8 +1,12 @@
-//! Writers that are killed, interrupted, started under `nohup`, or whose system calls fail: this test
-//! program runs itself as the writer, and looks at what it leaves behind.
+//! Writers that are killed, interrupted or started with `nohup`, or whose system calls fail. This test binary
+//! runs itself as the writer, and checks what it leaves behind.
 
-#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "a test looks at the world itself")]
+#![allow(unreachable_pub, reason = "a test binary has no public API")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "tests use files and processes directly"
+)]
 
 #[path = "support/skip.rs"]
 mod skip;
@@ -17,13 +21,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// Names the file for [`writer`], which does nothing without it.
+/// The variable with the file for [`writer`], which does nothing without it.
 const FILE: &str = "FILE_PROCESSES_FILE";
 
-/// Larger than one write, so that there is a half-written moment to be caught in.
+/// Larger than a single write, so that a half-written file is possible.
 const LENGTH: usize = 300_000;
 
-/// For [`once`] and [`reader`].
+/// The same for [`once`] and [`reader`].
 const ONCE: &str = "FILE_PROCESSES_ONCE";
 const READ: &str = "FILE_PROCESSES_READ";
 
@@ -31,7 +35,7 @@ fn me() -> Identity {
     Identity { uid: rustix::process::geteuid().as_raw() }
 }
 
-/// A directory that nobody else can write, whatever the umask of whoever runs the tests.
+/// A directory that no other user can write, whatever the umask of the user who runs the tests.
 fn directory() -> tempfile::TempDir {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     tempfile::tempdir().unwrap()
@@ -43,7 +47,7 @@ fn set(path: &Path, letter: u8) {
     update(&Target::user(path, 1 << 20), who, &talk, &mut |_| Ok(Some(vec![letter; LENGTH]))).unwrap();
 }
 
-/// The writer: no test of its own, but what the tests below start.
+/// The writer: not a test, but the process that the tests below start.
 #[test]
 fn writer() {
     let Some(path) = std::env::var_os(FILE).map(PathBuf::from) else { return };
@@ -53,7 +57,7 @@ fn writer() {
     }
 }
 
-/// A writer of one word that tells everything.
+/// A writer of one word, which prints all messages.
 #[test]
 fn once() {
     let Some(path) = std::env::var_os(ONCE).map(PathBuf::from) else { return };
@@ -64,7 +68,7 @@ fn once() {
     }
 }
 
-/// A reader of a global file that tells whether it trusts it.
+/// A reader of a global file, which prints whether it trusts the file.
 #[test]
 fn reader() {
     let Some(path) = std::env::var_os(READ).map(PathBuf::from) else { return };
@@ -72,7 +76,7 @@ fn reader() {
     println!("\ndistrust: {:?}", state.distrust.map(|distrust| distrust.reason));
 }
 
-/// Runs one of the above under another program, and returns both of its streams.
+/// Runs one of the functions above under another program, and returns both of its streams.
 fn run_under(program: &[&str], name: &str, variable: &str, path: &Path) -> String {
     let output = Command::new(program[0])
         .args(&program[1..])
@@ -84,7 +88,7 @@ fn run_under(program: &[&str], name: &str, variable: &str, path: &Path) -> Strin
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
-/// Whether `program` works here; says so where it does not.
+/// Whether `program` works here; prints a message if not.
 fn works(program: &[&str]) -> bool {
     let works = Command::new(program[0]).args(&program[1..]).arg("true").output();
     let works = works.is_ok_and(|output| output.status.success());
@@ -119,7 +123,7 @@ fn send(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).unwrap();
 }
 
-/// Lets the writer run for a moment that differs from round to round, ends it, and returns how it ended.
+/// Lets the writer run for a time that differs from round to round, ends it, and returns its exit status.
 fn end(mut child: Child, signal: Signal, round: u64) -> ExitStatus {
     let mut stdout = child.stdout.take().unwrap();
     let drain = std::thread::spawn(move || stdout.read_to_end(&mut Vec::new()));
@@ -196,7 +200,8 @@ fn a_file_size_limit_is_an_error_and_does_not_kill_the_writer() {
     assert!(std::fs::read(&path).unwrap().iter().all(|&byte| byte == b'!'));
 }
 
-/// Writes "new" over "old" while system calls fail as `inject` says. Returns what was said and what is there.
+/// Writes "new" over "old" while system calls fail as `inject` says. Returns the messages and the resulting
+/// content.
 fn with_fault(inject: &str) -> Option<(String, String)> {
     let inject = format!("inject={inject}");
     let strace = ["strace", "-f", "-o", "/dev/null", "-e", &inject];

@@ -1,5 +1,5 @@
 //! Tests of the whole program, from its command line to the files on disk. One file per command or promise.
-#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
+#![allow(unreachable_pub, reason = "a test binary has no public API")]
 #![allow(
     clippy::disallowed_methods,
     clippy::disallowed_macros,

@@ -1,6 +1,6 @@
 //! The library of the tests as a separate program, for measurements. It serves files on a port of 127.0.0.1,
 //! prints the endpoint's address, and ends when its standard input ends.
-#![allow(unreachable_pub, reason = "a test is a program: nothing of it is public")]
+#![allow(unreachable_pub, reason = "a test binary has no public API")]
 #![allow(missing_docs, dead_code, unused_imports, reason = "the peers are made for the tests")]
 #![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it is no part of the program")]
 
