@@ -4,7 +4,14 @@ use crate::world::{As, World, apptainer_alone, mode};
 use apptainer_remote::persona::Persona;
 use std::fs;
 
-const ONE: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        System: false\n        Exclusive: false\n";
+const ONE: &str = "\
+Active: lab
+Remotes:
+    lab:
+        URI: lab.example.com
+        System: false
+        Exclusive: false
+";
 
 #[test]
 fn the_first_remote_is_the_default_and_its_file_and_directory_are_private() {
@@ -125,7 +132,11 @@ fn wrong_command_lines_exit_1_with_usage() {
 fn an_existing_name_is_an_error_and_the_file_is_unchanged() {
     let world = World::new();
     // Indented differently from our format, so that a needless write would show.
-    let file = "Active: lab\nRemotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n";
+    let file = "\
+Active: lab
+Remotes:
+  lab: {URI: lab.example.com, Token: t0ken}
+";
     world.write_user(file);
     world
         .remote("add --no-login lab other.example.com")
@@ -151,7 +162,7 @@ fn replace_keeps_the_token_only_if_the_address_is_the_same() {
         [("LAB.example.com", true), ("other.example.com", false), ("lab.example.com:444", false)]
     {
         let world = World::new();
-        world.write_user("Remotes:\n  lab: {URI: lab.example.com, Token: t0ken}\n");
+        world.write_user("Remotes: {lab: {URI: lab.example.com, Token: t0ken}}\n");
         world.remote(&format!("add --no-login --replace lab {uri}")).exits(0);
         assert_eq!(world.user().contains("t0ken"), kept, "{uri}");
         assert!(world.user().starts_with("Active: lab\n"));
@@ -161,7 +172,7 @@ fn replace_keeps_the_token_only_if_the_address_is_the_same() {
 #[test]
 fn a_remote_replacing_an_exclusive_leftover_is_not_exclusive() {
     let world = World::new();
-    world.write_user("Remotes:\n  old: {URI: old.example.com, System: true, Exclusive: true}\n");
+    world.write_user("Remotes: {old: {URI: old.example.com, System: true, Exclusive: true}}\n");
     world.remote("add --no-login --replace old new.example.com").exits(0);
     assert!(world.user().contains("new.example.com") && !world.user().contains("true"), "{}", world.user());
     world.root_remote("add --global company company.example").exits(0);
@@ -182,7 +193,18 @@ fn global_needs_root_and_never_opens_the_user_layer() {
     );
     assert_eq!(
         world.global(),
-        "Active: lab\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n    lab:\n        URI: lab.example.com\n        System: true\n        Exclusive: false\n"
+        "\
+Active: lab
+Remotes:
+    DefaultRemote:
+        URI: cloud.apptainer.org
+        System: true
+        Exclusive: false
+    lab:
+        URI: lab.example.com
+        System: true
+        Exclusive: false
+"
     );
     assert_eq!(mode(&world.global_file()), 0o644);
     assert_eq!(world.user(), ": broken");
@@ -227,7 +249,7 @@ fn a_copy_of_a_global_remote_is_not_the_users_own() {
         return;
     }
     let world = World::new();
-    world.write_user("Remotes:\n  DefaultRemote: {URI: cloud.apptainer.org, System: true}\n");
+    world.write_user("Remotes: {DefaultRemote: {URI: cloud.apptainer.org, System: true}}\n");
     world.remote("add --no-login DefaultRemote mine.example.com").exits(0);
     assert!(world.user().contains("URI: mine.example.com") && !world.user().contains("System: true"));
 }

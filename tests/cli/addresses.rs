@@ -31,10 +31,31 @@ fn user_info_in_remote_yaml_is_not_shown() {
     let world = World::new();
     let secret = format!("ada:{CANARY}");
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: \"{secret}@127.0.0.1:1\"}}\n  odd: {{URI: \"https://{secret}/x@h:y\"}}\n  ftp: {{URI: \"ftp://{secret}@h\"}}\n  cloud: {{URI: \"{secret}@cloud.apptainer.org\"}}\n  DefaultRemote: {{URI: \"{secret}@old.example\", Token: t, System: true}}\nCredentials:\n  - URI: docker://{secret}@r.example\n  - URI: https://{secret}@keys.example\n  - URI: \"ftp://{secret}@h\"\n"
+        r#"
+Active: lab
+Remotes:
+  lab: {{URI: "{secret}@127.0.0.1:1"}}
+  odd: {{URI: "https://{secret}/x@h:y"}}
+  ftp: {{URI: "ftp://{secret}@h"}}
+  cloud: {{URI: "{secret}@cloud.apptainer.org"}}
+  DefaultRemote: {{URI: "{secret}@old.example", Token: t, System: true}}
+Credentials:
+  - URI: docker://{secret}@r.example
+  - URI: https://{secret}@keys.example
+  - URI: "ftp://{secret}@h"
+"#
     ));
     world.write_global(format!(
-        "Active: lab\nRemotes:\n  DefaultRemote: {{URI: \"{secret}@127.0.0.1:2\", System: true, Keyservers: [{{URI: \"https://{secret}@keys.example\", External: true}}, {{URI: \"odd {secret}@h\", External: true}}]}}\n"
+        r#"
+Active: lab
+Remotes:
+  DefaultRemote:
+    URI: "{secret}@127.0.0.1:2"
+    System: true
+    Keyservers:
+      - {{URI: "https://{secret}@keys.example", External: true}}
+      - {{URI: "odd {secret}@h", External: true}}
+"#
     ));
     in_every_command(
         &world,
@@ -66,7 +87,13 @@ fn user_info_in_remote_yaml_is_not_shown() {
         ],
     );
     let world = World::new();
-    world.write_user(format!("Active: lab\nRemotes:\n  lab: {{URI: \"{secret}@127.0.0.1:1\"}}\n"));
+    world.write_user(format!(
+        r#"
+Active: lab
+Remotes:
+  lab: {{URI: "{secret}@127.0.0.1:1"}}
+"#
+    ));
     world.remote("list").exits(0).prints("127.0.0.1:1");
 }
 
@@ -110,8 +137,13 @@ fn user_info_sent_by_an_endpoint_is_not_shown() {
     );
     endpoint.set(DISCOVERY, Behaviour::Json(200, json));
     let world = World::new();
-    let lab =
-        format!("Active: lab\nRemotes:\n  lab: {{URI: //{host}, Insecure: true, System: true, Token: t}}\n");
+    let lab = format!(
+        "\
+Active: lab
+Remotes:
+  lab: {{URI: //{host}, Insecure: true, System: true, Token: t}}
+"
+    );
     world.write_user(&lab);
     world.write_global(lab.replace(", Token: t", ""));
     in_every_command(
@@ -160,8 +192,23 @@ fn http_is_not_shown_as_secure() {
     if apptainer_alone("the built-in remote is asked there, over the network") {
         return;
     }
-    let text = "Active: lab\nRemotes:\n  lab:\n    URI: lab.example\n    System: true\n    Keyservers:\n      - {URI: http://own.example}\n      - {URI: hkp://k.example, External: true}\n      - {URI: https://safe.example, External: true}\n      - {URI: https://flagged.example, External: true, Insecure: true}\n";
-    let logins = "Credentials:\n  - {URI: http://own.example, Auth: Basic YTpi}\n  - {URI: https://safe.example, Auth: Basic YTpi}\n";
+    let text = "\
+Active: lab
+Remotes:
+  lab:
+    URI: lab.example
+    System: true
+    Keyservers:
+      - {URI: http://own.example}
+      - {URI: hkp://k.example, External: true}
+      - {URI: https://safe.example, External: true}
+      - {URI: https://flagged.example, External: true, Insecure: true}
+";
+    let logins = "\
+Credentials:
+  - {URI: http://own.example, Auth: Basic YTpi}
+  - {URI: https://safe.example, Auth: Basic YTpi}
+";
     for terminal in [false, true] {
         let world = if terminal { World::new().on_terminal() } else { World::new() };
         world.write_global(text);
@@ -207,7 +254,11 @@ fn the_keyserver_of_an_insecure_endpoint_is_not_secure() {
         .set(DISCOVERY, Behaviour::Json(200, "{\"keystoreAPI\":{\"uri\":\"https://keys.example\"}}".into()));
     let world = World::new();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Insecure: true}}
+",
         endpoint.host()
     ));
     world.run(As::User, &words("keyserver list lab --json")).exits(0).prints("\"secure\":false");

@@ -142,7 +142,7 @@ fn all_names_of_docker_hub_are_one_registry() {
     let world = World::new();
     let text = r#"{"auths":{"docker.io":{"auth":"YWRhOnB3"},"https://index.docker.io/v1/":{"auth":"YWRhOnB3"},"h.example":{"auth":"YWRhOnB3"}}}"#;
     put(&world, ".docker/config.json", text);
-    world.write_user("Credentials:\n  - {URI: 'docker://index.docker.io'}\n");
+    world.write_user("Credentials: [{URI: 'docker://index.docker.io'}]\n");
     registry(&world, "list").exits(0).prints("docker://index.docker.io");
     registry(&world, "logout docker://docker.io").exits(0).says("docker.io, https://index.docker.io/v1/");
     assert!(!world.user().contains("docker.io"), "{}", world.user());
@@ -203,7 +203,13 @@ fn every_listed_login_can_be_removed() {
 
 #[test]
 fn a_logout_names_every_login_it_removes() {
-    let rows = "Credentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'oras://h.example'}\n  - {URI: 'docker://h.example:443'}\n  - {URI: 'hkp://h.example', Auth: Basic x}\n";
+    let rows = "\
+Credentials:
+  - {URI: 'docker://h.example'}
+  - {URI: 'oras://h.example'}
+  - {URI: 'docker://h.example:443'}
+  - {URI: 'hkp://h.example', Auth: Basic x}
+";
     let world = World::new();
     world.write_user(rows);
     registry(&world, "logout docker://h.example")
