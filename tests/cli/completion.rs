@@ -11,8 +11,31 @@ use std::time::Instant;
 /// A user with remotes, keyservers and logins.
 fn world() -> World {
     let world = World::new();
-    world.write_global("Active: DefaultRemote\nRemotes:\n  DefaultRemote: {URI: cloud.apptainer.org, System: true, Keyservers: [{URI: 'https://keys.openpgp.org'}, {URI: 'hkp://lab:80', External: true}]}\n  company: {URI: company.example, System: true}\n");
-    world.write_user("Active: mycloud\nRemotes:\n  mycloud: {URI: mycloud.example, Token: t}\n  my lab: {URI: lab.example}\n  \"bad\\nname\": {URI: x}\nCredentials:\n  - {URI: 'docker://ghcr.io'}\n  - {URI: 'hkp://lab:80', Auth: Basic x}\n");
+    world.write_global(
+        "
+Active: DefaultRemote
+Remotes:
+  DefaultRemote:
+    URI: cloud.apptainer.org
+    System: true
+    Keyservers:
+      - {URI: 'https://keys.openpgp.org'}
+      - {URI: 'hkp://lab:80', External: true}
+  company: {URI: company.example, System: true}
+",
+    );
+    world.write_user(
+        r#"
+Active: mycloud
+Remotes:
+  mycloud: {URI: mycloud.example, Token: t}
+  my lab: {URI: lab.example}
+  "bad\nname": {URI: x}
+Credentials:
+  - {URI: 'docker://ghcr.io'}
+  - {URI: 'hkp://lab:80', Auth: Basic x}
+"#,
+    );
     fs::create_dir(world.home().join(".docker")).unwrap();
     fs::write(world.home().join(".docker/config.json"), r#"{"auths":{"quay.io":{"auth":"YTpi"}}}"#).unwrap();
     world
@@ -261,7 +284,13 @@ fn bash_completes() {
         return;
     }
     let world = world();
-    let setup = ". <(apptainer completion bash)\nshow() { printf 'LINE[%s]\\n' \"$READLINE_LINE\"; }\nbind -x '\"\\C-g\": show'\nbind '\"\\C-t\": kill-whole-line'\nbind 'set show-all-if-ambiguous on'\n";
+    let setup = r#"
+. <(apptainer completion bash)
+show() { printf 'LINE[%s]\n' "$READLINE_LINE"; }
+bind -x '"\C-g": show'
+bind '"\C-t": kill-whole-line'
+bind 'set show-all-if-ambiguous on'
+"#;
     let mut terminal = shell(&world, "/usr/bin/bash", &["--norc", "--noprofile", "-i"], setup);
     for (line, expected) in TABLE {
         complete(&mut terminal, line, expected);
@@ -282,7 +311,15 @@ fn zsh_completes() {
         return;
     }
     let world = world();
-    let setup = "autoload -Uz compinit && compinit -u -D\n. <(apptainer completion zsh)\nshow() { zle -I; print -r -- \"LINE[$BUFFER]\" }\nzle -N show\nbindkey -e\nbindkey '^G' show\nbindkey '^T' kill-whole-line\n";
+    let setup = r#"
+autoload -Uz compinit && compinit -u -D
+. <(apptainer completion zsh)
+show() { zle -I; print -r -- "LINE[$BUFFER]" }
+zle -N show
+bindkey -e
+bindkey '^G' show
+bindkey '^T' kill-whole-line
+"#;
     let mut terminal = shell(&world, "/usr/bin/zsh", &["-f", "-i"], setup);
     for (line, expected) in TABLE {
         complete(&mut terminal, line, expected);

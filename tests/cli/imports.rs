@@ -194,7 +194,12 @@ fn there_are_no_import_cycles() {
 
 #[test]
 fn imports_are_parsed() {
-    let code = "\nuse super::{a, b::{C, d}};\nuse std::fmt;\npub(crate) use x::Y;\nfn f() { crate::g::h(); let z: super::super::E; }\n";
+    let code = "
+use super::{a, b::{C, d}};
+use std::fmt;
+pub(crate) use x::Y;
+fn f() { crate::g::h(); let z: super::super::E; }
+";
     assert_eq!(
         paths(code),
         ["super::a", "super::b::C", "super::b::d", "std::fmt", "x::Y", "crate::g::h", "super::super::E"]

@@ -62,7 +62,12 @@ impl Layer {
             Self::User => world.write_user(text),
             Self::Global => {
                 world.write_user(
-                    "Remotes:\n    own:\n        URI: own.example.com\n        Token: own-canary\n",
+                    "
+Remotes:
+    own:
+        URI: own.example.com
+        Token: own-canary
+",
                 );
                 world.write_global(text);
             }
@@ -104,7 +109,13 @@ fn everything_refuses(world: &World, layer: Layer, says: &str) {
 /// A remote with the canary as its token, followed by `mistake`.
 fn lab(mistake: &str) -> String {
     format!(
-        "Active: lab\nRemotes:\n    lab:\n        Token: {CANARY}\n        URI: lab.example.com\n{mistake}"
+        "\
+Active: lab
+Remotes:
+    lab:
+        Token: {CANARY}
+        URI: lab.example.com
+{mistake}"
     )
 }
 

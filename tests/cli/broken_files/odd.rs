@@ -9,7 +9,12 @@ fn anchors_and_merge_keys_are_read() {
     }
     let world = World::new();
     world.write_user(
-        "Remotes:\n  base: &b {URI: base.example.com, Insecure: true}\n  same: *b\n  other: {<<: *b, URI: other.example.com}\n",
+        "
+Remotes:
+  base: &b {URI: base.example.com, Insecure: true}
+  same: *b
+  other: {<<: *b, URI: other.example.com}
+",
     );
     world
         .remote("list")
@@ -28,7 +33,16 @@ fn anchors_and_merge_keys_are_read() {
 #[test]
 fn an_unknown_key_warns_readers_and_stops_writers() {
     for layer in Layer::BOTH {
-        let world = layer.holding("Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Tokn: canary\nVersion: 2\n");
+        let world = layer.holding(
+            "\
+Active: lab
+Remotes:
+    lab:
+        URI: lab.example.com
+        Tokn: canary
+Version: 2
+",
+        );
         let file = layer.file(&world).display().to_string();
         let before = Picture::of(&world);
         for line in ["list", "list --json"] {
@@ -73,14 +87,9 @@ fn an_unknown_key_warns_readers_and_stops_writers() {
 #[test]
 fn a_remote_without_an_address_is_listed_with_a_warning() {
     for layer in Layer::BOTH {
-        for text in [
-            "Active: lab\nRemotes:\n    lab:\n",
-            "Active: lab\nRemotes:\n    lab: {}\n",
-            "Active: lab\nRemotes:\n    lab:\n        Token: canary\n        System: false\n",
-            "Active: lab\nRemotes:\n    lab:\n        URI: \"\"\n",
-            "Active: lab\nRemotes:\n    lab:\n        URI: ~\n",
-        ] {
-            let world = layer.holding(text);
+        for lab in ["", " {}", " {Token: canary, System: false}", " {URI: ''}", "\n        URI: ~"] {
+            let text = format!("Active: lab\nRemotes:\n    lab:{lab}\n");
+            let world = layer.holding(&text);
             let before = Picture::of(&world);
             let hint = match layer {
                 Layer::User => "apptainer remote add --replace lab URI",
@@ -94,7 +103,7 @@ fn a_remote_without_an_address_is_listed_with_a_warning() {
                 run(&world, As::User, &format!("-d remote {line}")).exits(255).never_shows("canary");
             }
             run(&world, As::User, "remote status").exits(255).says("FATAL:   \"lab\" has no URI").says(hint);
-            before.is_still(&world, text);
+            before.is_still(&world, &text);
             let (who, global) = if layer == Layer::User { (As::User, "") } else { (As::Root, "--global ") };
             run(&world, who, &format!("remote remove {global}lab")).exits(0);
             run(&world, who, &format!("remote add {global}--no-login lab lab.example.com")).exits(0);
@@ -106,7 +115,14 @@ fn a_remote_without_an_address_is_listed_with_a_warning() {
 #[test]
 fn a_missing_default_remote_is_a_warning() {
     for layer in Layer::BOTH {
-        let world = layer.holding("Active: gone\nRemotes:\n    lab:\n        URI: lab.example.com\n");
+        let world = layer.holding(
+            "\
+Active: gone
+Remotes:
+    lab:
+        URI: lab.example.com
+",
+        );
         let before = Picture::of(&world);
         let (whose, command) = match layer {
             Layer::User => ("", "use NAME"),
