@@ -89,8 +89,7 @@ fn a_writer_that_waited_for_the_lock_changes_the_current_file() {
     let mut writer = start(&world, "remote use DefaultRemote");
     std::thread::sleep(Duration::from_millis(400));
     assert!(writer.try_wait().unwrap().is_none(), "it did not wait");
-    fs::write(world.user_file(), "Active: lab\nRemotes:\n    lab:\n        URI: other.example.com\n")
-        .unwrap();
+    fs::write(world.user_file(), OLD.replace("lab.example.com", "other.example.com")).unwrap();
     drop(held);
     end(writer).exits(0);
     assert!(
@@ -105,16 +104,16 @@ fn a_lock_held_by_a_python_program_is_respected() {
     }
     let world = lab();
     drop(hold(&world));
-    let script = "import fcntl,sys,time\nf=open(sys.argv[1],'r+')\nfcntl.flock(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(0.6)\nprint(open(sys.argv[2]).read(),flush=True)";
+    let script = "\
+import fcntl,sys,time
+f=open(sys.argv[1],'r+')
+fcntl.flock(f,fcntl.LOCK_EX)
+print('held',flush=True)
+time.sleep(0.6)
+print(open(sys.argv[2]).read(),flush=True)";
     let mut other = Command::new("/usr/bin/python3");
-    let mut other = other
-        .arg("-c")
-        .arg(script)
-        .arg(lock_of(&world))
-        .arg(world.user_file())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    other.args(["-c", script]).arg(lock_of(&world)).arg(world.user_file()).stdout(Stdio::piped());
+    let mut other = other.spawn().unwrap();
     std::io::Read::read_exact(other.stdout.as_mut().unwrap(), &mut [0; 4]).unwrap();
     process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
     let mut seen = String::new();

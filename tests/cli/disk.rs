@@ -11,7 +11,15 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A user layer in this program's own format, so that only real changes show.
-pub const OLD: &str = "Active: lab\nRemotes:\n    lab:\n        URI: lab.example.com\n        Token: canary\n        System: false\n        Exclusive: false\n";
+pub const OLD: &str = "\
+Active: lab
+Remotes:
+    lab:
+        URI: lab.example.com
+        Token: canary
+        System: false
+        Exclusive: false
+";
 
 /// A world with this user layer.
 pub fn lab() -> World {
@@ -145,7 +153,10 @@ pub fn with_mounts(world: &World, script: &str) -> Option<Shown> {
         format!("unshare -U --map-user={USER} --map-group={USER}")
     };
     let prelude = format!(
-        "user() {{ {user} {:?} \"$@\"; echo \"exit $?\"; }}\nmount() {{ command mount \"$@\" || exit 99; }}\n",
+        r#"
+user() {{ {user} {:?} "$@"; echo "exit $?"; }}
+mount() {{ command mount "$@" || exit 99; }}
+"#,
         world.exe()
     );
     command.args(["--propagation", "private", "sh", "-c"]).arg(prelude + script);

@@ -8,8 +8,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// A program that prints how it was called.
-const ECHO: &str =
-    "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\"; printf '\\nX=%s PPID=%s\\n' \"$X\" \"$PPID\"; cat; exit 7\n";
+const ECHO: &str = r#"#!/bin/sh
+printf '%s|' "$0" "$@"
+printf '\nX=%s PPID=%s\n' "$X" "$PPID"
+cat
+exit 7
+"#;
 
 fn place(world: &World, directory: &str, text: &str, mode: u32) -> PathBuf {
     let directory = world.path(directory);

@@ -11,8 +11,8 @@ pub use patience::{SHORT, Wrong};
 pub use shown::{Shown, finish, finish_reading};
 pub use streams::Terminals;
 use streams::{Answers, Sink};
+use words::{SHIPPED, back, there};
 pub use words::{apptainer_alone, ending_in, in_singularity};
-use words::{back, there};
 
 use apptainer_remote::commands::session::Session;
 use apptainer_remote::commands::session::layers::Layers;
@@ -107,14 +107,14 @@ impl World {
             return Self { translates: true, ..Self::singularity() };
         }
         let world = Self::bare(Persona::Apptainer);
-        world.write_global("Active: DefaultRemote\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n");
+        world.write_global(SHIPPED);
         world
     }
 
     /// The same in persona singularity.
     pub fn singularity() -> Self {
         let world = Self::bare(Persona::Singularity);
-        world.write_global("Active: SylabsCloud\nRemotes:\n    SylabsCloud:\n        URI: cloud.sylabs.io\n        System: true\n        Exclusive: false\n");
+        world.write_global(there(SHIPPED));
         world
     }
 

@@ -14,6 +14,16 @@ const WORDS: [(&str, &str); 5] = [
     ("other apptainer", "other singularity"),
 ];
 
+/// The global file that Apptainer installs. With the names of the other persona it is SingularityCE's.
+pub const SHIPPED: &str = "\
+Active: DefaultRemote
+Remotes:
+    DefaultRemote:
+        URI: cloud.apptainer.org
+        System: true
+        Exclusive: false
+";
+
 /// Whether this run is in persona singularity.
 pub fn in_singularity() -> bool {
     std::env::var_os("PERSONA").is_some_and(|persona| persona == "singularity")
