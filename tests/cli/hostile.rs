@@ -39,7 +39,15 @@ fn login(url: &str, ca: Option<&Ca>, insecure: bool) -> Figures {
     let host = url.split_once("://").unwrap().1;
     let flag = if insecure { "        Insecure: true\n" } else { "" };
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab:\n        URI: //{host}\n        System: false\n        Exclusive: false\n{flag}Credentials: []\n"
+        "
+Active: lab
+Remotes:
+    lab:
+        URI: //{host}
+        System: false
+        Exclusive: false
+{flag}Credentials: []
+"
     ));
     let before = world.user();
     std::fs::write(world.path("token"), TOKEN).unwrap();
@@ -279,7 +287,18 @@ fn the_memory_measurement_works() {
     let endpoint = Endpoint::http();
     endpoint.accept_token(TOKEN);
     let world = World::new();
-    world.write_user(format!("Active: lab\nRemotes:\n    lab:\n        URI: //{}\n        System: false\n        Exclusive: false\n        Insecure: true\n", endpoint.host()));
+    world.write_user(format!(
+        "
+Active: lab
+Remotes:
+    lab:
+        URI: //{}
+        System: false
+        Exclusive: false
+        Insecure: true
+",
+        endpoint.host()
+    ));
     world.pipe(format!("{TOKEN}\n"));
     world.run(As::Root, &["remote", "login", "lab"]).exits(0);
     let mut hungry = Command::new("/usr/bin/python3");

@@ -28,7 +28,17 @@ fn world(endpoint: &Endpoint) -> World {
     let world = World::new();
     world.install();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab:\n        URI: //{}\n        Token: {TOKEN}\n        System: false\n        Exclusive: false\n        Insecure: true\nCredentials: []\n",
+        "
+Active: lab
+Remotes:
+    lab:
+        URI: //{}
+        Token: {TOKEN}
+        System: false
+        Exclusive: false
+        Insecure: true
+Credentials: []
+",
         endpoint.host()
     ));
     world

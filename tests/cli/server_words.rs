@@ -29,7 +29,11 @@ fn endpoint() -> (World, Endpoint) {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}
+",
         endpoint.host()
     ));
     (world, endpoint)
