@@ -27,7 +27,27 @@ fn keyservers_added_by_root_are_shown_to_all_users() {
     assert_eq!(
         world.global(),
         format!(
-            "Active: DefaultRemote\nRemotes:\n    DefaultRemote:\n        URI: cloud.apptainer.org\n        System: true\n        Exclusive: false\n        Keyservers:\n            - URI: hkp://Lab.example\n              Skip: false\n              External: true\n              Insecure: true\n            - URI: {OWN}\n              Skip: false\n              External: false\n              Insecure: false\n            - URI: https://keys.example.com\n              Skip: false\n              External: true\n              Insecure: false\n"
+            "\
+Active: DefaultRemote
+Remotes:
+    DefaultRemote:
+        URI: cloud.apptainer.org
+        System: true
+        Exclusive: false
+        Keyservers:
+            - URI: hkp://Lab.example
+              Skip: false
+              External: true
+              Insecure: true
+            - URI: {OWN}
+              Skip: false
+              External: false
+              Insecure: false
+            - URI: https://keys.example.com
+              Skip: false
+              External: true
+              Insecure: false
+"
         )
     );
     let expected = format!(
@@ -206,7 +226,14 @@ fn a_login_is_checked_even_if_the_front_page_is_404() {
         assert_eq!(
             world.user(),
             format!(
-                "Active: \"\"\nRemotes: {{}}\nCredentials:\n    - URI: {uri}\n      Auth: Basic YWRhOmNhbmFyeSBwdw==\n      Insecure: false\n"
+                "\
+Active: \"\"
+Remotes: {{}}
+Credentials:
+    - URI: {uri}
+      Auth: Basic YWRhOmNhbmFyeSBwdw==
+      Insecure: false
+"
             )
         );
         let listed = user(&world, "list").exits(0);

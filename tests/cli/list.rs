@@ -5,7 +5,10 @@ use crate::world::{World, apptainer_alone, ending_in};
 use apptainer_remote::persona::Persona;
 use std::fs;
 
-const TABLE: &str = "\nNAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?\nDefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓\n";
+const TABLE: &str = "
+NAME           URI                  DEFAULT?  GLOBAL?  EXCLUSIVE?  SECURE?
+DefaultRemote  cloud.apptainer.org  ✓         ✓                    ✓
+";
 
 #[test]
 fn without_any_file_the_built_in_remote_is_listed() {
@@ -22,14 +25,31 @@ fn a_terminal_and_the_all_option_show_the_sections_of_the_user_guide() {
         return;
     }
     let world = World::new();
-    world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
+    world.write_user("Credentials: [{URI: docker://docker.io, Insecure: false}]\n");
     let sections = format!(
-        "\nCloud Services Endpoints\n========================\n{TABLE}\nKeyservers\n==========\n\nURI                       GLOBAL  INSECURE  ORDER\nhttps://keys.openpgp.org  YES     NO        1*\n\n* Active cloud services keyserver\n\nAuthenticated Logins\n=================================\n\nURI                 INSECURE\ndocker://docker.io  NO\n"
+        "
+Cloud Services Endpoints
+========================
+{TABLE}
+Keyservers
+==========
+
+URI                       GLOBAL  INSECURE  ORDER
+https://keys.openpgp.org  YES     NO        1*
+
+* Active cloud services keyserver
+
+Authenticated Logins
+=================================
+
+URI                 INSECURE
+docker://docker.io  NO
+"
     );
     assert_eq!(world.remote("list").exits(0).stdout, TABLE, "a pipe has the table alone");
     assert_eq!(world.remote("list --all").exits(0).stdout, sections);
     let world = World::new().on_terminal();
-    world.write_user("Credentials:\n  - {URI: docker://docker.io, Insecure: false}\n");
+    world.write_user("Credentials: [{URI: docker://docker.io, Insecure: false}]\n");
     let terminal = sections.replace("  SECURE?\n", "  SECURE?  LOGIN\n");
     assert_eq!(world.remote("list --nocolor").exits(0).stdout, terminal);
 }
@@ -46,7 +66,10 @@ fn a_terminal_shows_who_is_logged_in_and_until_when() {
     let entry =
         |(name, token): &(&str, String)| format!("  {name}: {{URI: {name}.example, Token: {token}}}\n");
     world.write_user(format!(
-        "Remotes:\n  none: {{URI: none.example}}\n{}",
+        "
+Remotes:
+  none: {{URI: none.example}}
+{}",
         remotes.map(|one| entry(&one)).concat()
     ));
     let shown = world.remote("list --nocolor").exits(0).stdout;
@@ -67,8 +90,20 @@ fn a_terminal_shows_who_is_logged_in_and_until_when() {
 #[test]
 fn an_unusable_token_is_shown_in_red() {
     let world = World::new().on_terminal();
-    world.write_global("Active: lab\nRemotes:\n  lab: {URI: new.example, System: true}\n");
-    world.write_user("Remotes:\n  lab: {URI: old.example, Token: t, System: true}\n  empty: {URI: ''}\n");
+    world.write_global(
+        "
+Active: lab
+Remotes:
+  lab: {URI: new.example, System: true}
+",
+    );
+    world.write_user(
+        "
+Remotes:
+  lab: {URI: old.example, Token: t, System: true}
+  empty: {URI: ''}
+",
+    );
     world
         .remote("list")
         .exits(0)
@@ -82,14 +117,32 @@ fn a_keyserver_only_the_endpoint_knows_is_shown_as_unknown() {
     let world = World::singularity();
     world.remote("list --all").exits(0).prints("\n(unknown until \"remote status\" has asked)\n");
     let world = World::new();
-    world.write_global("Active: g\nRemotes:\n  g:\n    URI: g.example.com\n    Keyservers:\n      - {URI: https://own.example, Skip: true, External: false, Insecure: false}\n      - {URI: hkp://more.example, Skip: false, External: true, Insecure: true}\n");
+    world.write_global(
+        "
+Active: g
+Remotes:
+  g:
+    URI: g.example.com
+    Keyservers:
+      - {URI: https://own.example, Skip: true, External: false, Insecure: false}
+      - {URI: hkp://more.example, Skip: false, External: true, Insecure: true}
+",
+    );
     world.remote("list -a").exits(0).prints("hkp://more.example  YES     YES       1\n");
 }
 
 #[test]
 fn json_has_everything_but_secrets() {
     let world = World::new();
-    world.write_user("Active: lab\nRemotes:\n  lab: {URI: //lab.example.com:8080, Token: t0ken, Insecure: true}\nCredentials:\n  - {URI: docker://r.example, Insecure: true}\n");
+    world.write_user(
+        "
+Active: lab
+Remotes:
+  lab: {URI: //lab.example.com:8080, Token: t0ken, Insecure: true}
+Credentials:
+  - {URI: docker://r.example, Insecure: true}
+",
+    );
     let shown = world.remote("list --json").exits(0).never_shows("t0ken");
     let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(document["version"], 1);
@@ -132,13 +185,26 @@ fn config_selects_the_user_layer_before_or_after_the_command() {
 #[test]
 fn a_stored_address_with_a_fragment_or_query_warns() {
     let world = World::new();
-    world.write_user("Active: lab\nRemotes:\n  lab: {URI: host/a#b}\n  odd: {URI: \"host/a?b\"}\n");
+    world.write_user(
+        r#"
+Active: lab
+Remotes:
+  lab: {URI: host/a#b}
+  odd: {URI: "host/a?b"}
+"#,
+    );
     let warning = "WARNING: ignoring the fragment in a URI of \"lab\"; using host/a\n";
     for line in ["list", "check"] {
         let shown = world.remote(line).exits(0).says(warning);
         shown.says("WARNING: ignoring the query in a URI of \"odd\"; using host/a\n");
     }
-    world.write_global("Active: g\nRemotes:\n  g: {URI: h, System: true, Keyservers: [{URI: \"https://k.example/a#b\", External: true}]}\n");
+    world.write_global(
+        r#"
+Active: g
+Remotes:
+  g: {URI: h, System: true, Keyservers: [{URI: "https://k.example/a#b", External: true}]}
+"#,
+    );
     world
         .remote("list")
         .exits(0)
@@ -151,7 +217,15 @@ fn odd_layers_are_shown_with_the_command_that_fixes_them() {
         return;
     }
     let world = World::new();
-    world.write_user("Active: gone\nRemotes:\n  hollow:\n  \"e\\e[31mvil\": {URI: \"h\\x07\"}\n  DefaultRemote: {URI: old.example.com, Token: t0ken, System: true}\n");
+    world.write_user(
+        r#"
+Active: gone
+Remotes:
+  hollow:
+  "e\e[31mvil": {URI: "h\x07"}
+  DefaultRemote: {URI: old.example.com, Token: t0ken, System: true}
+"#,
+    );
     world
         .remote("list")
         .exits(0)
@@ -161,7 +235,7 @@ fn odd_layers_are_shown_with_the_command_that_fixes_them() {
         .prints("e\\x1b[31mvil   h\\x07")
         .never_shows("\u{1b}")
         .never_shows("t0ken");
-    world.write_user("Remotes:\n  \"c\\x9B31m\\x7F\\u202E\": {URI: h}\n");
+    world.write_user(r#"Remotes: {"c\x9B31m\x7F\u202E": {URI: h}}"#);
     let shown = world.remote("list --json").exits(0);
     assert!(!shown.stdout.trim_end().chars().any(|c| c.is_control() || c == '\u{202e}'), "{shown:?}");
     let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();
@@ -206,7 +280,7 @@ fn a_different_global_file_of_the_next_program_is_reported() {
 #[test]
 fn check_reports_that_singularityce_rejects_a_name_in_both_layers() {
     let world = World::singularity();
-    let own = "Remotes:\n  SylabsCloud: {URI: mine.example.com}\n";
+    let own = "Remotes: {SylabsCloud: {URI: mine.example.com}}\n";
     world.write_user(own);
     let words =
         "makes every SingularityCE command fail. To remove yours: singularity remote remove SylabsCloud";
@@ -222,7 +296,13 @@ fn check_reports_that_singularityce_rejects_a_name_in_both_layers() {
 #[test]
 fn invisible_characters_are_shown_as_escapes() {
     let world = World::new();
-    world.write_user("Remotes:\n  \"la\\u200bb\\u00AD\": {URI: h}\n  \"la\\U000E0041b\\u2066\": {URI: h}\n");
+    world.write_user(
+        r#"
+Remotes:
+  "la\u200bb\u00AD": {URI: h}
+  "la\U000E0041b\u2066": {URI: h}
+"#,
+    );
     world.remote("list").exits(0).prints("la\\u{200b}b\\u{ad}").prints("la\\u{e0041}b\\u{2066}");
     let shown = world.remote("list --json").exits(0).prints("la\\udb40\\udc41b\\u2066");
     let document: serde_json::Value = serde_json::from_str(&shown.stdout).unwrap();

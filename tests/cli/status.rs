@@ -10,7 +10,11 @@ fn lab() -> (World, Endpoint) {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}
+",
         endpoint.host()
     ));
     (world, endpoint)
@@ -25,7 +29,19 @@ fn services_user_and_token_are_shown() {
     assert_eq!(
         shown.stdout,
         format!(
-            "SERVICE    STATUS  VERSION          URI\nBuilder    OK      v1.2.3-builder   {}\nConsent    OK      v1.2.3-consent   {}\nKeyserver  OK      v1.2.3-keystore  {}\nLibrary    OK      v1.2.3-library   {}\nToken      OK      v1.2.3-token     {}\n\nLogged in as: ada <ada@example.com>\n\n\nValid authentication token set (logged in).\n",
+            "\
+SERVICE    STATUS  VERSION          URI
+Builder    OK      v1.2.3-builder   {}
+Consent    OK      v1.2.3-consent   {}
+Keyserver  OK      v1.2.3-keystore  {}
+Library    OK      v1.2.3-library   {}
+Token      OK      v1.2.3-token     {}
+
+Logged in as: ada <ada@example.com>
+
+
+Valid authentication token set (logged in).
+",
             uri("builder"),
             uri("consent"),
             uri("keystore"),

@@ -69,7 +69,13 @@ fn nothing_in_a_table_controls_the_terminal() {
         return;
     }
     let world = World::new().on_terminal();
-    world.write_user("Remotes:\n  \"a\\e[31mb\":\n    URI: \"h.example/\\u202ex\"\n");
+    world.write_user(
+        r#"
+Remotes:
+  "a\e[31mb":
+    URI: "h.example/\u202ex"
+"#,
+    );
     let shown = world.remote("list --nocolor").exits(0);
     assert!(!shown.stdout.contains(['\x1b', '\u{202e}']), "{shown:?}");
     assert!(shown.stdout.contains(r"a\x1b[31mb"), "{shown:?}");
@@ -88,7 +94,11 @@ fn lab() -> Option<(World, Endpoint)> {
     endpoint.set_services(&services.each_ref().map(|(name, uri)| (*name, uri.as_str())));
     endpoint.set("/a-library-with-a-long-address/that-has-to-wrap/on-any-screen/version", Behaviour::Close);
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Insecure: true}}
+",
         endpoint.host()
     ));
     Some((world, endpoint))
