@@ -134,7 +134,7 @@ fn a_configured_helper_alone_is_not_a_login() {
     // A helper configured for all registries is not a login for each entry of remote.yaml either.
     let world = world_with(r#"{"credsStore":"own"}"#);
     script(&world, "own", "exit 1");
-    world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n");
+    world.write_user("Credentials: [{URI: 'docker://gone.example'}]\n");
     let shown = registry(&world, "list --json").exits(0).says("no password for docker://gone.example found");
     assert!(shown.stdout.contains(r#""source":null,"helper":null"#), "{shown:?}");
 }
@@ -212,7 +212,15 @@ fn a_logout_that_leaves_something_behind_fails() {
     let shown = registry(&world, "logout docker://h.example").exits(255);
     assert!(shown.stderr.contains("docker-credential-stubborn still answers"), "{shown:?}");
     assert!(!shown.stderr.contains("was removed from docker-credential"), "{shown:?}");
-    world.write_user("Remotes:\n  a: {URI: a, Token: one}\nCredentials:\n  - {URI: 'docker://h.example'}\n  - {URI: 'hkp://k', Auth: Basic x}\n");
+    world.write_user(
+        "
+Remotes:
+  a: {URI: a, Token: one}
+Credentials:
+  - {URI: 'docker://h.example'}
+  - {URI: 'hkp://k', Auth: Basic x}
+",
+    );
     world
         .remote("logout --all")
         .exits(255)

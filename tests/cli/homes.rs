@@ -62,7 +62,7 @@ fn a_uid_without_a_passwd_entry_needs_home() {
 #[test]
 fn an_unusable_home_is_an_empty_layer_and_a_write_says_what_to_set() {
     let world = World::new();
-    world.write_user("Remotes:\n  a: {URI: a.example.com}\n");
+    world.write_user("Remotes: {a: {URI: a.example.com}}\n");
     let Some(mut command) = world.command(As::User) else { return };
     // An empty home must not be taken for the root directory.
     let at_the_root = || fs::symlink_metadata("/.apptainer").and_then(|found| found.modified()).ok();
@@ -111,7 +111,14 @@ fn singularitys_directory_is_used_until_the_first_write_migrates_it() {
     let legacy = world.home().join(".singularity");
     fs::create_dir_all(legacy.join("sypgp")).unwrap();
     for (name, text) in [
-        ("remote.yaml", "Active: old\nRemotes:\n  old: {URI: old.example.com}\n"),
+        (
+            "remote.yaml",
+            "\
+Active: old
+Remotes:
+  old: {URI: old.example.com}
+",
+        ),
         ("docker-config.json", "{\"auths\":{}}"),
         ("sypgp/pgp-public", "public"),
         ("sypgp/pgp-secret", "secret"),

@@ -80,7 +80,11 @@ fn an_unreadable_token_file_fails_before_any_request() {
     let endpoint = Endpoint::http();
     let world = World::new();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Insecure: true}}
+",
         endpoint.host()
     ));
     world.remote("login --tokenfile /nonexistent/typo").exits(255).says("/nonexistent/typo");

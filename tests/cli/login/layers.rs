@@ -12,7 +12,16 @@ fn a_global_remotes_token_belongs_to_the_user_and_the_address() {
     assert_eq!(
         world.user(),
         format!(
-            "Active: \"\"\nRemotes:\n    company:\n        URI: //{}\n        Token: {TOKEN}\n        System: true\n        Exclusive: false\n        Insecure: true\n",
+            "\
+Active: \"\"
+Remotes:
+    company:
+        URI: //{}
+        Token: {TOKEN}
+        System: true
+        Exclusive: false
+        Insecure: true
+",
             endpoint.host()
         )
     );
@@ -48,11 +57,26 @@ fn logout_says_what_was_removed_from_where() {
 #[test]
 fn logout_all_removes_every_token_and_login() {
     let world = World::new();
-    world.write_user("Remotes:\n  a: {URI: a, Token: one}\n  b: {URI: b, Token: two}\n  DefaultRemote: {URI: x, Token: three, System: true}\n");
+    world.write_user(
+        "
+Remotes:
+  a: {URI: a, Token: one}
+  b: {URI: b, Token: two}
+  DefaultRemote: {URI: x, Token: three, System: true}
+",
+    );
     world.remote("logout --all").exits(0).says("a, b").says("Logout succeeded");
     assert!(!world.user().contains("Token") && !world.user().contains("DefaultRemote"));
     world.remote("logout --all").exits(0).says("WARNING: not logged in anywhere");
-    world.write_user("Remotes:\n  a: {URI: a, Token: one}\nCredentials:\n  - {URI: docker://r.example}\n  - {URI: hkps://k.example, Auth: Bearer x}\n");
+    world.write_user(
+        "
+Remotes:
+  a: {URI: a, Token: one}
+Credentials:
+  - {URI: docker://r.example}
+  - {URI: hkps://k.example, Auth: Bearer x}
+",
+    );
     world
         .remote("logout --all")
         .exits(0)

@@ -126,7 +126,11 @@ fn a_remote_without_a_library_is_an_error() {
     let endpoint = Endpoint::http();
     endpoint.set_services(&[("tokenAPI", "https://t.example")]);
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab: {{URI: //{}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+    lab: {{URI: //{}, Insecure: true}}
+",
         endpoint.host()
     ));
     world.run(As::User, &["pull", "library://alpine"]).exits(255).says("lab has no library");
@@ -136,7 +140,15 @@ fn a_remote_without_a_library_is_an_error() {
 fn an_exclusive_remote_allows_no_other_library() {
     let (world, library) = lab();
     let global = format!(
-        "Active: company\nRemotes:\n    company:\n        URI: //{}\n        System: true\n        Exclusive: true\n        Insecure: true\n",
+        "\
+Active: company
+Remotes:
+    company:
+        URI: //{}
+        System: true
+        Exclusive: true
+        Insecure: true
+",
         library.host()
     );
     world.write_global(global);

@@ -54,7 +54,15 @@ pub fn world(library: &Library) -> World {
 pub fn remote(library: &Library, token: &str) -> String {
     let token = if token.is_empty() { String::new() } else { format!("        Token: {token}\n") };
     format!(
-        "Active: lab\nRemotes:\n    lab:\n        URI: //{}\n{token}        System: false\n        Exclusive: false\n        Insecure: true\n",
+        "\
+Active: lab
+Remotes:
+    lab:
+        URI: //{}
+{token}        System: false
+        Exclusive: false
+        Insecure: true
+",
         library.host()
     )
 }

@@ -47,7 +47,13 @@ fn a_password_is_checked_with_the_registry_and_stored() {
     assert_eq!(
         world.user(),
         format!(
-            "Active: \"\"\nRemotes: {{}}\nCredentials:\n    - URI: docker://{host}\n      Insecure: false\n"
+            "\
+Active: \"\"
+Remotes: {{}}
+Credentials:
+    - URI: docker://{host}
+      Insecure: false
+"
         )
     );
     let again = login(&world, "-u ada --json", &host).exits(0);
@@ -207,11 +213,21 @@ fn list_and_logout_need_no_network() {
     let file = world.auth_file();
     fs::create_dir(file.parent().unwrap()).unwrap();
     fs::write(&file, r#"{"auths":{"quay.io":{"auth":"YWRhOnB3"},"empty.example":{}}}"#).unwrap();
-    world.write_user("Credentials:\n  - {URI: 'docker://gone.example'}\n  - {URI: 'https://keys.example', Auth: Basic x}\n");
+    world.write_user(
+        "
+Credentials:
+  - {URI: 'docker://gone.example'}
+  - {URI: 'https://keys.example', Auth: Basic x}
+",
+    );
     let shown = registry(&world, "list").exits(0);
     assert_eq!(
         shown.stdout,
-        "\nURI                    SECURE?\ndocker://gone.example  ✓\ndocker://quay.io       ✓\n"
+        "
+URI                    SECURE?
+docker://gone.example  ✓
+docker://quay.io       ✓
+"
     );
     assert!(shown.stderr.contains("WARNING: no password for docker://gone.example found in"), "{shown:?}");
     let json = registry(&world, "list --json").exits(0).never_shows("YWRhOnB3");

@@ -25,7 +25,15 @@ fn lab(endpoint: &Endpoint, token: Option<&str>) -> World {
     let token = token.map_or_else(String::new, |token| format!("        Token: {token}\n"));
     let world = World::new();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab:\n        URI: //{}\n{token}        System: false\n        Exclusive: false\n        Insecure: true\n",
+        "
+Active: lab
+Remotes:
+    lab:
+        URI: //{}
+{token}        System: false
+        Exclusive: false
+        Insecure: true
+",
         endpoint.host()
     ));
     world
@@ -189,7 +197,12 @@ fn every_command_with_a_stored_token_shows_none() {
     for valid in [true, false] {
         let world = lab(&endpoint, Some(TOKEN));
         let logins = String::from(
-            "Credentials:\n    - URI: docker://h\n      Auth: Basic canary-auth\n      Insecure: false\n",
+            "\
+Credentials:
+    - URI: docker://h
+      Auth: Basic canary-auth
+      Insecure: false
+",
         );
         world.write_user(world.user() + &logins);
         if !valid {
@@ -303,7 +316,16 @@ fn passwords_in_addresses_are_never_shown() {
         debug(&world, line).never_shows("canary");
     }
     // Another program may have written the file like this.
-    world.write_user("Active: far\nRemotes:\n    far:\n        URI: https://ada:canary-uri@far.example.com/\n        System: false\n        Exclusive: false\n");
+    world.write_user(
+        "
+Active: far
+Remotes:
+    far:
+        URI: https://ada:canary-uri@far.example.com/
+        System: false
+        Exclusive: false
+",
+    );
     for line in ["list", "list --json", "list --all", "status", "status --json", "login", "use far", "check"]
     {
         debug(&world, line).never_shows("canary");

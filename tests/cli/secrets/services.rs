@@ -85,7 +85,11 @@ fn image_commands_never_show_the_token() {
     world.set_env("APPTAINER_PULL_ARCH", "amd64");
     world.set_env("APPTAINER_ARCH", "amd64");
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+    lab: {{URI: //{}, Token: {TOKEN}, Insecure: true}}
+",
         library.host()
     ));
     fs::write(world.home().join("image.sif"), Sif::new("amd64").filled(90_000).signed(signer).bytes())
