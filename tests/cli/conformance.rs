@@ -158,6 +158,14 @@ fn a_global_remotes_token_is_stored_in_the_form_both_programs_use() {
     let text = String::from_utf8(yaml::write(&config)).unwrap();
     assert_eq!(
         text,
-        "Active: \"\"\nRemotes:\n    g:\n        URI: //h:8080\n        System: true\n        Exclusive: false\n        Insecure: true\n"
+        "\
+Active: \"\"
+Remotes:
+    g:
+        URI: //h:8080
+        System: true
+        Exclusive: false
+        Insecure: true
+"
     );
 }

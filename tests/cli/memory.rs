@@ -14,7 +14,16 @@ fn lab(endpoint: &Endpoint) -> World {
     endpoint.accept_token(TOKEN);
     let world = World::new();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n    lab:\n        URI: //{}\n        Token: canary-other\n        System: false\n        Exclusive: false\n        Insecure: true\n",
+        "
+Active: lab
+Remotes:
+    lab:
+        URI: //{}
+        Token: canary-other
+        System: false
+        Exclusive: false
+        Insecure: true
+",
         endpoint.host()
     ));
     world.give_home_to_user();

@@ -129,7 +129,16 @@ fn root_writes_a_users_layer_as_that_user_would() {
 #[test]
 fn the_global_file_is_trusted_in_a_users_own_namespace() {
     let world = lab();
-    world.write_global("Active: company\nRemotes:\n    company:\n        URI: company.example.com\n        System: true\n        Exclusive: false\n");
+    world.write_global(
+        "
+Active: company
+Remotes:
+    company:
+        URI: company.example.com
+        System: true
+        Exclusive: false
+",
+    );
     let Some(mut command) = world.command(As::User) else { return };
     // `unshare -Ur`: root in the namespace, with a single uid.
     let mut words: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();

@@ -96,7 +96,14 @@ fn without_proc(world: &World, argv0: &str, line: &str) -> Option<Shown> {
 /// A global layer with one remote.
 fn layer(name: &str) -> String {
     format!(
-        "Active: {name}\nRemotes:\n    {name}:\n        URI: {name}.example.com\n        System: true\n        Exclusive: false\n"
+        "\
+Active: {name}
+Remotes:
+    {name}:
+        URI: {name}.example.com
+        System: true
+        Exclusive: false
+"
     )
 }
 

@@ -9,7 +9,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-const SECRET: &str = "Active: lab\nRemotes:\n  lab: {URI: 127.0.0.1:1, Token: t0ken}\n";
+const SECRET: &str = "\
+Active: lab
+Remotes:
+  lab: {URI: 127.0.0.1:1, Token: t0ken}
+";
 
 fn chmod(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
@@ -17,9 +21,8 @@ fn chmod(path: &Path, mode: u32) {
 
 #[test]
 fn a_readable_layer_with_a_secret_gives_a_warning_until_a_write_fixes_it() {
-    let login = "Credentials:\n  - {URI: https://k.example, Auth: Basic YTpi}\n";
-    for (text, warned) in [(SECRET, true), (login, true), ("Active: lab\nRemotes:\n  lab: {URI: h}\n", false)]
-    {
+    let login = "Credentials: [{URI: https://k.example, Auth: Basic YTpi}]\n";
+    for (text, warned) in [(SECRET, true), (login, true), ("Remotes: {lab: {URI: h}}\n", false)] {
         for bits in [0o644, 0o640, 0o604] {
             let world = World::new();
             world.write_user(text);
@@ -70,7 +73,11 @@ fn every_command_reports_a_withheld_token_and_how_to_fix_it() {
     endpoint.accept_token("t0ken");
     let world = World::new();
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true, Token: t0ken}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Insecure: true, Token: t0ken}}
+",
         endpoint.host()
     ));
     world.remote("status --strict --json").prints("\"valid\"");

@@ -11,7 +11,11 @@ fn lab() -> (World, Endpoint) {
     let (world, endpoint) = (World::new(), Endpoint::http());
     endpoint.accept_token(TOKEN);
     world.write_user(format!(
-        "Active: lab\nRemotes:\n  lab: {{URI: //{}, Insecure: true}}\n",
+        "
+Active: lab
+Remotes:
+  lab: {{URI: //{}, Insecure: true}}
+",
         endpoint.host()
     ));
     (world, endpoint)

@@ -2,7 +2,18 @@
 
 use crate::world::{World, apptainer_alone};
 
-const TWO: &str = "Active: a\nRemotes:\n    a:\n        URI: a.example.com\n        System: false\n        Exclusive: false\n    b:\n        URI: b.example.com\n        System: false\n        Exclusive: false\n";
+const TWO: &str = "\
+Active: a
+Remotes:
+    a:
+        URI: a.example.com
+        System: false
+        Exclusive: false
+    b:
+        URI: b.example.com
+        System: false
+        Exclusive: false
+";
 
 fn with_two() -> World {
     let world = World::new();
@@ -38,7 +49,14 @@ fn a_change_that_changes_nothing_writes_nothing() {
 #[test]
 fn any_write_drops_copies_of_global_remotes_but_not_leftovers_or_tokens() {
     let world = World::new();
-    world.write_user("Remotes:\n  DefaultRemote: {URI: cloud.apptainer.org, System: true}\n  old: {URI: old.example.com, System: true}\n  a: {URI: a.example.com}\n");
+    world.write_user(
+        "
+Remotes:
+  DefaultRemote: {URI: cloud.apptainer.org, System: true}
+  old: {URI: old.example.com, System: true}
+  a: {URI: a.example.com}
+",
+    );
     world.remote("use a").exits(0);
     assert!(!world.user().contains("cloud.apptainer.org") && world.user().contains("old.example.com"));
 }
@@ -119,7 +137,11 @@ fn shadowed_and_leftover_remotes_can_be_removed() {
     let world = World::new();
     world.root_remote("use -e DefaultRemote").exits(0);
     world.write_user(
-        "Remotes:\n  DefaultRemote: {URI: mine.example.com}\n  old: {URI: old.example.com, System: true}\n",
+        "
+Remotes:
+  DefaultRemote: {URI: mine.example.com}
+  old: {URI: old.example.com, System: true}
+",
     );
     world.remote("list").exits(0).says("WARNING: your remote \"DefaultRemote\" is ignored").says("leftover");
     world.remote("remove DefaultRemote").exits(0);
