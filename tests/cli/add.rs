@@ -178,7 +178,7 @@ fn a_remote_replacing_an_exclusive_leftover_is_not_exclusive() {
     world.root_remote("add --global company company.example").exits(0);
     world.root_remote("use --exclusive company").exits(0);
     world.root_remote("add --global --replace company other.example").exits(0);
-    assert!(world.global().contains("Exclusive: true"), "what the administrator set stays");
+    assert!(world.global().contains("Exclusive: true"), "the administrator's setting is kept");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn the_first_global_write_adds_the_built_in_remote_to_the_file() {
 
 #[test]
 fn a_global_name_can_be_added_in_apptainer_and_is_refused_in_singularity() {
-    if apptainer_alone("a name that both layers have is refused there") {
+    if apptainer_alone("a name in both layers is refused there") {
         return;
     }
     let world = World::new();
@@ -245,7 +245,7 @@ fn a_global_name_can_be_added_in_apptainer_and_is_refused_in_singularity() {
 
 #[test]
 fn a_copy_of_a_global_remote_is_not_the_users_own() {
-    if apptainer_alone("a name that both layers have is refused there") {
+    if apptainer_alone("a name in both layers is refused there") {
         return;
     }
     let world = World::new();
@@ -271,7 +271,7 @@ fn a_new_remote_cannot_be_used_while_another_is_exclusive() {
 
 #[test]
 fn a_token_for_a_remote_hidden_by_an_exclusive_one_is_not_ignored() {
-    if apptainer_alone("a name that both layers have is refused there") {
+    if apptainer_alone("a name in both layers is refused there") {
         return;
     }
     let world = World::new();

@@ -25,7 +25,7 @@ fn in_every_command(world: &World, lines: &[&str]) {
 
 #[test]
 fn user_info_in_remote_yaml_is_not_shown() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -189,7 +189,7 @@ fn swapped_arguments_are_refused_and_not_echoed() {
 
 #[test]
 fn http_is_not_shown_as_secure() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let text = "\

@@ -63,7 +63,7 @@ fn an_explicit_file_is_independent_of_remote_yaml() {
     registry(&world, &format!("login -u ada --authfile {} {uri}", file.display()))
         .exits(0)
         .says(&format!("Token stored in {}", file.display()));
-    assert!(world.user().is_empty(), "remote.yaml is not about it");
+    assert!(world.user().is_empty(), "remote.yaml is not written");
     assert!(!world.home().join(".docker").exists());
     registry(&world, &format!("logout {uri}")).exits(0).says("WARNING: not logged in");
     registry(&world, &format!("logout --authfile {} {uri}", file.display()))
@@ -309,7 +309,7 @@ fn a_file_writable_by_others_is_listed_but_not_written() {
     assert_eq!(fs::read_to_string(&file).unwrap(), LOGIN);
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
     registry(&world, "logout docker://r.example").exits(0);
-    assert_eq!(mode(&file), 0o600, "passwords are nobody else's to read");
+    assert_eq!(mode(&file), 0o600, "nobody else can read passwords");
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn an_inaccessible_file_is_reported_before_any_prompt() {
     }
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(fs::read_to_string(file).unwrap(), LOGIN);
-    assert_eq!(server.requests(), [""; 0], "nobody was asked");
+    assert_eq!(server.requests(), [""; 0], "a request was sent");
 }
 
 #[test]

@@ -63,11 +63,7 @@ fn asked(world: &World, line: &str) -> Shown {
 fn candidates(world: &World, line: &str) -> (Vec<String>, String) {
     let shown = asked(world, line);
     let cobra = shown.stderr.strip_prefix("Completion ended with directive: ShellCompDirective");
-    assert_eq!(
-        cobra.map(|rest| rest.lines().count()),
-        Some(1),
-        "a message would disturb the typing: {shown:?}"
-    );
+    assert_eq!(cobra.map(|rest| rest.lines().count()), Some(1), "a message would disturb typing: {shown:?}");
     let (lines, directive) = shown.stdout.trim_end().rsplit_once(':').unwrap();
     let names = lines.lines().map(|line| line.split('\t').next().unwrap().to_string());
     (names.collect(), directive.to_string())
@@ -195,13 +191,20 @@ fn the_next_program_completes_its_own_commands() {
     let (names, _) = candidates(&world, "");
     let all = "completion delete exec help keyserver pull push registry remote run search";
     assert_eq!(names, all.split(' ').collect::<Vec<_>>());
-    assert!(asked(&world, "rem").stdout.starts_with("remote\tManage remote endpoints"), "ours, not theirs");
+    assert!(
+        asked(&world, "rem").stdout.starts_with("remote\tManage remote endpoints"),
+        "from this program, not from the next one"
+    );
     assert_eq!(asked(&world, "exec --bi").stdout, "--bind\ta user-bind path\n:4\n");
     assert_eq!(candidates(&world, "exec "), (vec![], "0".into()));
     assert_eq!(candidates(&world, "completion ").0, ["fish", "zsh", "bash", "powershell"]);
     assert_eq!(candidates(&world, "--").0.iter().filter(|name| *name == "--debug").count(), 1);
     assert!(candidates(&world, "--h").0.contains(&"--humm".to_string()));
-    assert_eq!(candidates(&world, "remote use my").0, ["my lab", "mycloud"], "not asked for what is ours");
+    assert_eq!(
+        candidates(&world, "remote use my").0,
+        ["my lab", "mycloud"],
+        "the next program was run for this program's command"
+    );
     // A shell that only the next program knows.
     let shown = world.run(As::User, &["completion", "powershell"]);
     assert!(shown.stderr.contains("would run"), "{shown:?}");

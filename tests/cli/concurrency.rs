@@ -118,7 +118,7 @@ print(open(sys.argv[2]).read(),flush=True)";
     process(&world, As::User, "use DefaultRemote").unwrap().exits(0);
     let mut seen = String::new();
     std::io::Read::read_to_string(other.stdout.as_mut().unwrap(), &mut seen).unwrap();
-    assert_eq!(seen.trim(), OLD.trim(), "what the other program reads just before it lets the lock go");
+    assert_eq!(seen.trim(), OLD.trim(), "what the other program reads just before it releases the lock");
     assert!(other.wait().unwrap().success());
     assert_eq!(world.user(), changed());
 }
@@ -161,7 +161,7 @@ fn a_planted_lock_file_is_refused_without_waiting() {
 /// A user can lock every file that they can read: the global file, its directory, and both together.
 #[test]
 fn a_stranger_holding_every_lock_they_can_open_blocks_nobody() {
-    if !only_root("a stranger") || !has("/usr/bin/python3", &["-c", "import fcntl"]) {
+    if !only_root("another user") || !has("/usr/bin/python3", &["-c", "import fcntl"]) {
         return;
     }
     let world = lab();
@@ -193,7 +193,7 @@ time.sleep(600)";
         .unwrap();
     let mut told = [0; 2];
     std::io::Read::read_exact(stranger.stdout.as_mut().unwrap(), &mut told).unwrap();
-    assert!(told[0] >= b'2', "he holds the global file and its directory at least");
+    assert!(told[0] >= b'2', "the stranger holds at least the global file and its directory");
     // A program that waited for the stranger would give up after ten seconds and fail.
     process(&world, As::Root, "add --global two two.example.com").unwrap().exits(0);
     process(&world, As::User, "use two").unwrap().exits(0);

@@ -180,7 +180,7 @@ fn an_output_does_not_follow_a_strangers_link() {
             .says(reason)
             .says("hint:    use the path of the target");
     }
-    assert!(library.requests().is_empty(), "the library was not asked");
+    assert!(library.requests().is_empty(), "the library got a request");
     is_untouched(&world);
     assert_eq!(names(&world.path("theirs")), Vec::<String>::new());
 }
@@ -244,7 +244,7 @@ fn a_relative_cache_directory_is_relative_to_the_working_directory() {
 fn root_in_a_user_namespace_can_pull_into_a_shared_directory() {
     let (world, library) = pull::lab();
     if !can_unshare() {
-        return skipped("needs a user namespace: root of one");
+        return skipped("needs a user namespace: root in it");
     }
     library.add(NewImage::new("lab/tools/small:v1", Sif::new("amd64").filled(1000).bytes()));
     fs::create_dir(world.path("shared")).unwrap();

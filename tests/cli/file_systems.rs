@@ -21,7 +21,7 @@ fn without_chmod(world: &World, line: &str) -> Option<crate::world::Shown> {
 
 #[test]
 fn everything_works_where_chmod_fails_but_is_not_needed() {
-    if apptainer_alone("the same code, and other words") {
+    if apptainer_alone("the same code with other names") {
         return;
     }
     let (world, _library) = pull::lab();
@@ -67,7 +67,7 @@ fn a_group_that_maintains_the_installation_may_write_the_global_file() {
         world.run(who, &["remote", "list"]).exits(0).never_shows("WARNING");
     }
     world.root_remote("add --global site https://site.example.com").exits(0);
-    assert_eq!(mode(&world.global_file()), 0o664, "the group keeps it");
+    assert_eq!(mode(&world.global_file()), 0o664, "the group can still write");
     // The group cannot replace the program, so it may not change the program's settings either.
     chmod(&bin, 0o755);
     world.root_remote("list").exits(255).says("is writable by others").says("hint:    chmod go-w ");

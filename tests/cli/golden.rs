@@ -12,7 +12,7 @@ pub fn golden(name: &str, text: &str) {
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         expected == text,
-        "{name}: the text is another one than in {}; if it should be, run the test with UPDATE=1\n--- expected\n{expected}\n--- found\n{text}",
+        "{name}: the text differs from {}; if that is intended, run the test with UPDATE=1\n--- expected\n{expected}\n--- found\n{text}",
         path.display()
     );
 }

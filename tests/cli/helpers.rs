@@ -105,7 +105,7 @@ fn a_helper_for_one_registry_is_only_used_for_that_one() {
     assert_eq!(
         fs::read_to_string(world.path("helpers/asked")).unwrap(),
         "store\nlist\n",
-        "a list asks no helper"
+        "a list runs no helper"
     );
     registry(&world, &format!("logout oras://{host}")).exits(0).says("removed from docker-credential-own");
     assert!(!world.path("helpers/kept").exists());
@@ -130,7 +130,7 @@ fn a_configured_helper_alone_is_not_a_login() {
         "once for each helper: {shown:?}"
     );
     assert_eq!(shown.stderr.matches("WARNING").count(), 1, "{shown:?}");
-    assert!(!world.path("helpers/ran").exists(), "a list asks no helper");
+    assert!(!world.path("helpers/ran").exists(), "a list runs no helper");
     // A helper configured for all registries is not a login for each entry of remote.yaml either.
     let world = world_with(r#"{"credsStore":"own"}"#);
     script(&world, "own", "exit 1");
@@ -235,7 +235,7 @@ Credentials:
 
 #[test]
 fn root_only_runs_helpers_owned_by_root_and_named_in_roots_file() {
-    if !only_root("the half of root") {
+    if !only_root("helpers run by root") {
         return;
     }
     let world = world_with(r#"{"credsStore":"own"}"#);

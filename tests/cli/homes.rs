@@ -129,7 +129,7 @@ Remotes:
     world.remote("list").exits(0).prints("old.example.com      ✓");
     world.remote("use old").exits(0);
     world.remote("use nosuch").exits(255);
-    assert!(!world.user_dir().exists(), "neither reading nor a change that changes nothing migrates");
+    assert!(!world.user_dir().exists(), "neither reading nor a command without effect migrates");
     world.remote("use DefaultRemote").exits(0).says("migrated");
     assert!(world.user().starts_with("Active: DefaultRemote\nRemotes:\n    old:\n"));
     for (name, text) in [

@@ -89,10 +89,13 @@ fn judge(name: &str, url: &str, figures: &Figures, words: &str) {
     let fatal = shown.stderr.lines().find(|line| line.starts_with("FATAL:")).unwrap_or_default();
     assert_eq!(shown.code, 255, "{name}: {shown:#?}");
     let all = format!("{fatal} {}", shown.stderr);
-    assert!(all.contains(url.split_once("://").unwrap().1), "{name}: the server is named: {shown:#?}");
-    assert!(all.contains(words), "{name}: it says {words:?}: {shown:#?}");
+    assert!(
+        all.contains(url.split_once("://").unwrap().1),
+        "{name}: the message lacks the server: {shown:#?}"
+    );
+    assert!(all.contains(words), "{name}: the message lacks {words:?}: {shown:#?}");
     assert!(!shown.stderr.contains(TOKEN) && !shown.stdout.contains(TOKEN), "{name}: {shown:#?}");
-    assert!(!shown.stderr.contains('\x1b'), "{name}: the terminal is not driven");
+    assert!(!shown.stderr.contains('\x1b'), "{name}: terminal escapes in the output");
     assert!(memory < MEMORY, "{name}: {memory} KiB");
 }
 
@@ -240,7 +243,7 @@ fn invalid_tls_is_refused() {
         endpoint.accept_token(TOKEN);
         let figures = login(&endpoint.url(), Some(&ca), false);
         judge(&format!("a certificate {name}"), &endpoint.url(), &figures, words);
-        assert!(endpoint.requests().is_empty(), "not a byte of a request was sent");
+        assert!(endpoint.requests().is_empty(), "no byte of a request was sent");
     }
 }
 

@@ -65,7 +65,7 @@ fn judge(name: &str, world: &World, args: &[&str]) -> Shown {
     for secret in [TOKEN, PASSWORD] {
         assert!(!shown.stderr.contains(secret) && !shown.stdout.contains(secret), "{name}");
     }
-    assert!(!shown.stdout.contains(['\x1b', '\u{202e}']), "{name}: the terminal is not driven");
+    assert!(!shown.stdout.contains(['\x1b', '\u{202e}']), "{name}: terminal escapes in the output");
     figures.shown
 }
 

@@ -67,7 +67,7 @@ fn a_pull_over_http_needs_the_option() {
     run(&world, &["pull", "-F", "--disable-cache", "--allow-http-storage", &file, REFERENCE])
         .exits(255)
         .says("checksum mismatch: got ");
-    assert_eq!(fs::read(&file).unwrap(), sif(), "the file from before stays");
+    assert_eq!(fs::read(&file).unwrap(), sif(), "the previous file is kept");
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn there_are_no_import_cycles() {
     };
     assert!(
         left.is_empty(),
-        "these import each other in a circle:\n{}",
+        "these import each other in a cycle:\n{}",
         left.iter().map(line).collect::<Vec<_>>().join("\n")
     );
 }

@@ -18,7 +18,7 @@ fn root(world: &World, line: &str) -> Shown {
 
 #[test]
 fn keyservers_added_by_root_are_shown_to_all_users() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -62,7 +62,7 @@ Remotes:
 
 #[test]
 fn both_spellings_are_the_same_command() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let (a, b) = (World::new(), World::new());
@@ -82,7 +82,7 @@ fn both_spellings_are_the_same_command() {
 
 #[test]
 fn the_endpoints_keyserver_can_be_disabled_and_restored() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -102,7 +102,7 @@ fn the_endpoints_keyserver_can_be_disabled_and_restored() {
 
 #[test]
 fn refused_commands_change_nothing() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -150,7 +150,7 @@ fn an_endpoint_is_queried_for_its_keyserver() {
     user(&world, "list lab")
         .exits(0)
         .prints(&format!("\nlab *^\n   #1  {}/keystore  🔒\n   #2  https://k.example", endpoint.url()));
-    assert_eq!(endpoint.requests().len(), 1, "what is configured is not asked for");
+    assert_eq!(endpoint.requests().len(), 1, "no request for configured keyservers");
 
     endpoint.set_services(&[("tokenAPI", "http://x")]);
     world.root_remote(&format!("add --global -i bare {}", endpoint.url())).exits(0);
@@ -165,7 +165,7 @@ fn an_endpoint_is_queried_for_its_keyserver() {
 
 #[test]
 fn a_list_queries_unknown_keyservers_concurrently() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let (world, slow) = (World::new(), [(); 3].map(|()| Endpoint::http()));
@@ -184,7 +184,7 @@ fn a_list_queries_unknown_keyservers_concurrently() {
     );
     assert!(shown.stdout.starts_with(&expected), "{shown:?}");
     assert!(shown.stderr.contains("WARNING: cannot determine the keyserver of gone: https://127.0.0.1:1/"));
-    assert!(!world.user_dir().join("remote-cache").exists(), "a list makes no directory");
+    assert!(!world.user_dir().join("remote-cache").exists(), "a list creates no directory");
     let json = user(&world, "list --json gone").exits(0);
     let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
     assert_eq!(document["remotes"][0]["keyservers"], serde_json::json!([]));
@@ -199,7 +199,7 @@ fn a_list_queries_unknown_keyservers_concurrently() {
     shown.exits(0);
     slow.iter().for_each(Endpoint::forget);
     list().unwrap().exits(0).prints(&format!("{}/keystore", slow[2].url()));
-    assert!(slow.iter().all(|endpoint| endpoint.requests().is_empty()), "they are in the cache now");
+    assert!(slow.iter().all(|endpoint| endpoint.requests().is_empty()), "the cache is used now");
 }
 
 /// A world with this keyserver configured.
@@ -211,7 +211,7 @@ fn with_keyserver(host: &str, options: &str, scheme: &str) -> (World, String) {
 
 #[test]
 fn a_login_is_checked_even_if_the_front_page_is_404() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let Some(sks) = Sks::start() else { return };
@@ -263,7 +263,7 @@ Credentials:
 
 #[test]
 fn a_keyserver_without_logins_is_reported() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let Some(sks) = Sks::start() else { return };
@@ -280,7 +280,7 @@ fn a_keyserver_without_logins_is_reported() {
 
 #[test]
 fn the_response_of_the_keyserver_decides() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let endpoint =
@@ -313,7 +313,7 @@ fn the_response_of_the_keyserver_decides() {
 
 #[test]
 fn logins_go_only_to_configured_keyservers_and_never_unencrypted() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let (world, uri) = with_keyserver("k.example", "", "http");
@@ -348,7 +348,7 @@ fn logins_go_only_to_configured_keyservers_and_never_unencrypted() {
 
 #[test]
 fn without_a_name_the_exclusive_remote_is_used() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -361,7 +361,7 @@ fn without_a_name_the_exclusive_remote_is_used() {
 
 #[test]
 fn an_exclusive_remote_allows_only_its_own_keyservers() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let (world, uri) = with_keyserver("127.0.0.1:1", "", "http");

@@ -46,7 +46,7 @@ URI                 INSECURE
 docker://docker.io  NO
 "
     );
-    assert_eq!(world.remote("list").exits(0).stdout, TABLE, "a pipe has the table alone");
+    assert_eq!(world.remote("list").exits(0).stdout, TABLE, "a pipe gets only the table");
     assert_eq!(world.remote("list --all").exits(0).stdout, sections);
     let world = World::new().on_terminal();
     world.write_user("Credentials: [{URI: docker://docker.io, Insecure: false}]\n");
@@ -259,7 +259,7 @@ fn a_token_without_its_leading_space_is_not_shown_as_a_key() {
 
 #[test]
 fn a_different_global_file_of_the_next_program_is_reported() {
-    if apptainer_alone("its program is called apptainer") {
+    if apptainer_alone("the program has another name") {
         return;
     }
     let world = World::new();

@@ -20,7 +20,7 @@ pub fn can_unshare() -> bool {
 pub fn can_be_root() -> bool {
     let can = is_root() || can_unshare();
     if !can {
-        skipped("needs a user namespace: the half of root");
+        skipped("needs a user namespace: the part that runs as root");
     }
     can
 }
@@ -39,7 +39,7 @@ pub fn private_mounts() -> Option<&'static [&'static str]> {
     if can_mount(options) {
         return Some(options);
     }
-    skipped("needs private mounts: a filesystem of the test's own");
+    skipped("needs private mounts: a separate filesystem");
     None
 }
 

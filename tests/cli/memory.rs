@@ -92,7 +92,7 @@ fn waits(child: &Child) -> bool {
 fn wait_for_the_file(child: &mut Child, what: &str) {
     let mut seen = 0;
     while seen < 20 {
-        assert!(child.try_wait().unwrap().is_none(), "{what}: it ended");
+        assert!(child.try_wait().unwrap().is_none(), "{what}: the process ended");
         seen = if waits(child) { seen + 1 } else { 0 };
         std::thread::sleep(Duration::from_millis(10));
     }

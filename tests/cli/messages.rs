@@ -65,7 +65,7 @@ fn a_full_standard_output_is_a_failure() {
 
 #[test]
 fn closed_streams_cause_no_crash() {
-    if apptainer_alone("its processes look at the home of the password database there") {
+    if apptainer_alone("processes use the home of the password database there") {
         return;
     }
     let world = World::new();
@@ -118,7 +118,7 @@ fn switches_are_parsed_as_in_the_real_programs() {
     run("remote use --global=nonsense a").exits(1);
     run("remote list -c one.yaml -c two.yaml").exits(0);
     run("remote add --no-login -- b --global=true").exits(0);
-    assert!(world.user().contains("URI: --global=true\n"), "what follows -- is no option");
+    assert!(world.user().contains("URI: --global=true\n"), "what follows -- is not an option");
 }
 
 #[test]

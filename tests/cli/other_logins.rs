@@ -52,7 +52,7 @@ fn look_up(world: &World, name: &str) {
     let _ = fs::create_dir(&directory);
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
     run(world, &["remote", "status", name]).says("Checking status of remote: ");
-    assert!(!names(&directory).is_empty(), "{name}: a copy is kept");
+    assert!(!names(&directory).is_empty(), "{name}: no cached document");
 }
 
 /// Pulls with `--library`.

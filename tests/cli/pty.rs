@@ -100,7 +100,7 @@ impl Pty {
     pub fn expect(&self, text: &str) {
         let end = Instant::now() + PATIENT;
         while !self.screen().contains(text) {
-            assert!(Instant::now() < end, "{text:?} never came:\n{}", self.screen());
+            assert!(Instant::now() < end, "{text:?} did not appear:\n{}", self.screen());
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -252,14 +252,14 @@ fn reading_commands_create_nothing_and_login_keeps_a_copy() {
     spawn("list --all").exits(0).prints(&format!("{}/keystore", endpoint.url()));
     endpoint.forget();
     spawn("get-login-password").exits(0);
-    assert!(endpoint.requests_for(DISCOVERY).is_empty(), "a copy of up to a day will do");
+    assert!(endpoint.requests_for(DISCOVERY).is_empty(), "a cached document of up to a day is used");
     spawn("status").exits(0);
-    assert_eq!(endpoint.requests_for(DISCOVERY).len(), 1, "status asks");
+    assert_eq!(endpoint.requests_for(DISCOVERY).len(), 1, "status sends a request");
 }
 
 #[test]
 fn get_login_password_prints_only_the_secret_or_nothing() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let (world, endpoint) = lab();

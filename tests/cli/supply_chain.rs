@@ -16,7 +16,7 @@ fn crates() -> (BTreeMap<String, Value>, BTreeSet<String>) {
     let host = Command::new("rustc").arg("-vV").output().expect("rustc runs");
     let host = String::from_utf8(host.stdout).unwrap();
     let host =
-        host.lines().find_map(|line| line.strip_prefix("host: ")).expect("it tells its host").to_string();
+        host.lines().find_map(|line| line.strip_prefix("host: ")).expect("rustc prints its host").to_string();
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--locked", "--offline", "--format-version=1", "--filter-platform", &host])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -65,7 +65,7 @@ fn licences_and_sources_are_allowed_and_no_crate_is_duplicated() {
         if package["source"].is_null() {
             continue;
         }
-        assert!(package["source"].as_str().unwrap().starts_with("registry+"), "{id} is from elsewhere");
+        assert!(package["source"].as_str().unwrap().starts_with("registry+"), "{id} is from another source");
         let licence = package["license"].as_str().unwrap_or_default();
         assert!(allowed(licence), "{id} has the licence {licence:?}");
         if inside.contains(id) {
@@ -102,6 +102,6 @@ fn every_direct_dependency_has_a_reason() {
         let named = reasons.lines().any(|line| {
             line.split(['|', ',', ' ', ':', '(']).any(|word| word == name) && line.contains(['|', '('])
         });
-        assert!(named, "docs/architecture.md does not say why {name} is taken");
+        assert!(named, "docs/architecture.md gives no reason for {name}");
     }
 }

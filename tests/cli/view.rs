@@ -65,7 +65,7 @@ fn json_is_indented_on_a_terminal_and_one_line_in_a_pipe() {
 
 #[test]
 fn nothing_in_a_table_controls_the_terminal() {
-    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+    if apptainer_alone("column widths depend on the name of the built-in remote") {
         return;
     }
     let world = World::new().on_terminal();
@@ -84,7 +84,7 @@ Remotes:
 /// An endpoint whose library is down, with a service that has wide characters, and a service whose name has
 /// terminal escapes.
 fn lab() -> Option<(World, Endpoint)> {
-    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+    if apptainer_alone("column widths depend on the name of the built-in remote") {
         return None;
     }
     let (world, endpoint) = (World::new().on_terminal(), Endpoint::http());
@@ -142,7 +142,7 @@ Credentials:
 
 #[test]
 fn keyservers_and_logins_fit_the_screen() {
-    if apptainer_alone("the widths of a table follow the name of the built-in remote") {
+    if apptainer_alone("column widths depend on the name of the built-in remote") {
         return;
     }
     let world = World::new().on_terminal();

@@ -63,7 +63,7 @@ impl Watch {
             while let Some(running) = seen.upgrade() {
                 let now = running.lock().unwrap();
                 if now.begun.is_some_and(|begun| begun.elapsed() > HANGS) {
-                    eprintln!("{target}: a run has no end; {}", keep(&directory, target, &now.input));
+                    eprintln!("{target}: a run does not end; {}", keep(&directory, target, &now.input));
                     std::process::exit(101);
                 }
                 drop(now);

@@ -31,9 +31,9 @@ fn a_users_link_is_kept_and_its_target_is_replaced() {
             symlink(&target, world.user_file()).unwrap();
             let before = fs::metadata(&place).map(|meta| meta.ino()).ok();
             world.remote("add --no-login new new.example.com").exits(0);
-            assert_eq!(fs::read_link(world.user_file()).unwrap(), target, "the link stays");
+            assert_eq!(fs::read_link(world.user_file()).unwrap(), target, "the link is kept");
             assert!(fs::read_to_string(&place).unwrap().contains("new.example.com"), "{target:?}");
-            assert_ne!(before, Some(fs::metadata(&place).unwrap().ino()), "replaced and not rewritten");
+            assert_ne!(before, Some(fs::metadata(&place).unwrap().ino()), "replaced, not rewritten");
             assert_eq!(mode(&place), 0o600);
             let directory = place.parent().unwrap();
             assert!(
@@ -276,7 +276,7 @@ fn a_bind_mounted_file_is_written_in_place_with_a_warning() {
     };
     assert_eq!(ends(&shown), ["0"; 5], "{shown:#?}");
     assert_eq!(fs::read_to_string(world.path("mounted")).unwrap(), changed());
-    assert_eq!(world.user(), OLD, "what lies below the mount stays");
+    assert_eq!(world.user(), OLD, "the file below the mount is kept");
     let warning = format!(
         "WARNING: {} was written in place because the file is a mount point (Device or resource busy (os error 16)); this write was not crash-safe\n",
         world.user_file().display()

@@ -12,7 +12,7 @@ fn empty_input_fails_login_but_not_add() {
         shown.stderr.contains("Remote \"second\" added")
             && shown.stderr.contains("apptainer remote login second")
     );
-    assert!(endpoint.requests().is_empty(), "the network is asked only for a login");
+    assert!(endpoint.requests().is_empty(), "only a login sends requests");
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn adding_an_existing_remote_with_a_token_file_logs_in() {
 
 #[test]
 fn without_a_token_service_there_is_no_hint_to_log_in_later() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();

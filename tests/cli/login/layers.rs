@@ -96,10 +96,7 @@ fn a_users_remote_hidden_by_an_exclusive_one_keeps_its_address_and_token() {
     world.root_remote(&format!("add -g -i corp {}", company.url())).exits(0);
     world.root_remote("use -e corp").exits(0);
     world.pipe(TOKEN).remote(&format!("add -i corp {}", own.url())).exits(255).says("corp cannot be used");
-    assert!(
-        company.requests().is_empty() && own.requests().is_empty(),
-        "nobody is logged in to the other one"
-    );
+    assert!(company.requests().is_empty() && own.requests().is_empty(), "no login to the other one");
     assert!(world.user().contains(&own.host()) && !world.user().contains(TOKEN));
     world.write_user(world.user().replace("System: false", "Token: mine\n        System: false"));
     let before = world.user();

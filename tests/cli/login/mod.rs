@@ -214,7 +214,7 @@ fn a_username_for_an_endpoint_is_ignored() {
 
 #[test]
 fn the_built_in_default_has_no_login() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     let world = World::new();
@@ -267,7 +267,7 @@ fn a_login_that_cannot_be_stored_does_not_prompt() {
     let shown = finish_reading(command.args(["remote", "login"]), TOKEN).exits(255);
     assert!(shown.stderr.contains("cannot write to"), "{shown:?}");
     assert!(shown.stderr.contains("CONFIGDIR"), "{shown:?}");
-    assert!(endpoint.requests().is_empty(), "nobody was asked");
+    assert!(endpoint.requests().is_empty(), "a request was sent");
     // The world must be removable by the user who created it.
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
 }

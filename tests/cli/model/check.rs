@@ -94,17 +94,17 @@ impl Rig {
         }
         let (sent, asked) = self.net.heard();
         if sent != expected.sent {
-            return Err(format!("logins sent: {sent:?}, by the model {:?}", expected.sent));
+            return Err(format!("logins sent: {sent:?}, in the model {:?}", expected.sent));
         }
         if !asked.is_subset(&expected.asks) {
-            return Err(format!("asked: {asked:?}, by the model {:?}", expected.asks));
+            return Err(format!("requests to {asked:?}; in the model {:?}", expected.asks));
         }
         if [&shown.stdout, &shown.stderr].iter().any(|text| text.contains("tok-")) {
             return Err("a secret is shown".to_string());
         }
         let lines = known(&shown.stderr, matches!(step.command, Command::List));
         if !agree(&lines, &expected.lines) {
-            return Err(format!("the model says {:#?}", expected.lines));
+            return Err(format!("in the model {:#?}", expected.lines));
         }
         self.answer(step, expected, shown, model)
     }
@@ -158,7 +158,7 @@ impl Rig {
                 let text = |rows: &[Row]| rows.iter().map(|row| format!("  {row:?}\n")).collect::<String>();
                 let name = PEOPLE[who];
                 let error =
-                    format!("[{name}] remote list --json\n{}by the model\n{}", text(rows), text(&expected));
+                    format!("[{name}] remote list --json\n{}in the model\n{}", text(rows), text(&expected));
                 return Err(error);
             }
         }
@@ -182,7 +182,7 @@ fn compare(files: &[Bytes; 4], model: &Model, before: Option<(&[Bytes; 4], &Mode
         let found = files[part].as_deref().map(read).transpose()?;
         if found != *layer {
             let whose = part_name(part);
-            return Err(format!("the file of {whose} says\n{found:#?}\nby the model\n{layer:#?}"));
+            return Err(format!("the file of {whose}\n{found:#?}\nin the model\n{layer:#?}"));
         }
     }
     Ok(())

@@ -14,7 +14,7 @@ fn the_cache_is_used_and_verified() {
     let (world, library) = lab();
     pull(&world, &[REFERENCE]).exits(0);
     let entry = entry(&world);
-    assert_eq!(fs::read(&entry).unwrap(), sif(), "where Apptainer looks");
+    assert_eq!(fs::read(&entry).unwrap(), sif(), "in Apptainer's cache");
     assert_eq!((crate::world::mode(&entry), crate::world::mode(entry.parent().unwrap())), (0o700, 0o700));
     library.forget();
     pull(&world, &["second.sif", REFERENCE]).exits(0).says("INFO:    Using cached image\n");
@@ -79,7 +79,7 @@ fn the_cache_can_be_moved_or_disabled() {
 
 #[test]
 fn a_singularity_directory_in_use_is_not_hidden() {
-    if apptainer_alone("~/.singularity stands in for ~/.apptainer") {
+    if apptainer_alone("~/.singularity is only used instead of ~/.apptainer") {
         return;
     }
     let (world, library) = lab();

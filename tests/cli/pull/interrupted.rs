@@ -46,7 +46,7 @@ fn hanging(world: &World, library: &Library) -> Option<Child> {
     let child = command.spawn().unwrap();
     let begun = Instant::now();
     while library.faults_hit() == 0 || names_in(world).len() < 2 {
-        assert!(begun.elapsed() < PATIENT, "it never got there");
+        assert!(begun.elapsed() < PATIENT, "the transfer did not get that far");
         std::thread::sleep(Duration::from_millis(10));
     }
     Some(child)
@@ -83,7 +83,7 @@ fn the_next_pull_removes_the_files_of_a_killed_one_but_not_of_a_live_one() {
     set_back(&temporary);
     library.clear_faults();
     pull(&world, &["-F", REFERENCE]).exits(0);
-    assert!(temporary.exists(), "the other one is still at work");
+    assert!(temporary.exists(), "the other pull is still running");
     kill_process(Pid::from_child(&child), Signal::KILL).unwrap();
     let _ = child.wait();
     set_back(&temporary);

@@ -113,7 +113,7 @@ fn only_the_library_of_a_remote_gets_its_token() {
 
 #[test]
 fn a_remote_without_a_library_is_an_error() {
-    if apptainer_alone("the built-in remote of SingularityCE would be asked") {
+    if apptainer_alone("SingularityCE's built-in remote would get a request") {
         return;
     }
     let world = World::new();

@@ -99,12 +99,12 @@ fn a_pulled_image_has_its_name_and_mode_and_its_signers_are_reported() {
     assert_eq!(names(&out(&world)), ["blast_v1.sif"]);
     assert_eq!(pieces(&library), sif().len().div_ceil(PART));
     assert_eq!(library.requests_for("GET", "/library/v1/imagefile/").len(), 1, "one address for all parts");
-    assert!(library.most_at_once() <= 3, "as many parts side by side as Apptainer");
+    assert!(library.most_at_once() <= 3, "as many parallel parts as Apptainer");
     let bearer = |port| {
         let of = |seen: &crate::peers::library::Seen| seen.request.header("authorization").map(String::from);
         library.requests().iter().filter(|seen| seen.port == port).map(of).collect::<Vec<_>>()
     };
-    assert!(bearer(Port::Data).iter().all(Option::is_none), "no token to where the bytes lie");
+    assert!(bearer(Port::Data).iter().all(Option::is_none), "no token is sent to the data port");
     let lookups = library.requests_for("GET", "/library/");
     assert!(
         lookups.iter().all(|seen| seen.request.header("authorization") == Some(&format!("Bearer {TOKEN}")))
@@ -130,7 +130,7 @@ fn the_output_file_has_the_expected_name() {
     world.run(As::User, &["pull", REFERENCE]).exits(0);
     assert!(out(&world).join("variable.sif").is_file());
     pull(&world, &["first.sif", REFERENCE]).exits(0);
-    assert_eq!(names_in(&world), ["first.sif", "variable.sif"], "what is typed counts more than a variable");
+    assert_eq!(names_in(&world), ["first.sif", "variable.sif"], "an option overrides a variable");
 }
 
 #[test]
@@ -144,7 +144,7 @@ fn existing_files_are_kept_unless_forced() {
         .says("FATAL:   Image file already exists: ")
         .says(" - will not overwrite\n")
         .says("hint:    to replace it: --force\n");
-    assert!(library.requests().is_empty(), "nobody was asked");
+    assert!(library.requests().is_empty(), "a request was sent");
     assert_eq!(fs::read(&file).unwrap(), OLD);
     pull(&world, &["-F", REFERENCE]).exits(0);
     assert_eq!(fs::read(&file).unwrap(), sif());

@@ -51,7 +51,7 @@ fn flaky_servers_are_retried() {
         }
         pull(&world, &["--disable-cache", REFERENCE]).exits(0).says("Downloaded ");
         assert_eq!(fs::read(out(&world).join("blast_v1.sif")).unwrap(), sif(), "{name}");
-        assert!(library.faults_hit() >= wanted, "{name}: the fault was met");
+        assert!(library.faults_hit() >= wanted, "{name}: the fault did not occur");
         assert_eq!(names_in(&world), ["blast_v1.sif"], "{name}");
         assert!(library.violations().is_empty(), "{name}: {:?}", library.violations());
     }
@@ -181,7 +181,7 @@ fn a_wrong_download_never_gets_the_name_of_the_image() {
         library.fault(when, fault);
         let shown = pull(&world, &["-F", REFERENCE]);
         assert_eq!(shown.code, 255, "{name}: {shown:#?}");
-        assert!(shown.stderr.contains(words), "{name}: it says {words:?}: {shown:#?}");
+        assert!(shown.stderr.contains(words), "{name}: the message lacks {words:?}: {shown:#?}");
         assert!(!shown.stderr.contains('\x1b'), "{name}");
         assert_eq!(fs::read(&target).unwrap(), OLD, "{name}");
         assert_eq!(names_in(&world), ["blast_v1.sif"], "{name}");

@@ -12,7 +12,7 @@ fn a_signal_aborts_the_upload_on_the_server_too() {
         let child = command.arg("push").arg(image(&world)).arg(REFERENCE).spawn().unwrap();
         let begun = Instant::now();
         while library.faults_hit() == 0 {
-            assert!(begun.elapsed() < PATIENT, "it never got there");
+            assert!(begun.elapsed() < PATIENT, "the upload did not get that far");
             std::thread::sleep(Duration::from_millis(10));
         }
         kill_process(Pid::from_child(&child), signal).unwrap();
@@ -27,7 +27,7 @@ fn a_signal_aborts_the_upload_on_the_server_too() {
 fn until(what: &str, is: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is() {
-        assert!(begun.elapsed() < Duration::from_secs(60), "it never got there: {what}");
+        assert!(begun.elapsed() < Duration::from_secs(60), "the upload did not get that far: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -137,7 +137,7 @@ fn the_description_is_sent_and_the_quota_is_shown() {
     fs::write(image(&world), Sif::new("amd64").filled(11 << 20).signed(KEY).bytes()).unwrap();
     let shown = push(&world, &["IMAGE", "library://lab/tools/other:v1"]).exits(255);
     shown.says("FATAL:   unable to push image to library: ").says("413").says("uota");
-    assert!(library.image("lab/tools/other:v1", "amd64").is_none(), "what is not there has no tag");
+    assert!(library.image("lab/tools/other:v1", "amd64").is_none(), "a missing image has no tag");
 }
 
 #[test]
@@ -246,7 +246,7 @@ fn failed_uploads_leave_no_tag_and_no_parts() {
             .iter()
             .filter(|upload| upload.multipart && upload.progress == Progress::Open)
             .count();
-        assert_eq!(open, 0, "{name}: an upload in parts was given up on the server too");
+        assert_eq!(open, 0, "{name}: an upload in parts was not aborted on the server");
         assert!(library.violations().is_empty(), "{name}: {:?}", library.violations());
     }
 }
@@ -291,7 +291,10 @@ fn invalid_images_and_references_are_not_sent() {
     push(&world, &["IMAGE", "library://elsewhere.example/lab/tools/blast"])
         .exits(255)
         .says("push to location other than current remote is not supported");
-    assert!(library.requests().iter().all(|seen| !seen.request.path.contains("/v1/")), "nothing was begun");
+    assert!(
+        library.requests().iter().all(|seen| !seen.request.path.contains("/v1/")),
+        "an upload was started"
+    );
     push(&world, &["-U", &unsigned, REFERENCE]).exits(0).says("WARNING: the image is not signed\n");
     let by_host = format!("library://{}/lab/tools/blast:v9", library.host());
     push(&world, &["IMAGE", &by_host]).exits(0);

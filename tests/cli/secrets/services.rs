@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn the_password_of_a_service_is_only_in_its_file() {
-    if apptainer_alone("the built-in remote is asked there, over the network") {
+    if apptainer_alone("the built-in remote would get a request over the network") {
         return;
     }
     use base64::Engine;

@@ -159,7 +159,7 @@ fn trusted_links_to_the_global_layer_are_followed() {
             symlink(&target, &link).unwrap();
             assert!(status_sends(&world, &endpoint), "{target:?}");
             world.root_remote("add -g -n new new.example.com").exits(0);
-            assert_eq!(fs::read_link(&link).unwrap(), target, "the link stays");
+            assert_eq!(fs::read_link(&link).unwrap(), target, "the link is kept");
             assert!(fs::read_to_string(elsewhere.join("remote.yaml")).unwrap().contains("new.example.com"));
             assert_eq!(names(&elsewhere), [".remote.yaml.lock", "remote.yaml"]);
             // A directory on either side of the link that others can write could be replaced.

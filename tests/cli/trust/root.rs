@@ -120,7 +120,7 @@ fn root_migrates_nothing_through_a_users_link() {
         };
         assert!(
             !copied(&world.user_dir()) && !copied(&world.user_dir().join("keys")),
-            "{name} became the user's"
+            "{name} now belongs to the user"
         );
     }
 }

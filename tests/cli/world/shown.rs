@@ -37,7 +37,7 @@ impl Shown {
     /// Asserts that neither stream contains `text`.
     #[track_caller]
     pub fn never_shows(self, text: &str) -> Self {
-        assert!(!text.is_empty(), "every text holds an empty one");
+        assert!(!text.is_empty(), "the expected text is empty");
         assert!(!self.stdout.contains(text) && !self.stderr.contains(text), "shows {text:?}: {self:#?}");
         self
     }

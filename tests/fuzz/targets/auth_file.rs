@@ -70,7 +70,7 @@ fn check(input: &[u8]) -> Outcome {
     };
     let written = document.to_bytes();
     assert!(read(&written) == document, "{}", String::from_utf8_lossy(&written));
-    assert!(read(&written).to_bytes() == written, "written again it is another text");
+    assert!(read(&written).to_bytes() == written, "a second write gives another text");
     assert_eq!(format!("{document:?}"), format!("Document({:?})", document.registries()));
     let before = value(&written);
     assert_eq!(before, if input.trim_ascii().is_empty() { Value::Object(Map::new()) } else { value(input) });

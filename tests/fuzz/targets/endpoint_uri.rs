@@ -104,7 +104,7 @@ pub fn hides_password(text: &str, message: &str) -> bool {
 /// Equality is reflexive, symmetric and transitive.
 pub fn equivalence<T: std::fmt::Debug>(all: &[T], same: impl Fn(&T, &T) -> bool) {
     for a in all {
-        assert!(same(a, a), "{a:?} is not itself");
+        assert!(same(a, a), "{a:?} is not equal to itself");
         for b in all {
             assert_eq!(same(a, b), same(b, a), "{a:?} {b:?}");
             for c in all.iter().filter(|c| same(a, b) && same(b, c)) {

@@ -42,7 +42,7 @@ fn check(input: &[u8]) -> Outcome {
     let text = String::from_utf8_lossy(input);
     let safe = escape(&text);
     assert!(!safe.contains(drives_a_terminal), "{safe:?}");
-    assert_eq!(escape(&safe), safe, "what is safe stays as it is");
+    assert_eq!(escape(&safe), safe, "safe text is unchanged");
     assert_eq!(safe == text, !text.contains(drives_a_terminal));
     let line = json::line(&text);
     assert!(line.ends_with('\n') && !line.trim_end_matches('\n').contains(drives_a_terminal), "{line:?}");

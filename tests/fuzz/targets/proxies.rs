@@ -62,7 +62,7 @@ fn check(input: &[u8]) -> Outcome {
         let proxy = proxies.for_url(url);
         if let Some(proxy) = proxy {
             assert!(matches!(proxy.scheme(), "http" | "https") && proxy.has_host(), "{}", shown(proxy));
-            assert!(!is_here(url), "{url} is asked through a proxy");
+            assert!(!is_here(url), "{url} is requested through a proxy");
             assert!(
                 shown(proxy).matches('/').count() == 2 && !shown(proxy).contains('@'),
                 "{}",

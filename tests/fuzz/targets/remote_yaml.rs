@@ -101,7 +101,7 @@ fn accepted(text: &Text, parsed: &Parsed) -> Outcome {
         again.config
     );
     assert!(again.unknown.is_empty() && again.concerns.is_empty(), "{again:?}");
-    assert!(write(&again.config) == written, "written again it is another text");
+    assert!(write(&again.config) == written, "a second write gives another text");
     let words = (some(parsed.unknown.len()), some(parsed.concerns.len()));
     Outcome::all([shape(&parsed.config), Outcome::of(words)].into_iter())
 }
