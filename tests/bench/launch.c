@@ -1,6 +1,7 @@
 // Runs commands alternately, ROUNDS times. Prints for each the median and the minimum wall time in
 // nanoseconds, the peak memory in KiB, and the exit status. Needs little memory itself, because the peak of a
-// child includes the memory of the process that it was forked from. Usage: launch ROUNDS -- [NAME=VALUE…] PROGRAM ARG… [-- …]
+// child includes the memory of the process that it was forked from.
+// Usage: launch ROUNDS -- [NAME=VALUE…] PROGRAM ARG… [-- …]
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdio.h>

@@ -64,8 +64,8 @@ impl Model {
         self.seen(who, &name).map(|seen| (name, seen))
     }
 
-    /// Every write of a user's layer drops the copies of global remotes without a token. Without a change there
-    /// is no write.
+    /// Every write of a user's layer drops the copies of global remotes without a token. Nothing is
+    /// written without a change.
     pub fn write_user(&mut self, who: usize, change: impl FnOnce(&mut Layer)) {
         let mut layer = self.user(who);
         change(&mut layer);
@@ -331,7 +331,7 @@ impl Model {
     }
 }
 
-/// The result of `add --replace`. An equivalent address is no change, and everything else about the remote is
+/// The result of `add --replace`. With an equivalent address nothing changes, and everything else about the remote is
 /// kept. Exclusivity is kept if an administrator set it.
 fn replaced(old: &Entry, new: Entry) -> Entry {
     let exclusive = new.system && old.exclusive;

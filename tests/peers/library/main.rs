@@ -2,7 +2,7 @@
 //! prints the endpoint's address, and ends when its standard input ends.
 #![allow(unreachable_pub, reason = "a test binary has no public API")]
 #![allow(missing_docs, dead_code, unused_imports, reason = "the peers are made for the tests")]
-#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it is no part of the program")]
+#![allow(clippy::disallowed_methods, clippy::disallowed_macros, reason = "it is not part of the program")]
 
 #[path = "../mod.rs"]
 mod peers;
