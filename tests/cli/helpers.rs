@@ -225,7 +225,7 @@ Credentials:
         .remote("logout --all")
         .exits(255)
         .says("these logins were not removed: docker://h.example: still logged in")
-        .says("hkp://k were removed");
+        .says("The login to hkp://k was removed from ");
     assert!(
         !world.user().contains("Token") && world.user().contains("docker://h.example"),
         "{}",
