@@ -113,7 +113,7 @@ impl Model {
         if accepts {
             let new = Credential { uri: uri.into(), auth, insecure: keyserver.insecure };
             self.write_user(who, |layer| {
-                // The same login once more is no change.
+                // Repeating a login changes nothing.
                 let old: Vec<_> = layer.credentials.iter().filter(|login| same(&login.uri, uri)).collect();
                 if old != [&new] {
                     layer.credentials.retain(|login| !same(&login.uri, uri));
