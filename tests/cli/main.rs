@@ -20,6 +20,7 @@ mod durability;
 mod explains;
 mod file_systems;
 mod golden;
+mod groups;
 mod growth;
 mod handover;
 mod help;
