@@ -61,7 +61,7 @@ impl std::error::Error for UnknownArch {}
 impl fmt::Display for UnknownArch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = ARCHITECTURES.iter().map(|(_, name)| *name).collect();
-        write!(f, "unknown architecture {:?}; known are: {}", self.0, names.join(", "))
+        write!(f, "unknown architecture {:?}; use one of {}", self.0, names.join(", "))
     }
 }
 

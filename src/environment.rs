@@ -21,11 +21,7 @@ impl Env {
 
     /// The value of a variable. As in the real programs, an empty value counts as unset.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
-        debug_assert!(variables::is_listed(name, false), "{name} is missing in the table of variables");
-        self.value(name)
-    }
-
-    fn value(&self, name: &str) -> Option<&OsStr> {
+        debug_assert!(variables::is_listed(name), "{name} is missing in the table of variables");
         self.0.get(OsStr::new(name)).map(OsString::as_os_str).filter(|value| !value.is_empty())
     }
 
@@ -42,10 +38,9 @@ impl Env {
     /// The persona's variable `suffix`. For example, `CONFIGDIR` is `APPTAINER_CONFIGDIR`, or else
     /// `SINGULARITY_CONFIGDIR`.
     pub fn variable(&self, persona: Persona, suffix: &str) -> Option<Found<'_>> {
-        debug_assert!(variables::is_listed(suffix, true), "{suffix} is missing in the table of variables");
         persona.prefixes().iter().enumerate().find_map(|(at, prefix)| {
             let name = format!("{prefix}{suffix}");
-            let value = self.value(&name)?;
+            let value = self.get(&name)?;
             let preferred = (at > 0).then(|| format!("{}{suffix}", persona.prefixes()[0]));
             Some(Found { name, value, preferred })
         })

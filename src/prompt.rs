@@ -43,14 +43,15 @@ impl Prompt for Terminal {
                 let _ = tcsetattr(&tty, OptionalActions::Now, &modes);
             })
         };
+        // Everything that can fail comes before the terminal is changed.
+        let (restore, keyboard) = (set(&saved)?, Keyboard(tty.try_clone()?));
         let guard = signals::guard(set(&saved)?);
         let stop = signals::around_stop(set(&saved)?, set(&hidden)?);
         tcsetattr(&tty, OptionalActions::Now, &hidden)?;
-        let keyboard = Keyboard(tty.try_clone()?);
         let config = rpassword::ConfigBuilder::new().input_reader(keyboard).output_discard().build();
         let answer = rpassword::read_password_with_config(config);
         drop(stop);
-        set(&saved)?();
+        restore();
         drop(guard);
         match answer {
             Ok(text) => Ok(Some(Zeroizing::new(text))),

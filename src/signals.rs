@@ -3,7 +3,7 @@
 //! Code that creates a temporary file or changes the terminal registers its cleanup with [`guard`]. The first
 //! guard starts the thread that waits for signals, so commands that only read do not pay for it.
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGXFSZ};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -101,7 +101,8 @@ fn stop() {
     let registry = registry();
     let run = |at: usize| registry.around_stop.iter().for_each(|around| around[at]());
     run(0);
-    let _ = signal_hook::low_level::emulate_default_handler(SIGTSTP);
+    // This signal stops a program that does not handle it, but, unlike SIGSTOP, not one that no shell could continue.
+    let _ = signal_hook::low_level::raise(SIGTTIN);
     run(1);
 }
 

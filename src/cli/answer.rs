@@ -4,10 +4,12 @@ use super::elsewhere::elsewhere;
 use super::handover::who_serves_what;
 use super::tree::{GROUPS, OPTIONAL_VALUE, path, tree};
 use crate::context::{Colours, Context};
+use crate::environment::truth;
 use crate::error::{Failure, Result};
 use crate::message::escape;
 use clap::Command;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::borrow::Cow;
 use std::ffi::OsString;
 
 /// A usage error in clap's layout: the message, the usage of the command (given by its words, e.g. `remote`,
@@ -30,16 +32,23 @@ pub(super) fn of_clap(error: clap::Error, args: &[OsString], ctx: &mut Context) 
     }
     let mut text = error.render().to_string().replace(OPTIONAL_VALUE, "");
     // clap repeats the typed words. Line breaks are escaped, and words that may be secrets are hidden.
+    let (mut before, mut is_argument) = (Cow::Borrowed(""), false);
     for word in args.iter().map(|word| word.to_string_lossy()) {
+        let is_value = is_argument || matches!(&*before, "-p" | "--password" | "--tokenfile");
         for part in [Some(&*word), word.split_once('=').map(|(_, value)| value)].into_iter().flatten() {
-            if may_be_secret(part, args) {
+            if is_value && part.len() >= SHORTEST_SECRET && is_login(args) {
+                text = text.replace(part, "…");
+            } else if may_be_secret(part, args) {
                 text = text.replace(&format!("'{part}'"), "'…'");
             } else if part.contains('\n') && !part.trim().is_empty() {
                 text = text.replace(part, &escape(part));
             }
         }
+        is_argument |= word == "--";
+        before = word;
     }
-    if error.kind() == ErrorKind::UnknownArgument {
+    let options_end = args.iter().any(|word| word == "--");
+    if error.kind() == ErrorKind::UnknownArgument && !options_end {
         text = text.replacen("unexpected argument '-", "unknown option '-", 1);
         if text.contains("unknown option") {
             text = text.replacen("' found", "'", 1);
@@ -85,8 +94,8 @@ pub(super) fn print_short_help(group: Option<&str>, ctx: &mut Context) -> Result
 /// Prints the help of a command. The help of a group and of the whole program ends by saying which program runs
 /// all other commands.
 fn show_help(command: &mut Command, short: bool, ctx: &mut Context) -> Result<()> {
-    if path(command).count() < 2 {
-        let others = who_serves_what(ctx);
+    let depth = path(command).count();
+    if let Some(others) = who_serves_what(ctx, depth == 0).filter(|_| depth < 2) {
         let before = [command.get_after_long_help().filter(|_| !short), command.get_after_help()];
         let text = before.into_iter().flatten().next().map_or_else(String::new, |text| format!("{text}\n\n"));
         let footer = format!("{text}{others}");
@@ -104,7 +113,11 @@ fn colours(args: &[OsString]) -> Option<Colours> {
         let value = match word.to_str()? {
             "--nocolor" => "never",
             "--color" => next?.to_str()?,
-            word => word.strip_prefix("--color=")?,
+            word => match word.strip_prefix("--nocolor=").map(truth) {
+                Some(Some(true)) => "never",
+                Some(_) => "auto",
+                None => word.strip_prefix("--color=")?,
+            },
         };
         match value {
             "always" => Some(Colours::Always),
@@ -134,8 +147,15 @@ fn named<'a>(mut command: &'a mut Command, words: &[OsString]) -> &'a mut Comman
 
 /// An address may contain a password. Any word after `login` that is not an option may be a token.
 fn may_be_secret(word: &str, args: &[OsString]) -> bool {
-    let login = args.iter().any(|arg| arg == "login");
-    word.contains('@') || login && !word.starts_with('-') && word != "login" && !GROUPS.contains(&word)
+    word.contains('@')
+        || is_login(args) && !word.starts_with('-') && word != "login" && !GROUPS.contains(&word)
+}
+
+/// A shorter value is left as it is: it could be part of any word of the message.
+const SHORTEST_SECRET: usize = 4;
+
+fn is_login(args: &[OsString]) -> bool {
+    args.iter().any(|arg| arg == "login")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::context::Context;
 use crate::error::{Failure, Result};
 use crate::hint::CommandLine;
 use crate::message::escape;
+use crate::uri::{may_be_repeated, may_hold_password};
 use clap::error::{ContextKind, ContextValue};
 use std::ffi::OsString;
 
@@ -22,16 +23,18 @@ pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
-/// A help text that says which program runs all other commands.
-pub(super) fn who_serves_what(ctx: &Context) -> String {
+/// A help text that says which program runs all other commands. That there is none is said in the help of the whole
+/// program.
+pub(super) fn who_serves_what(ctx: &Context, is_whole: bool) -> Option<String> {
     let rest = match ctx.next_program(ctx.program().as_ref()) {
         Some(next) => format!("Other commands are passed to {}.", escape(&next.to_string_lossy())),
-        None => format!(
-            "No other {} was found in PATH, so commands that are not listed here are unavailable.",
+        None if is_whole => format!(
+            "Other commands (run, exec, …) need a full Apptainer, and no other {} was found in PATH.",
             ctx.program()
         ),
+        None => return None,
     };
-    format!("apptainer-remote {}. {rest}", version())
+    Some(format!("apptainer-remote {}. {rest}", version()))
 }
 
 /// The word of the command line that is unknown to clap or not valid UTF-8.
@@ -47,8 +50,10 @@ pub(super) fn unknown(error: &clap::Error, args: &[OsString]) -> String {
 
 pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
-    let failure =
-        Failure::new(format!("unknown command {word:?} (no other {program} in PATH to pass it to)"));
+    let kind = if word.starts_with('-') { "option" } else { "command" };
+    let is_safe = may_be_repeated(word) && !may_hold_password(word);
+    let shown = if is_safe { format!(" {word:?}") } else { String::new() };
+    let failure = Failure::new(format!("unknown {kind}{shown} (no other {program} in PATH to pass it to)"));
     let hints = elsewhere(word, &tree(ctx.persona));
     let failure = match nearest(word, ctx.persona) {
         Some(near) if hints.is_empty() => failure.hint(CommandLine::new(&format!("{program} {near}"))),
@@ -59,14 +64,20 @@ pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
 
 /// The error for an image command that would be passed to the other program, but there is none. `reference` is
 /// the typed reference.
-pub(super) fn not_a_library(command: &str, reference: &str, ctx: &Context) -> Failure {
+pub(super) fn not_a_library(typed: &str, reference: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
+    let is_safe = may_be_repeated(reference);
+    let what = if is_safe { format!("{reference:?}") } else { "this image".into() };
     let failure = Failure::new(format!(
-        "cannot {command} {reference:?}: only library:// is supported, and no other {program} is in PATH"
+        "cannot {typed} {what}: only library:// is supported, and no other {program} is in PATH"
     ));
-    let command = |scheme: &str| CommandLine::new(program).words(command).arg(format!("{scheme}{reference}"));
-    if reference.contains("://") {
-        return failure.hint(CommandLine::new(program).words("help"));
+    let command = |scheme: &str| CommandLine::new(program).words(typed).arg(format!("{scheme}{reference}"));
+    if reference.contains("://") || !is_safe {
+        return failure;
+    }
+    if typed == "push" {
+        return failure
+            .hint(CommandLine::new(program).words("push FILE").arg(format!("library://{reference}")));
     }
     failure
         .hint(command("library://").because("for an image of a library"))

@@ -77,7 +77,7 @@ pub fn run(args: &[OsString], ctx: &mut Context) -> Result<()> {
     }
     match command {
         "" if line.words.is_empty() => print_short_help(None, ctx),
-        "help" if line.words.len() == 1 => print_short_help(None, ctx),
+        "help" if line.subject().is_empty() || line.subject() == "help" => print_short_help(None, ctx),
         "version" => ctx.print(&format!("{}\n", version())),
         _ if line.is_served() => line.run(ours, ctx),
         "help" => Err(not_ours(&line.words[1].to_string_lossy(), ctx)),
@@ -151,7 +151,7 @@ impl Line {
             Ok(Group::Pull(options)) => {
                 options.uri().map_or_else(names_one, |uri| means_library(uri)) || options.is_turned_round()
             }
-            Ok(Group::Push(options)) => means_library(options.uri().as_ref()),
+            Ok(Group::Push(options)) => means_library(options.uri().as_ref()) || options.is_turned_round(),
             Ok(Group::Delete(options)) => {
                 is_library(options.uri().as_ref()) || !options.uri().contains("://")
             }

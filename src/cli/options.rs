@@ -41,13 +41,15 @@ pub(super) struct GlobalOptions {
 impl GlobalOptions {
     /// Combines both: options of `self` override the `earlier` ones.
     pub(super) fn after(self, earlier: &Self) -> Self {
+        let is_coloured = self.color.is_some();
         Self {
             debug: self.debug.or(earlier.debug),
             verbose: self.verbose.or(earlier.verbose),
             quiet: self.quiet.or(earlier.quiet),
             silent: self.silent.or(earlier.silent),
-            color: self.color.or_else(|| earlier.color.clone()),
-            nocolor: self.nocolor.or(earlier.nocolor),
+            // Of two options about colours, the last one counts.
+            color: if self.nocolor.is_some() { None } else { self.color.or_else(|| earlier.color.clone()) },
+            nocolor: if is_coloured { None } else { self.nocolor.or(earlier.nocolor) },
             ..self
         }
     }
@@ -85,7 +87,7 @@ pub(super) fn set_messages(ctx: &mut Context, options: &GlobalOptions) -> Result
     let colours = match options.color.as_deref() {
         Some("always") => Colours::Always,
         Some("never") => Colours::Never,
-        None if nocolor || ctx.env.get("NO_COLOR").is_some() || dumb() => Colours::Never,
+        _ if nocolor || ctx.env.get("NO_COLOR").is_some() || dumb() => Colours::Never,
         _ => Colours::Auto,
     };
     let level = levels.iter().find_map(|(on, level)| on.then_some(*level)).unwrap_or_else(|| {

@@ -155,6 +155,11 @@ fn options_as_read(command: Command) -> Command {
             return arg;
         }
         let id = arg.get_id().clone();
+        let arg = match id.as_str() {
+            "color" => arg.overrides_with("nocolor"),
+            "nocolor" => arg.overrides_with("color"),
+            _ => arg,
+        };
         arg.overrides_with(id)
     });
     command.mut_subcommands(options_as_read)
@@ -258,7 +263,13 @@ fn takes_value(name: &str, commands: &[&Command]) -> bool {
 
 /// Replaces `{prog}` by the program's name in all help texts.
 fn in_words_of(command: Command, persona: Persona) -> Command {
-    let mut command = command.mut_subcommands(|sub| in_words_of(sub, persona));
+    let place = |arg: Arg| match arg.get_help().map(ToString::to_string) {
+        Some(help) if help.contains("~/.apptainer") => {
+            arg.help(help.replace("~/.apptainer", &format!("~/.{}", persona.name())))
+        }
+        _ => arg,
+    };
+    let mut command = command.mut_args(place).mut_subcommands(|sub| in_words_of(sub, persona));
     for (get, set) in [
         (Command::get_after_help as fn(&Command) -> Option<&StyledStr>, true),
         (Command::get_after_long_help, false),

@@ -194,10 +194,13 @@ pub const VARIABLES: &[Variable] = &[
     plain("TERM", &["*"], "`dumb` disables colours"),
 ];
 
-/// Whether the table has the variable, by its name without a prefix. `http_proxy` and the like are other spellings.
-pub(super) fn is_listed(name: &str, prefixed: bool) -> bool {
-    let name = if prefixed { name.to_string() } else { name.to_uppercase() };
-    VARIABLES.iter().any(|variable| variable.prefixed == prefixed && variable.name == name)
+/// Whether the table has the variable, by its whole name. `http_proxy` and the like are other spellings.
+pub(super) fn is_listed(name: &str) -> bool {
+    let suffix = ["APPTAINER_", "SINGULARITY_"].iter().find_map(|prefix| name.strip_prefix(prefix));
+    VARIABLES.iter().any(|variable| match variable.prefixed {
+        true => suffix == Some(variable.name),
+        false => variable.name == name.to_uppercase(),
+    })
 }
 
 #[cfg(test)]

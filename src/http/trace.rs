@@ -1,13 +1,17 @@
 //! The requests that were made, for a user who asked to see them. One line each, without secrets.
 
-use super::address::shown;
+use super::address::brief;
 use super::login::Login;
+use crate::message::cut;
 use reqwest::header::CONTENT_LENGTH;
 use reqwest::{Method, Response};
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use url::Url;
+
+/// Lines that are kept until they are shown: a transfer shows them at its end.
+const MOST_LINES: usize = 1000;
 
 /// Lines that were not shown yet. Off by default, and then costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -39,11 +43,11 @@ impl Trace {
     ) -> Option<Exchange> {
         let trace = self.0.clone()?;
         let query = if url.query().is_some() { "?…" } else { "" };
-        let what = format!("{method} {}{query}", shown(url));
+        let what = format!("{method} {}{query}", brief(url));
         let mut how = match login.filter(|login| !login.secret().is_empty()) {
             None => ", no login sent".to_string(),
             Some(Login::Bearer(_)) => ", token sent".to_string(),
-            Some(Login::Basic(user, _)) => format!(", login of {user} sent"),
+            Some(Login::Basic(user, _)) => format!(", login of {} sent", cut(user)),
         };
         if let Some(proxy) = proxy {
             let _ = write!(how, ", through the proxy {proxy}");
@@ -67,6 +71,7 @@ impl Exchange {
         let text = match response {
             Ok(response) => {
                 let length = response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+                let length = length.and_then(|length| length.parse::<u64>().ok());
                 let length =
                     length.map_or_else(|| "length unknown".into(), |length| format!("{length} bytes"));
                 format!("{}, {length}", response.status())
@@ -79,7 +84,12 @@ impl Exchange {
     fn note(&mut self, text: &str) {
         self.is_over = true;
         let line = format!("{}: {text}, {} ms{}", self.what, self.begun.elapsed().as_millis(), self.how);
-        self.trace.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        let mut lines = self.trace.lock().unwrap_or_else(PoisonError::into_inner);
+        match lines.len() {
+            0..MOST_LINES => lines.push(line),
+            MOST_LINES => lines.push("more requests are not listed".into()),
+            _ => {}
+        }
     }
 }
 

@@ -60,9 +60,15 @@ pub fn may_hold_password(text: &str) -> bool {
     text.contains("://") || reads_as_user_info(text)
 }
 
-/// A rejected URI for error messages. Empty if it contains an `@`, because it may contain a password.
+/// Whether a message may repeat `text`, a URI or reference of any kind: it has no user info, query or fragment. The `@`
+/// of a digest is none.
+pub fn may_be_repeated(text: &str) -> bool {
+    !text.replace("@sha256:", "").contains(['@', '?', '#'])
+}
+
+/// A rejected URI for error messages. Empty if it may contain a secret.
 pub(super) fn shown_in_error(text: &str) -> String {
-    if text.contains('@') { String::new() } else { format!(" {text:?}") }
+    if may_be_repeated(text) { format!(" {text:?}") } else { String::new() }
 }
 
 pub(super) fn check_characters(text: &str) -> Result<(), String> {

@@ -20,6 +20,15 @@ fn an_endpoint_that_answers_is_asked_once_and_logged_in_to() {
 }
 
 #[test]
+fn what_fails_anyway_fails_before_anybody_is_asked() {
+    let world = World::new().on_terminal();
+    world.write_user("Remotes:\n  lab: {URI: lab.example}\n");
+    world.remote(&format!("add -i lab {NOBODY}")).exits(255).says("FATAL:   lab is already a remote");
+    world.write_user("Remotes: [");
+    world.remote(&format!("add -i new {NOBODY}")).exits(255).says("FATAL:   ").says("remote.yaml:");
+}
+
+#[test]
 fn one_that_does_not_answer_is_added_only_if_the_user_says_so() {
     for (answer, code, says) in [
         (Some("n"), 255, "FATAL:   lab was not added\n"),

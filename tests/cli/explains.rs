@@ -1,6 +1,6 @@
 //! `-v` and `-d` explain: every request, every file, and whose login went where; never a secret.
 
-use crate::peers::endpoint::{Endpoint, TOKEN_STATUS};
+use crate::peers::endpoint::{Behaviour, Endpoint, TOKEN_STATUS};
 use crate::world::{As, Shown, World, words};
 
 const TOKEN: &str = "tok3n-canary";
@@ -78,4 +78,16 @@ fn files_that_are_read_and_written() {
     world.remote("list -d").exits(0).says(&format!("DEBUG:   {user} was read\n"));
     let shown = world.run(As::User, &words("remote list -v")).exits(0);
     assert!(!shown.stderr.contains("DEBUG:"), "{shown:?}");
+}
+
+#[test]
+fn long_addresses_are_cut() {
+    let (world, endpoint) = lab();
+    endpoint.set(
+        "/builder/version",
+        Behaviour::Redirect(302, format!("{}/{}", endpoint.url(), "x".repeat(60_000))),
+    );
+    let shown = world.remote("status -v").exits(0);
+    let longest = shown.stderr.lines().map(str::len).max().unwrap();
+    assert!(longest < 2000, "{longest}");
 }

@@ -63,6 +63,8 @@ fn it_is_coloured_on_a_terminal_and_where_somebody_asks_for_it() {
     assert!(coloured(&terminal, "remote --help"));
     assert!(!coloured(&terminal, "remote --help --color never"));
     assert!(!coloured(&terminal, "--nocolor remote --help"));
+    assert!(!coloured(&terminal, "remote --nocolor=true --help"));
+    assert!(coloured(&terminal, "remote --nocolor=false --help"));
     let pipe = World::new();
     assert!(!coloured(&pipe, "remote --help"));
     assert!(coloured(&pipe, "--color always remote --help"));
@@ -75,6 +77,18 @@ fn color_beats_the_environment_and_the_last_one_counts() {
     let shown = world.run(As::User, &words("--color never remote use nosuch --color always")).exits(255);
     assert!(shown.stderr.starts_with("\u{1b}[31mFATAL:"), "{shown:?}");
     world.remote("list --color sometimes").exits(1).says("[possible values: auto, always, never]");
+    for (line, coloured) in [
+        ("--color auto remote use nosuch", false),
+        ("remote use nosuch --color always --nocolor", false),
+        ("remote use nosuch --nocolor --color always", true),
+        ("--color always remote use nosuch --nocolor", false),
+        ("--nocolor remote use nosuch --color always", true),
+    ] {
+        let mut world = World::new().with_env("NO_COLOR", "1");
+        world.terminals.stderr = true;
+        let shown = world.run(As::User, &words(line)).exits(255);
+        assert_eq!(shown.stderr.starts_with('\u{1b}'), coloured, "{line}");
+    }
     let plain = world.run(As::User, &words("remote list --color always")).exits(0);
     assert!(!plain.stdout.contains('\u{1b}'), "tables in a pipe stay as they are: {plain:?}");
 }

@@ -83,6 +83,13 @@ Remotes:
     assert_eq!(login("none"), "", "{shown}");
     let bare = shown.lines().find(|line| line.starts_with("bare ")).unwrap();
     assert!(bare.ends_with("✓        ✓"), "{shown}");
+    let job = World::new()
+        .on_terminal()
+        .with_env("APPTAINER_TOKEN", "t")
+        .with_env("APPTAINER_TOKEN_HOST", "gone.example");
+    job.write_user(format!("Remotes:\n  gone: {{URI: gone.example, Token: {}}}\n", ending_in(-5)));
+    let shown = job.remote("list --nocolor").exits(0).stdout;
+    assert!(!shown.contains("expired"), "the token of the environment is the one that is sent: {shown}");
     let red = world.remote("list").exits(0).stdout;
     assert!(red.contains("\u{1b}[31mexpired\u{1b}[0m"), "{red:?}");
 }

@@ -120,7 +120,7 @@ fn a_remote_that_exists() {
             (
                 "remote add --no-login lab lab.example.com",
                 255,
-                "to accept a remote that exists already: apptainer remote add --no-login --if-absent lab lab.example.com\n",
+                "to succeed if it already exists: apptainer remote add --no-login --if-absent lab lab.example.com\n",
             ),
             (
                 "remote add --no-login lab b.example.com",
@@ -148,6 +148,7 @@ fn references() {
         &[
             ("pull library://alpine out.sif", 1, "hint:    apptainer pull out.sif library://alpine\n"),
             ("pull library://alpine out.sif", 1, "Usage: apptainer pull "),
+            ("push library://lab/a/b out.sif", 1, "hint:    apptainer push out.sif library://lab/a/b\n"),
             ("pull", 1, "Usage: apptainer pull "),
             ("pull library://", 1, "Usage: apptainer pull "),
             ("search ab", 1, "Usage: apptainer search "),
@@ -161,7 +162,7 @@ fn references() {
         &[
             ("pull alpine", 255, "hint:    for an image of a library: apptainer pull library://alpine\n"),
             ("pull alpine", 255, "apptainer pull docker://alpine\n"),
-            ("push x.sif lab/a/b", 255, "apptainer push library://lab/a/b\n"),
+            ("push x.sif lab/a/b", 255, "apptainer push FILE library://lab/a/b\n"),
         ],
     );
 }
@@ -183,5 +184,32 @@ fn singularitys_default_scheme() {
     world.write_user("Active: lab\nRemotes:\n  lab: {URI: //127.0.0.1:1, Insecure: true}\n");
     for line in ["pull alpine", "pull lab/tools/blast:v1"] {
         world.run(As::User, &words(line)).exits(255).says("while retrieving services: http://127.0.0.1:1/");
+    }
+}
+
+#[test]
+fn passwords_in_what_was_mistyped_are_not_repeated() {
+    let world = world();
+    for line in [
+        "remote status library://u:canary@h/a/b/c",
+        "remote use library://u:canary@h/a/b/c",
+        "remote login library://u:canary@h/a/b/c",
+        "remote add lab2 docker://h/?token=canary",
+        "remote add lab2 library://h/?token=canary",
+        "remote add https://h/?token=canary lab2",
+        "pull docker://u:canary@h/x",
+        "pull u:canary@h/a",
+        "pull library://u:canary@h/a/b/c x.sif",
+        "push x.sif oras://u:canary@h/a",
+        "delete oras://u:canary@h/a",
+        "search https://u:canary@h/a",
+        "u:canary@x",
+        "remote check https://u:canary@h",
+        "remote login --password --canary s1",
+        "remote login s1 -- -canary",
+        "remote list --color=canary@x",
+    ] {
+        let shown = world.run(As::User, &words(line)).never_shows("canary");
+        assert_ne!(shown.code, 0, "{line}");
     }
 }

@@ -68,28 +68,6 @@ impl Pty {
         Self { keyboard, screen, shown, child }
     }
 
-    /// The state of the program, as `ps` names it: `T` is stopped.
-    pub fn state(&self) -> char {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
-        stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
-    }
-
-    /// Waits until the program is stopped.
-    #[track_caller]
-    pub fn expect_stopped(&self) {
-        let end = Instant::now() + PATIENT;
-        while self.state() != 'T' {
-            assert!(Instant::now() < end, "still {}:\n{}", self.state(), self.screen());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    /// Lets a stopped program go on, as a shell's `fg` does.
-    pub fn go_on(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
-    }
-
     /// The output so far, with LF as line end.
     pub fn screen(&self) -> String {
         String::from_utf8_lossy(&self.shown.lock().unwrap()).replace("\r\n", "\n")

@@ -75,7 +75,7 @@ fn unknown_architectures_are_refused() {
     for line in
         ["search --arch foo blast", "pull --arch x86_64 library://a", "delete -F -A AMD64 library://a/b/c"]
     {
-        run(&world, line).exits(255).says("known are: 386, amd64, arm, arm64, ");
+        run(&world, line).exits(255).says("use one of 386, amd64, arm, arm64, ");
     }
     world.set_env("APPTAINER_SEARCH_ARCH", "foo");
     run(&world, "search blast").exits(255).says("unknown architecture \"foo\"");

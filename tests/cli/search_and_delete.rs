@@ -132,7 +132,7 @@ fn an_image_is_deleted_after_confirmation() {
     world.answer("n");
     run(&world, &["delete", "library://lab/tools/blast:v2"])
         .exits(0)
-        .says("WARNING: these tags are deleted with lab/tools/blast:v2: latest\nAre you sure ");
+        .says("WARNING: this also deletes these tags of lab/tools/blast:v2: latest\nAre you sure ");
     for answer in ["n", "", "maybe"] {
         world.answer(answer);
         run(&world, &["delete", reference])

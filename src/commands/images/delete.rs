@@ -74,7 +74,7 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     }
     let deleted = session.wait_for(&host_of(&chosen.library.base), chosen.library.delete(&image, arch))?;
     if !deleted.map_err(|error| chosen.failure(error).context("unable to delete image from library"))? {
-        return Err(Failure::new(format!("image does not exist in the library: {image} ({arch})")));
+        return Err(missing(&image, arch));
     }
     session.ctx.talk.info(format!("Image {image} ({arch}) deleted."));
     Ok(())
@@ -85,12 +85,23 @@ pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
 fn say_tags(chosen: &Chosen, reference: &LibraryRef, arch: Arch, session: &Session) -> Result<()> {
     let image = reference.image();
     let found = session.wait_for(&host_of(&chosen.library.base), chosen.library.image(&image, arch))?;
-    let Ok(Some(Image { tags: Some(tags), .. })) = found else { return Ok(()) };
+    let tags = match found {
+        Ok(Some(Image { tags: Some(tags), .. })) => tags,
+        Ok(None) => return Err(missing(&image, arch)),
+        _ => return Ok(()),
+    };
     let others = |tag: &&String| !reference.tags().contains(tag);
     let others: Vec<&str> = tags.kept.iter().filter(others).map(String::as_str).collect();
     if !others.is_empty() {
         let more = if tags.more > 0 { format!(" and {} more", tags.more) } else { String::new() };
-        session.ctx.talk.warning(format!("these tags are deleted with {image}: {}{more}", others.join(", ")));
+        session
+            .ctx
+            .talk
+            .warning(format!("this also deletes these tags of {image}: {}{more}", others.join(", ")));
     }
     Ok(())
+}
+
+fn missing(image: &str, arch: Arch) -> Failure {
+    Failure::new(format!("image does not exist in the library: {image} ({arch})"))
 }

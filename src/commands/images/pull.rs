@@ -13,7 +13,7 @@ use crate::image::fetch::{Fetch, FetchError, How};
 use crate::image::output::Output;
 use crate::image::sif::Sif;
 use crate::services::library::Image;
-use crate::uri::LibraryRef;
+use crate::uri::{LibraryRef, may_be_repeated};
 use clap::Args;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -118,7 +118,9 @@ struct Pull {
 
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     if let (true, Some(uri), Some(output)) = (options.is_turned_round(), &options.output, &options.uri) {
-        let again = session.command("pull").arg(output.display()).arg(uri.display());
+        let again = session.command("pull").arg(output.display());
+        let is_safe = uri.to_str().is_some_and(may_be_repeated);
+        let again = if is_safe { again.arg(uri.display()) } else { again.words("URI") };
         return Err(session.usage("the output file comes before the URI").hint(again));
     }
     let missing = || session.usage("the required argument <URI> was not provided");

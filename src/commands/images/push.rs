@@ -14,7 +14,7 @@ use crate::message::{Level, escape};
 use crate::services::library::Library;
 use crate::services::library::send::Upload;
 use crate::services::library::upload::{FinishedUpload, UploadQuota};
-use crate::uri::LibraryRef;
+use crate::uri::{LibraryRef, may_be_repeated};
 use clap::Args;
 use rustix::fs::{CWD, Mode, OFlags, openat};
 use std::fs::{File, Metadata};
@@ -64,6 +64,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Whether IMAGE and URI were given in the wrong order.
+    pub(crate) fn is_turned_round(&self) -> bool {
+        self.image.to_str().is_some_and(LibraryRef::is_one) && !self.uri.contains("://")
+    }
+
     pub(crate) fn uri(&self) -> &str {
         &self.uri
     }
@@ -77,6 +82,12 @@ struct Payload<'a> {
 }
 
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
+    if options.is_turned_round() {
+        let again = session.command("push").arg(&options.uri);
+        let is_safe = options.image.to_str().is_some_and(may_be_repeated);
+        let again = if is_safe { again.arg(options.image.display()) } else { again.words("URI") };
+        return Err(session.usage("the image file comes before the URI").hint(again));
+    }
     let reference = LibraryRef::parse(&options.uri).map_err(|error| session.usage(error.to_string()))?;
     let names = reference.full().map_err(Failure::from)?;
     let min_rate = min_rate(session)?;

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::http::bounded::Names;
 use crate::message::escape;
 use crate::services::library::{Found, Image};
+use crate::uri::may_be_repeated;
 use crate::view::{Sink, View};
 use clap::Args;
 use serde::Serialize;
@@ -83,7 +84,8 @@ struct ImageEntry<'a> {
 pub(crate) fn run(options: &Options, session: &mut Session) -> Result<()> {
     let query = options.query.as_str();
     if query.contains("://") {
-        return Err(session.usage(format!("{query:?} is a URI: search takes part of a name")));
+        let shown = if may_be_repeated(query) { format!("{query:?}") } else { "this".into() };
+        return Err(session.usage(format!("{shown} is a URI: search takes part of a name")));
     }
     if query.len() < SHORTEST {
         return Err(session

@@ -1,6 +1,6 @@
 //! Keyserver logins. They work only for keyservers that an administrator added, and are stored in `remote.yaml`.
 
-use super::LoginOptions;
+use super::{LoginOptions, remote_at};
 use crate::commands::session::Session;
 use crate::commands::session::access::{failure, host_of};
 use crate::commands::session::keyservers::is_login_to;
@@ -103,11 +103,17 @@ fn find<'a>(uri: &ServiceUri, layers: &'a Layers, session: &Session) -> Result<(
                 .arg(&remote.name)
                 .because("to log in to the remote whose own keyserver this is"),
         ),
-        None => {
-            let registry = session.command("registry login").arg(format!("docker://{}", uri.authority()));
-            let failure = session.hint_as_root(failure, session.as_root("keyserver add").arg(uri));
-            failure.hint(registry.because("for a registry"))
-        }
+        None => match remote_at(uri, session) {
+            Some(name) => {
+                let login = session.remote("login").arg(name);
+                failure.hint(login.because("to log in to the remote at this address"))
+            }
+            None => {
+                let registry = session.command("registry login").arg(format!("docker://{}", uri.authority()));
+                let failure = session.hint_as_root(failure, session.as_root("keyserver add").arg(uri));
+                failure.hint(registry.because("for a registry"))
+            }
+        },
     })
 }
 

@@ -6,10 +6,11 @@ pub(crate) mod keyserver;
 pub(crate) mod registry;
 
 use super::session::Session;
+use crate::config::layers::Remote;
 use crate::error::{Failure, Result};
 use crate::secret::Secret;
 use crate::secret_source::{SecretOptions, Streams};
-use crate::uri::{LibraryRef, ServiceUri, TypedService};
+use crate::uri::{EndpointUri, LibraryRef, ServiceUri, TypedService, may_be_repeated};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -71,21 +72,38 @@ pub(crate) fn logout(uri: &str, authfile: Option<PathBuf>, session: &mut Session
         let whole = whole.map(|whole| session.command("registry logout").arg(&whole));
         let hint =
             whole.map_or_else(String::new, |line| format!(". To log out of the whole registry: {line}"));
+        let remote = remote_at(&uri, session);
+        let remote = remote.map(|name| session.remote("logout").arg(name));
+        let hint = remote.map_or(hint, |line| format!(". To log out of the remote at this address: {line}"));
         session.ctx.talk.warning(format!("not logged in to {uri}: nothing to remove{hint}"));
     }
     Ok(changed)
 }
 
+/// The remote whose endpoint has this address.
+pub(super) fn remote_at(uri: &ServiceUri, session: &Session) -> Option<String> {
+    let wanted = uri.url(false);
+    let layers = session.read_quietly().filter(|_| !uri.is_registry())?;
+    let is_there = |remote: &&Remote| {
+        let endpoint = EndpointUri::from_stored(&remote.uri);
+        endpoint.is_some_and(|own| {
+            own.url(remote.insecure).as_str().trim_end_matches('/') == wanted.as_str().trim_end_matches('/')
+        })
+    };
+    layers.remotes.values().find(is_there).map(|remote| remote.name.clone())
+}
+
 /// Parses the URI of a service. Warns about parts that are ignored.
 fn parse(text: &str, session: &Session) -> Result<ServiceUri> {
     // Docker and Podman accept this form: `registry login ghcr.io`.
+    let host = text.strip_prefix("https://").unwrap_or(text);
     let registry =
-        (session.typed.starts_with("registry ") && !text.contains("://")).then(|| format!("docker://{text}"));
+        (session.typed.starts_with("registry ") && !host.contains("://")).then(|| format!("docker://{host}"));
     let text = registry.as_deref().unwrap_or(text);
     let TypedService { uri, dropped } = ServiceUri::parse(text).map_err(|error| {
         let failure = Failure::from(error);
         match ServiceUri::parse(&format!("docker://{text}")) {
-            _ if LibraryRef::is_one(text) && !text.contains('@') => {
+            _ if LibraryRef::is_one(text) && may_be_repeated(text) => {
                 failure.hint(session.command("pull").arg(text).because("to download the image"))
             }
             Ok(registry) if !text.contains("://") && registry.dropped.is_empty() => {
@@ -155,9 +173,13 @@ impl LoginOptions {
         };
         password.filter(|password| !password.is_empty()).ok_or_else(|| {
             let group = if uri.is_registry() { "registry" } else { "keyserver" };
-            Failure::new("a password is required").hint(
-                session.command(group).words("login -u USERNAME --password-stdin").arg(uri).words("< FILE"),
-            )
+            let command = session.command(group).words("login -u");
+            let command = match &self.username {
+                Some(name) => command.arg(name),
+                None => command.words("USERNAME"),
+            };
+            Failure::new("a password is required")
+                .hint(command.words("--password-stdin").arg(uri).words("< FILE"))
         })
     }
 }

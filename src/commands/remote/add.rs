@@ -90,7 +90,8 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         None
     };
     // An interactive user is asked before the write. A script gets the remote first, and then the failure.
-    let found = if login_follows && token.is_none() && !options.if_absent && session.ctx.terminals.stdin() {
+    let asks = login_follows && token.is_none() && session.ctx.terminals.stdin();
+    let found = if asks && will_be_added(name.as_str(), options, session)? {
         discover(&name, &uri, &endpoint, session)?
     } else {
         Found::NotAsked
@@ -150,6 +151,16 @@ enum Found {
     NotAsked,
 }
 
+/// Whether nothing that is known without the network prevents the new remote. The write itself says what does.
+///
+/// # Errors
+/// The user's file cannot be written.
+fn will_be_added(name: &str, options: &Options, session: &Session) -> Result<bool> {
+    session.user_file()?.require_writable(session.identity())?;
+    let layers = session.read_quietly();
+    Ok(layers.is_some_and(|layers| options.replace || !layers.remotes.contains_key(name)))
+}
+
 /// Discovers the endpoint before the write. If it does not respond, asks the user whether to add it anyway.
 ///
 /// # Errors
@@ -195,7 +206,10 @@ fn address(options: &Options, session: &Session) -> Result<(EndpointUri, bool)> 
         }
         Some(Scheme::Http) if !insecure => {
             let variable = format!("{}ADD_INSECURE", session.ctx.persona.prefixes()[0]);
-            let again = again(options, session).words("--insecure");
+            let again = again(options, session)
+                .words("--insecure")
+                .switch(options.if_absent, "--if-absent")
+                .switch(options.replace, "--replace");
             Err(Failure::new(format!("http URI requires --insecure or {variable}=true"))
                 .hint(again.arg(&options.name).arg(format!("http://{}", typed.uri))))
         }
@@ -345,16 +359,15 @@ fn already(
     match before {
         Before::Same => {
             let absent = again(options, session).switch(wanted.insecure, "--insecure").words("--if-absent");
+            let log_in = session.remote("login").arg(name).because("to log in to it");
+            let failure = if options.global { failure } else { failure.hint(log_in) };
             failure
                 .hint(session.remote("use").words(global).arg(name).because("to make it the default"))
-                .hint(
-                    absent
-                        .arg(name)
-                        .arg(shown(&wanted.uri))
-                        .because("to accept a remote that exists already"),
-                )
+                .hint(absent.arg(name).arg(shown(&wanted.uri)).because("to succeed if it already exists"))
         }
-        _ if options.if_absent => failure.context("another address is there").hint(replace()),
+        _ if options.if_absent => {
+            Failure::new(format!("{name} is already a remote, with another address")).hint(replace())
+        }
         _ => failure.hint(replace()).hint(session.remote("remove").words(global).arg(name)),
     }
 }

@@ -9,6 +9,7 @@ use crate::config::yaml::Parsed;
 use crate::error::{Failure, Result};
 use crate::fsio::{self, Role};
 use crate::persona::Persona;
+use crate::uri::may_hold_password;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -46,6 +47,9 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
         if own {
             session.ctx.talk.info(format!("{} does not exist (nothing to check)", path.display()));
             return Ok(());
+        }
+        if path.to_str().is_some_and(may_hold_password) {
+            return Err(Failure::new("expected a file, not an address"));
         }
         return Err(Failure::new(format!("{}: no such file", path.display())));
     };

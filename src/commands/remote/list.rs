@@ -283,16 +283,18 @@ fn remotes<'a>(session: &Session, layers: &'a Layers) -> Vec<RemoteEntry<'a>> {
 
 /// Whether the user is logged in, when the token expires, and why it cannot be used.
 fn login(session: &Session, layers: &Layers, remote: &Remote) -> Cell {
+    if layers.held_back(session, remote).is_some() {
+        return Cell::styled("not sent", Style::Bad);
+    }
+    if session.environment_has_token(&remote.uri) {
+        return "✓".into();
+    }
     let is_elsewhere = |note: &Note| matches!(note, Note::TokenForOther(name, _) if *name == remote.name);
     if layers.effective.notes.iter().any(is_elsewhere) {
         return Cell::styled("for another host", Style::Bad);
     }
-    if layers.held_back(session, remote).is_some() {
-        return Cell::styled("not sent", Style::Bad);
-    }
     let now = session.now();
     match remote.token.as_ref().map(jwt_expiry) {
-        None if session.environment_has_token(&remote.uri) => "✓".into(),
         None => Cell::default(),
         Some(None) => "✓".into(),
         Some(Some(expires)) if expires <= now => Cell::styled("expired", Style::Bad),

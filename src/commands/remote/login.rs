@@ -175,8 +175,14 @@ impl EndpointLogin<'_> {
         if self.given.is_none() && self.secret.is_given() {
             self.given = read_token(self.secret, session)?;
         }
-        let access = match self.access.take() {
-            Some(access) => access,
+        // Another process may have replaced the remote since the endpoint was queried.
+        let (uri, insecure) = (remote.endpoint(session)?, remote.insecure);
+        let is_it = |access: &Access| access.uri == uri && access.address.allows_insecure() == insecure;
+        let access = match self.access.take().filter(is_it) {
+            Some(access) => {
+                session.keep_services(&access.address, &access.services, Keep::MakingDirectory);
+                access
+            }
             None => session.open(remote, self.ca_file.clone(), Freshness::Ask, Keep::MakingDirectory)?,
         };
         self.hopeless = access.service("token").is_none();
@@ -221,8 +227,8 @@ impl EndpointLogin<'_> {
         }
         match streams(session).read()? {
             Some(token) => Ok(Some(token)),
-            None => Err(Failure::new("no token: standard input is empty and not a terminal")
-                .hint(session.remote("login --tokenfile FILE"))),
+            None => Err(Failure::new("no token on standard input")
+                .hint(session.remote("login --tokenfile FILE").arg(&self.remote.name))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::commands::session::Session;
 use crate::hint::Hint;
-use crate::uri::{EndpointUri, RemoteName, may_hold_password};
+use crate::uri::{EndpointUri, RemoteName, may_be_repeated, may_hold_password};
 
 /// Warns if name and address seem to be swapped: `add cloud.example.com mycloud`.
 pub(super) fn warn_swapped(name: &str, uri: &str, session: &Session) {
@@ -22,7 +22,7 @@ pub(super) fn swapped(name: &str, uri: &str, session: &Session) -> Option<Hint> 
     let fits = RemoteName::parse(name).is_ok()
         && EndpointUri::parse_typed(address).is_ok()
         && address.contains("://")
-        && !address.contains('@')
+        && may_be_repeated(address)
         && address.splitn(4, '/').nth(3).is_none_or(str::is_empty)
         && !may_hold_password(name);
     let command = session.remote("add").arg(name).arg(address);
@@ -31,8 +31,8 @@ pub(super) fn swapped(name: &str, uri: &str, session: &Session) -> Option<Hint> 
 
 /// Suggests a command for an address that is not an endpoint. A password in it is not repeated.
 pub(super) fn not_an_endpoint(uri: &str, session: &Session) -> Option<Hint> {
-    let (scheme, rest) = uri.split_once("://")?;
-    let is_safe = !rest.contains('@');
+    let (scheme, _) = uri.split_once("://")?;
+    let is_safe = may_be_repeated(uri);
     match scheme {
         "docker" | "oras" => {
             let login = session.command("registry login");

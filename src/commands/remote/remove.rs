@@ -12,8 +12,8 @@ pub(super) const POSITIONALS: &[Completes] = &[Completes::OwnRemote];
 
 /// Remove a remote endpoint
 ///
-/// Removes one of your remotes and its token, or with --global a global one (root only). If it was the
-/// default, no default is left.
+/// Removes one of your remotes and its token, or with --global a global one (root only). If it was your default, the
+/// global default is used again, if there is one.
 #[derive(Args)]
 #[command(after_long_help = "\
 Examples:

@@ -210,24 +210,23 @@ impl View for Report {
     }
 
     fn text(&self, sink: Sink) -> String {
-        const HEAD: [&str; 5] = ["SERVICE", "STATUS", "VERSION", "URI", "PROBLEM"];
-        let shows_problems = sink != Sink::Pipe && self.services.iter().any(|state| !state.is_ok());
-        let columns = if shows_problems { HEAD.len() } else { HEAD.len() - 1 };
+        const HEAD: [&str; 4] = ["SERVICE", "STATUS", "VERSION", "URI"];
         let row = |state: &ServiceState| {
             let style = if state.is_ok() { Style::Good } else { Style::Bad };
-            let problem = state.problem.as_ref().map(|problem| short(&problem.kind.to_string()));
-            let mut row = vec![
+            // On a terminal, the reason is where the version would be.
+            let version = match &state.problem {
+                Some(problem) if sink != Sink::Pipe => Cell::styled(short(&problem.kind.to_string()), style),
+                _ => state.version.as_str().into(),
+            };
+            vec![
                 state.service.as_str().into(),
                 Cell::styled(state.status(), style),
-                state.version.as_str().into(),
+                version,
                 state.uri.as_str().into(),
-                Cell::styled(problem.unwrap_or_default(), Style::Bad),
-            ];
-            row.truncate(columns);
-            row
+            ]
         };
         let rows: Vec<_> = self.services.iter().map(row).collect();
-        let mut text = view::table(&HEAD[..columns], 3, &rows, sink);
+        let mut text = view::table(&HEAD, 3, &rows, sink);
         if let Some(account) = self.account.as_ref().filter(|account| !account.username.is_empty()) {
             let (user, email) = (escape(&account.username), escape(&account.email));
             let email = if email.is_empty() { String::new() } else { format!(" <{email}>") };

@@ -5,7 +5,7 @@ use super::layers::Layers;
 use crate::config::layers::{Note, Origin, Remote};
 use crate::error::{Failure, Result};
 use crate::hint::Hint;
-use crate::uri::{EndpointUri, LibraryRef, ServiceUri, may_hold_password};
+use crate::uri::{EndpointUri, LibraryRef, ServiceUri, may_be_repeated, may_hold_password};
 
 impl Layers {
     /// The remote called `name`, or else the default remote.
@@ -52,8 +52,10 @@ pub(crate) fn no_global_remote(session: &Session, name: &str) -> Failure {
 fn missing(session: &Session, name: &str, global: &str) -> Failure {
     match name.char_indices().nth(8) {
         // An image reference instead of a name.
-        _ if LibraryRef::is_one(name) => Failure::new("expected the name of a remote, not of an image")
-            .hint(session.command("pull").arg(name).because("to download the image")),
+        _ if LibraryRef::is_one(name) && may_be_repeated(name) => {
+            Failure::new("expected the name of a remote, not of an image")
+                .hint(session.command("pull").arg(name).because("to download the image"))
+        }
         _ if may_hold_password(name) => Failure::new("expected the name of a remote, not an address")
             .hint(session.remote("list"))
             .hint(session.remote("add").words(global).words("NAME URI")),
@@ -78,7 +80,8 @@ fn missing(session: &Session, name: &str, global: &str) -> Failure {
 /// Suggests the typed command with the name of a remote that is similar to `name`.
 fn near(session: &Session, name: &str, global: &str) -> Option<Hint> {
     const SIMILAR: f64 = 0.85;
-    let layers = session.read_quietly()?;
+    // With a second argument, the suggestion would be another command.
+    let layers = session.read_quietly().filter(|_| session.typed != "remote rename")?;
     let wanted = |remote: &&Remote| global.is_empty() || remote.origin == Origin::Global;
     let similarity =
         |remote: &Remote| strsim::jaro_winkler(&remote.name.to_lowercase(), &name.to_lowercase());

@@ -6,6 +6,7 @@ use crate::error::{Result, ResultExt};
 use crate::http::Trace;
 use crate::message::{Level, escape};
 use crate::runtime::block_on;
+use crate::signals;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::cell::RefCell;
 use std::pin::pin;
@@ -103,6 +104,10 @@ impl Session<'_> {
                 output = &mut requests => return output,
                 () = sleep(UNNOTICED) => {}
             }
+            let lines = board.lines.clone();
+            let _cleanup = signals::guard(move || {
+                let _ = lines.clear();
+            });
             let tick = || {
                 if self.trace().is_on() {
                     board.lines.suspend(|| self.show_requests());

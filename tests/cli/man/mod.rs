@@ -172,6 +172,7 @@ fn option(arg: &clap::Arg) -> String {
 
 fn help(arg: &clap::Arg) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let help = help.split(" (see ").next().unwrap();
     let values = if arg.is_hide_possible_values_set() { Vec::new() } else { arg.get_possible_values() };
     let values: Vec<&str> = values.iter().map(clap::builder::PossibleValue::get_name).collect();
     match values.is_empty() || !arg.get_action().takes_values() {

@@ -163,8 +163,11 @@ fn missing_and_wrong_arguments_are_refused() {
         assert!(shown.stderr.contains(words), "{line}: {shown:?}");
     }
     assert_eq!((auth(&world), world.user()), (String::new(), String::new()));
-    let shown = registry(&world, "login -u ada https://canary:pw@h").never_shows("canary").exits(255);
-    assert!(shown.stderr.contains("no external keyserver configuration"), "{shown:?}");
+    registry(&world, "login -u ada hkps://canary:pw@h")
+        .never_shows("canary")
+        .exits(255)
+        .says("no external keyserver configuration");
+    registry(&world, "login -u ada https://canary:pw@h").never_shows("canary").exits(255).says("docker://h");
 }
 
 #[test]
