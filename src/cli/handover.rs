@@ -50,10 +50,10 @@ pub(super) fn unknown(error: &clap::Error, args: &[OsString]) -> String {
 
 pub(super) fn not_ours(word: &str, ctx: &Context) -> Failure {
     let program = ctx.program();
-    let kind = if word.starts_with('-') { "option" } else { "command" };
+    let what = if word.starts_with('-') { "unknown option" } else { "unknown command" };
     let is_safe = may_be_repeated(word) && !may_hold_password(word);
     let shown = if is_safe { format!(" {word:?}") } else { String::new() };
-    let failure = Failure::new(format!("unknown {kind}{shown} (no other {program} in PATH to pass it to)"));
+    let failure = Failure::new(format!("{what}{shown} (no other {program} in PATH to pass it to)"));
     let hints = elsewhere(word, &tree(ctx.persona));
     let failure = match nearest(word, ctx.persona) {
         Some(near) if hints.is_empty() => failure.hint(CommandLine::new(&format!("{program} {near}"))),

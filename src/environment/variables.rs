@@ -65,14 +65,14 @@ pub const VARIABLES: &[Variable] = &[
         &["remote add insecure"],
         "Allow plain http and unverified https for the remote",
     ),
-    prefixed("ALLOW_UNAUTHENTICATED", &["pull allow_unauthenticated"], "The older name of `ALLOW_UNSIGNED`"),
+    prefixed("ALLOW_UNAUTHENTICATED", &["pull allow_unauthenticated"], "The older name for `ALLOW_UNSIGNED`"),
     prefixed(
         "ALLOW_UNSIGNED",
         &["pull allow_unsigned", "push allow_unsigned"],
         "Do not warn about an unsigned image, or allow pushing one",
     ),
     prefixed("ARCH", &["delete arch"], "Architecture of the image to delete"),
-    of_commands("AUTHFILE", &["registry", "remote"], "Another name of `AUTH_FILE`, which is read first"),
+    of_commands("AUTHFILE", &["registry", "remote"], "Another name for `AUTH_FILE`, which takes precedence"),
     prefixed(
         "AUTH_FILE",
         &[
@@ -100,7 +100,7 @@ pub const VARIABLES: &[Variable] = &[
     of_commands(
         "DOWNLOAD_MIN_RATE",
         &["pull", "push"],
-        "Least speed of a transfer in bytes per second, over one minute; 1024 by default, 0 for no limit",
+        "Minimum speed of a transfer in bytes per second, over one minute; 1024 by default, 0 for no limit",
     ),
     of_commands("DOWNLOAD_PART_SIZE", &["pull"], "Bytes in each downloaded part; 5242880 by default"),
     prefixed(
@@ -134,10 +134,10 @@ pub const VARIABLES: &[Variable] = &[
         "Number from -3 (only errors) to 5 (everything) that sets which messages are shown; 1 by default",
     ),
     prefixed("NOCOLOR", &["* nocolor"], "Disable colours"),
-    of_commands("NOHTTPS", &["delete", "pull"], "Another name of `NO_HTTPS`, which is read first"),
+    of_commands("NOHTTPS", &["delete", "pull"], "Another name for `NO_HTTPS`, which takes precedence"),
     prefixed("NO_HTTPS", &["delete no_https", "pull no_https"], "Use http for a host given in the URI"),
     of_commands("PULLDIR", &["pull"], "Directory for the output file"),
-    of_commands("PULLFOLDER", &["pull"], "Another name of `PULLDIR`, which is read first"),
+    of_commands("PULLFOLDER", &["pull"], "Another name for `PULLDIR`, which takes precedence"),
     prefixed("PULL_ARCH", &["pull arch"], "Architecture to pull"),
     prefixed("PULL_NAME", &["pull name"], "Name of the output file"),
     prefixed("QUIET", &["* quiet"], "Suppress informational messages"),
@@ -191,7 +191,7 @@ pub const VARIABLES: &[Variable] = &[
     ),
     plain("SSL_CERT_DIR", NETWORK, "Directories with trusted certificates, separated by colons"),
     plain("SSL_CERT_FILE", NETWORK, "File with the trusted certificates (PEM), at most 16 MiB"),
-    plain("TERM", &["*"], "`dumb` disables colours"),
+    plain("TERM", &["*"], "If it is `dumb`, colours are disabled"),
 ];
 
 /// Whether the table has the variable, by its whole name. `http_proxy` and the like are other spellings.

@@ -61,14 +61,17 @@ pub fn may_hold_password(text: &str) -> bool {
 }
 
 /// Whether a message may repeat `text`, a URI or reference of any kind: it has no user info, query or fragment. The `@`
-/// of a digest is none.
+/// before a whole digest begins no host.
 pub fn may_be_repeated(text: &str) -> bool {
-    !text.replace("@sha256:", "").contains(['@', '?', '#'])
+    let is_digest = |hex: &str| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let text =
+        text.split_once("@sha256:").map_or(text, |(before, hex)| if is_digest(hex) { before } else { text });
+    !text.contains(['@', '?', '#'])
 }
 
 /// A rejected URI for error messages. Empty if it may contain a secret.
 pub(super) fn shown_in_error(text: &str) -> String {
-    if may_be_repeated(text) { format!(" {text:?}") } else { String::new() }
+    if text.contains(['@', '?', '#']) { String::new() } else { format!(" {text:?}") }
 }
 
 pub(super) fn check_characters(text: &str) -> Result<(), String> {
@@ -132,6 +135,24 @@ pub(super) fn check_host(host: &str) -> Result<(), String> {
 mod tests {
     use super::*;
     use crate::uri::{EndpointUri, RemoteName, shown};
+
+    #[test]
+    fn what_may_be_a_secret_is_not_repeated() {
+        let digest = format!("library://lab/tools/blast@sha256:{}", "0f".repeat(32));
+        for text in ["library://lab/tools/blast:v1", "alpine", "https://h:81/x", &digest] {
+            assert!(may_be_repeated(text), "{text}");
+        }
+        for text in [
+            "ada:pw@h",
+            "docker://h/?token=pw",
+            "h/#pw",
+            "canary@sha256:00",
+            "ada:pw@sha256:h",
+            "a@b@sha256:x",
+        ] {
+            assert!(!may_be_repeated(text), "{text}");
+        }
+    }
 
     #[test]
     fn uris_are_displayed_without_user_info() {

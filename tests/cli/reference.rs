@@ -45,7 +45,7 @@ fn same_as(file: &str, text: &str) {
 const VARIABLES_HEAD: &str = "# Environment variables
 
 Generated from the program's own table by `UPDATE=1 cargo test --test cli reference`. A variable stands for the option in
-its row; if both are given, the option wins. Switches are `1`, `true`, `0` or `false` (also `t`, `T`,
+its row; if both are given, the option wins. Switches take `1`, `true`, `0` or `false` (also `t`, `T`,
 `True` … as in Go); any other value is an error. An empty variable counts as unset.
 
 Those with a prefix are read as `APPTAINER_NAME`, then as `SINGULARITY_NAME`; in persona singularity only as

@@ -83,7 +83,6 @@ impl Wanted {
         } else {
             name.into_iter().fold(again, CommandLine::arg).arg(address)
         };
-        session.require_root("keyserver configuration", again.clone())?;
         let TypedService { uri, dropped } = ServiceUri::parse(address).fail_hint(|| {
             "a keyserver is https://HOST, hkps://HOST, http://HOST or hkp://HOST".to_string()
         })?;
@@ -95,6 +94,7 @@ impl Wanted {
                 "{uri} is a registry; a keyserver begins with https://, hkps://, http:// or hkp://"
             )));
         }
+        session.require_root("keyserver configuration", again.clone())?;
         Ok(Self { name: name.map(String::from), uri, again })
     }
 
