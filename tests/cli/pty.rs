@@ -99,8 +99,16 @@ impl Pty {
     }
 
     /// Waits for the end. Returns the exit status and the whole screen.
+    #[track_caller]
     pub fn end(&mut self) -> (ExitStatus, String) {
-        let status = self.child.wait().unwrap();
+        let end = Instant::now() + PATIENT;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "the program does not end:\n{}", self.screen());
+            std::thread::sleep(Duration::from_millis(5));
+        };
         std::thread::sleep(Duration::from_millis(50));
         (status, self.screen())
     }
