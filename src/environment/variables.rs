@@ -136,7 +136,7 @@ pub const VARIABLES: &[Variable] = &[
     prefixed("NOCOLOR", &["* nocolor"], "Disable colours"),
     of_commands("NOHTTPS", &["delete", "pull"], "Another name for `NO_HTTPS`, which takes precedence"),
     prefixed("NO_HTTPS", &["delete no_https", "pull no_https"], "Use http for a host given in the URI"),
-    of_commands("PULLDIR", &["pull"], "Directory for the output file"),
+    prefixed("PULLDIR", &["pull dir"], "Directory for the output file"),
     of_commands("PULLFOLDER", &["pull"], "Another name for `PULLDIR`, which takes precedence"),
     prefixed("PULL_ARCH", &["pull arch"], "Architecture to pull"),
     prefixed("PULL_NAME", &["pull name"], "Name of the output file"),
