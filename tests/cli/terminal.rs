@@ -151,7 +151,7 @@ fn a_set_token_is_replaced_only_after_yes() {
     }
     let (world, _endpoint) = lab();
     world.write_user(world.user().replace("Insecure", "Token: old, Insecure"));
-    for (keys, says) in [("\n", "nothing changed"), ("\u{4}", "nothing changed")] {
+    for (keys, says) in [("\n", "The stored token was kept."), ("\u{4}", "The stored token was kept.")] {
         let mut terminal = start(&world, "login");
         terminal.expect("Replace it? [y/N] ");
         terminal.type_keys(keys);

@@ -87,7 +87,10 @@ pub(super) fn run(options: &Options, session: &mut Session) -> Result<()> {
     match login.run(&layers, session)? {
         Outcome::Stored(changed) => options.json.changed(session, changed),
         Outcome::Declined => {
-            session.ctx.talk.info("No token entered; nothing changed.");
+            session.ctx.talk.info(match &remote.token {
+                Some(_) => "The stored token was kept.",
+                None => "No token entered; nothing changed.",
+            });
             options.json.changed(session, false)
         }
     }

@@ -80,11 +80,11 @@ fn on_a_terminal_it_prompts_and_confirms_before_replacing() {
     let before = world.user();
     let question = "An access token is already set for this remote. Replace it? [y/N] ";
     for answer in ["", "n", "nonsense"] {
-        world.answer(answer).remote("login").exits(0).says(question).says("nothing changed");
+        world.answer(answer).remote("login").exits(0).says(question).says("The stored token was kept.");
     }
     world.answers.borrow_mut().push_back(None);
-    world.remote("login").exits(0).says("nothing changed");
-    world.answer("y").answer("").remote("login").exits(0).says("nothing changed");
+    world.remote("login").exits(0).says("The stored token was kept.");
+    world.answer("y").answer("").remote("login").exits(0).says("The stored token was kept.");
     world.answer("y").remote("login").exits(255);
     assert_eq!(world.user(), before);
     endpoint.accept_token("another");
